@@ -1,0 +1,1 @@
+//! The one pinned HTTPS client for both of the bank's servers.

@@ -1,0 +1,1 @@
+//! The bank: transaction server and security server on one store.

@@ -1,0 +1,1 @@
+//! Sealed messages between terminal and bank: suites, derived keys, replay windows, key life, PIN blocks, without IO.

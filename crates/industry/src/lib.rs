@@ -1,0 +1,1 @@
+//! Signed industry packages and their interpreter, without IO.

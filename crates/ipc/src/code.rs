@@ -1,0 +1,149 @@
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use ts_rs::TS;
+
+use crate::MoneyPlace;
+
+/// A failure as the UI gets it: a code with parameters; the words are the UI's.
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize, TS)]
+#[serde(rename_all = "camelCase")]
+#[ts(export)]
+pub struct ErrorView {
+    pub code: Code,
+    /// Values for the text: `tries_left`, `limit` (fen), `tail`, `retry_after_ms`, `reader`, `status`...
+    pub params: BTreeMap<String, String>,
+    pub retry: Retry,
+    /// Where the money is; never absent when a transaction could move any.
+    pub money: MoneyPlace,
+    /// The reference that the bank's people ask for.
+    pub reference: Option<String>,
+}
+
+/// What the person can do with a failure.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize, TS)]
+#[serde(rename_all = "kebab-case")]
+#[ts(export)]
+pub enum Retry {
+    /// `Command::Retry` runs the same again; nothing happens twice.
+    Again,
+    /// Type something else (code, password, amount, phone).
+    Edit,
+    /// A re-top-up settles it.
+    Resume,
+    /// It heals by itself when the cause goes.
+    Wait,
+    /// Nothing to do here.
+    No,
+}
+
+macro_rules! codes {
+    ($($(#[$doc:meta])* $variant:ident = $text:literal,)*) => {
+        /// Every failure that a person can meet.
+        #[derive(Clone, Copy, Debug, Deserialize, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize, TS)]
+        #[ts(export)]
+        pub enum Code { $($(#[$doc])* #[serde(rename = $text)] $variant,)* }
+
+        impl Code {
+            /// All codes, for the test that each has text in every language.
+            pub const ALL: &[Self] = &[$(Self::$variant,)*];
+
+            /// The code as text, e.g. `card-lost`.
+            pub fn as_str(self) -> &'static str {
+                match self { $(Self::$variant => $text,)* }
+            }
+
+            /// The code of that text.
+            pub fn parse(text: &str) -> Option<Self> {
+                match text { $($text => Some(Self::$variant),)* _ => None }
+            }
+        }
+    };
+}
+
+codes! {
+    // the card and its reader
+    ServiceDown = "service-down",
+    ReaderNone = "reader-none",
+    ReaderBusy = "reader-busy",
+    ReaderDenied = "reader-denied",
+    CardNone = "card-none",
+    /// Contact was lost; what the last command did is unknown.
+    CardLost = "card-lost",
+    CardTimeout = "card-timeout",
+    CardNotSupported = "card-not-supported",
+    CardAppBlocked = "card-app-blocked",
+    CardBlocked = "card-blocked",
+    CardExpired = "card-expired",
+    CardNotActive = "card-not-active",
+    CardMacBad = "card-mac-bad",
+    CardReplyBad = "card-reply-bad",
+    CardUnknownStatus = "card-unknown-status",
+    CardFull = "card-full",
+    CardCounterExhausted = "card-counter-exhausted",
+    CardRefused = "card-refused",
+    CardUnknown = "card-unknown",
+    CardOther = "card-other",
+    // the person
+    PhoneBad = "phone-bad",
+    CodeBad = "code-bad",
+    CodeWrong = "code-wrong",
+    CodeExpired = "code-expired",
+    CodeLocked = "code-locked",
+    CodeUnknown = "code-unknown",
+    PasswordShort = "password-short",
+    PasswordWrong = "password-wrong",
+    PasswordLocked = "password-locked",
+    AmountBad = "amount-bad",
+    AmountLow = "amount-low",
+    AmountHigh = "amount-high",
+    BalanceLimit = "balance-limit",
+    FundsShort = "funds-short",
+    // the load
+    LoadOpen = "load-open",
+    InDoubt = "in-doubt",
+    Manual = "manual",
+    Voided = "voided",
+    NothingPending = "nothing-pending",
+    CounterSeen = "counter-seen",
+    TacBad = "tac-bad",
+    NoProof = "no-proof",
+    SmsProofBad = "sms-proof-bad",
+    // network and bank
+    Offline = "offline",
+    BankTimeout = "bank-timeout",
+    /// No answer came: the money may have left the account.
+    BankSilent = "bank-silent",
+    BankUntrusted = "bank-untrusted",
+    BankBusy = "bank-busy",
+    BankError = "bank-error",
+    TooMany = "too-many",
+    ClockWrong = "clock-wrong",
+    // keys
+    KeystoreMissing = "keystore-missing",
+    KeystoreLocked = "keystore-locked",
+    KeystoreDenied = "keystore-denied",
+    KeystoreEmptied = "keystore-emptied",
+    KeystoreBroken = "keystore-broken",
+    EnrolFailed = "enrol-failed",
+    TerminalUnknown = "terminal-unknown",
+    TerminalRevoked = "terminal-revoked",
+    KeyMissing = "key-missing",
+    SuiteRefused = "suite-refused",
+    EnvelopeRefused = "envelope-refused",
+    // the app
+    IndustryUnknown = "industry-unknown",
+    PackageBad = "package-bad",
+    PackageOld = "package-old",
+    MessageBad = "message-bad",
+    RelayTooLong = "relay-too-long",
+    Deadline = "deadline",
+    DiskFull = "disk-full",
+    DiskBroken = "disk-broken",
+    JournalBad = "journal-bad",
+    ProfileBad = "profile-bad",
+    CommandBad = "command-bad",
+    NotNow = "not-now",
+    Cancelled = "cancelled",
+    Internal = "internal",
+}

@@ -1,0 +1,404 @@
+use serde::{Deserialize, Serialize};
+use ts_rs::TS;
+
+use crate::ErrorView;
+
+/// Everything that the screens show. Pushed whole at each change; `revision` only rises.
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize, TS)]
+#[serde(rename_all = "camelCase")]
+#[ts(export)]
+pub struct AppView {
+    #[ts(type = "number")]
+    pub revision: u64,
+    pub phase: Phase,
+    /// What stops the app as a whole (keystore locked, enrolment failed...).
+    pub trouble: Option<ErrorView>,
+    pub network: NetworkState,
+    pub reader: ReaderView,
+    pub terminal: Option<TerminalView>,
+    /// Purses seen on this device, newest first.
+    pub purses: Vec<PurseView>,
+    /// Unfinished loads, oldest first.
+    pub pending: Vec<PendingView>,
+    pub transaction: Option<TransactionView>,
+    pub packages: Vec<PackageView>,
+    pub settings: SettingsView,
+    pub about: AboutView,
+}
+
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize, TS)]
+#[serde(rename_all = "kebab-case")]
+#[ts(export)]
+pub enum Phase {
+    /// Reading settings and keystore.
+    Starting,
+    /// First start: no key yet.
+    Welcome,
+    /// First start: the key is being asked for.
+    Enrolling,
+    Ready,
+}
+
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize, TS)]
+#[serde(rename_all = "kebab-case")]
+#[ts(export)]
+pub enum NetworkState {
+    Unknown,
+    Online,
+    Offline,
+}
+
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize, TS)]
+#[serde(rename_all = "kebab-case")]
+#[ts(export)]
+pub enum ReaderKind {
+    /// No reader connected.
+    None,
+    /// A reader without a card.
+    Empty,
+    /// A reader with a card.
+    Card,
+    /// The PC/SC service does not answer.
+    ServiceDown,
+}
+
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize, TS)]
+#[serde(rename_all = "camelCase")]
+#[ts(export)]
+pub struct ReaderView {
+    pub state: ReaderKind,
+    /// The reader in use.
+    pub name: Option<String>,
+    /// All readers connected.
+    pub readers: Vec<String>,
+    /// The person's choice; null: any.
+    pub chosen: Option<String>,
+}
+
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize, TS)]
+#[serde(rename_all = "camelCase")]
+#[ts(export)]
+pub struct TerminalView {
+    /// 12 digits.
+    pub id: String,
+    /// 6 hex digits of the master key.
+    pub key_check_value: String,
+    /// When the working key ends; null: none yet.
+    #[ts(type = "number | null")]
+    pub key_expires_ms: Option<u64>,
+    pub suite: u8,
+}
+
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize, TS)]
+#[serde(rename_all = "camelCase")]
+#[ts(export)]
+pub struct PurseView {
+    pub industry: String,
+    pub name: LocalName,
+    /// Last four digits.
+    pub tail: String,
+    /// Fen.
+    pub balance: u32,
+    #[ts(type = "number")]
+    pub seen_ms: u64,
+    /// `YYYY-MM-DD`; null when the card gives none.
+    pub expiry: Option<String>,
+    pub active: bool,
+}
+
+/// A name in the languages that the package gives.
+#[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize, TS)]
+#[ts(export)]
+pub struct LocalName {
+    #[serde(rename = "zh-CN")]
+    pub zh_cn: String,
+    pub en: String,
+}
+
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize, TS)]
+#[serde(rename_all = "camelCase")]
+#[ts(export)]
+pub struct PendingView {
+    /// The transaction's id, 32 hex digits.
+    pub id: String,
+    /// Fen.
+    pub amount: u32,
+    pub tail: String,
+    pub reference: Option<String>,
+    #[ts(type = "number")]
+    pub started_ms: u64,
+    pub place: MoneyPlace,
+}
+
+/// Where the money is.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize, TS)]
+#[serde(rename_all = "kebab-case")]
+#[ts(export)]
+pub enum MoneyPlace {
+    /// Never left the account.
+    Account,
+    /// May have left the account: the bank's answer is missing.
+    Unsure,
+    /// Left the account, kept by the bank for the card.
+    InTransit,
+    /// On the card; the bank still has to hear of it.
+    OnCardUnreported,
+    /// On the card.
+    OnCard,
+    /// No money was meant to move.
+    None,
+}
+
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize, TS)]
+#[serde(rename_all = "kebab-case")]
+#[ts(export)]
+pub enum TransactionKind {
+    Balance,
+    Topup,
+    Resume,
+    Activate,
+}
+
+/// The transaction on the screen.
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize, TS)]
+#[serde(rename_all = "camelCase")]
+#[ts(export)]
+pub struct TransactionView {
+    /// The transaction's id, 32 hex digits.
+    pub id: String,
+    pub kind: TransactionKind,
+    pub stage: Stage,
+    /// The card in question, once known.
+    pub card: Option<CardView>,
+    pub sms: Option<SmsView>,
+    /// Digits of the password typed so far.
+    pub pin_digits: u8,
+    pub limits: Option<LimitsView>,
+    /// Fen, once submitted.
+    pub amount: Option<u32>,
+    /// `read`, `approve`, `write`, `confirm`, in this order, as far as this kind has them.
+    pub steps: Vec<StepView>,
+    /// Where the money is now.
+    pub place: MoneyPlace,
+    /// False once leaving can't stop it any more.
+    pub can_cancel: bool,
+    /// Why the stage does not go on by itself right now (offline, reader gone, wrong code...), or the failure.
+    pub error: Option<ErrorView>,
+    pub receipt: Option<ReceiptView>,
+    pub resume: Option<ResumeState>,
+    /// A request runs and the same command would be refused.
+    pub busy: bool,
+}
+
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize, TS)]
+#[serde(rename_all = "kebab-case")]
+#[ts(export)]
+pub enum Stage {
+    /// Waiting for a card on the reader.
+    WaitCard,
+    /// Top-up: phone number.
+    Phone,
+    /// Top-up: code.
+    Code,
+    /// Top-up: amount and password; activation: password.
+    Password,
+    /// Card and bank at work: see `steps`.
+    Running,
+    /// Ended well.
+    Done,
+    /// Ended with `error`.
+    Failed,
+}
+
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize, TS)]
+#[serde(rename_all = "camelCase")]
+#[ts(export)]
+pub struct CardView {
+    pub industry: String,
+    pub name: LocalName,
+    pub tail: String,
+    /// Fen.
+    pub balance: u32,
+    /// `YYYY-MM-DD`.
+    pub expiry: Option<String>,
+    pub active: bool,
+    /// The card's own log, newest first.
+    pub log: Vec<LogEntryView>,
+}
+
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize, TS)]
+#[serde(rename_all = "camelCase")]
+#[ts(export)]
+pub struct LogEntryView {
+    pub kind: LogKind,
+    /// Fen, never negative.
+    pub amount: u32,
+    /// Local time at the terminal, `YYYY-MM-DDTHH:MM:SS`; null when the card's bytes are no date.
+    pub time: Option<String>,
+    /// 12 digits.
+    pub terminal: String,
+    /// Balance after this entry as far as the log allows to work it out, fen.
+    pub balance_after: Option<u32>,
+}
+
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize, TS)]
+#[serde(rename_all = "kebab-case")]
+#[ts(export)]
+pub enum LogKind {
+    Load,
+    Purchase,
+    Other,
+}
+
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize, TS)]
+#[serde(rename_all = "camelCase")]
+#[ts(export)]
+pub struct SmsView {
+    /// `138 •••• 6021`.
+    pub phone_masked: String,
+    #[ts(type = "number")]
+    pub resend_at_ms: u64,
+    #[ts(type = "number")]
+    pub expires_at_ms: u64,
+}
+
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize, TS)]
+#[serde(rename_all = "camelCase")]
+#[ts(export)]
+pub struct LimitsView {
+    /// Fen.
+    pub min: u32,
+    /// Fen: the smaller of the limit for one load and the room left on the card.
+    pub max: u32,
+}
+
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize, TS)]
+#[serde(rename_all = "camelCase")]
+#[ts(export)]
+pub struct StepView {
+    pub name: StepName,
+    pub state: StepState,
+    #[ts(type = "number | null")]
+    pub elapsed_ms: Option<u64>,
+}
+
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize, TS)]
+#[serde(rename_all = "kebab-case")]
+#[ts(export)]
+pub enum StepName {
+    Read,
+    Approve,
+    Write,
+    Confirm,
+}
+
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize, TS)]
+#[serde(rename_all = "kebab-case")]
+#[ts(export)]
+pub enum StepState {
+    Waiting,
+    Running,
+    Done,
+    Failed,
+}
+
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize, TS)]
+#[serde(rename_all = "camelCase")]
+#[ts(export)]
+pub struct ReceiptView {
+    /// Fen; null for activation.
+    pub amount: Option<u32>,
+    pub old_balance: Option<u32>,
+    pub new_balance: Option<u32>,
+    pub tail: String,
+    #[ts(type = "number")]
+    pub time_ms: u64,
+    pub reference: Option<String>,
+    pub place: MoneyPlace,
+}
+
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize, TS)]
+#[serde(rename_all = "kebab-case")]
+#[ts(export)]
+pub enum ResumeState {
+    None,
+    Running,
+    AlreadyOnCard,
+    Loaded,
+    Failed,
+}
+
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize, TS)]
+#[serde(rename_all = "camelCase")]
+#[ts(export)]
+pub struct PackageView {
+    pub industry: String,
+    pub name: LocalName,
+    pub version: u32,
+    /// First 8 hex digits of the signer's key.
+    pub signer: String,
+}
+
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize, TS)]
+#[serde(rename_all = "camelCase")]
+#[ts(export)]
+pub struct SettingsView {
+    pub language: Language,
+    pub theme: Theme,
+    pub text_size: u16,
+}
+
+#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq, Serialize, TS)]
+#[ts(export)]
+pub enum Language {
+    #[default]
+    #[serde(rename = "system")]
+    System,
+    #[serde(rename = "zh-CN")]
+    ZhCn,
+    #[serde(rename = "en")]
+    En,
+}
+
+#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq, Serialize, TS)]
+#[serde(rename_all = "kebab-case")]
+#[ts(export)]
+pub enum Theme {
+    #[default]
+    System,
+    Light,
+    Dark,
+}
+
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize, TS)]
+#[serde(rename_all = "camelCase")]
+#[ts(export)]
+pub struct AboutView {
+    pub version: String,
+    pub bank: String,
+    /// A build with the simulator or a development bank.
+    pub development: bool,
+}
+
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize, TS)]
+#[serde(rename_all = "camelCase")]
+#[ts(export)]
+pub struct DiagnosticView {
+    pub part: DiagnosticPart,
+    pub ok: bool,
+    pub code: Option<crate::Code>,
+    #[ts(type = "number")]
+    pub elapsed_ms: u64,
+}
+
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize, TS)]
+#[serde(rename_all = "kebab-case")]
+#[ts(export)]
+pub enum DiagnosticPart {
+    Reader,
+    Service,
+    Keystore,
+    SecurityServer,
+    TransactionServer,
+    Clock,
+}

@@ -1,0 +1,1 @@
+//! Where a terminal's secrets live: the OS keystore, or memory in tests.

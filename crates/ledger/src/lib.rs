@@ -1,0 +1,1 @@
+//! A load's states, transitions and invariants, without IO.

@@ -1,0 +1,1 @@
+//! Relay messages and the relay's state machine, without IO.

@@ -1,0 +1,1 @@
+//! The actor that drives relay, driver and keys through the shells, and owns the journal.

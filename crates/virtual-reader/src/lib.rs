@@ -1,0 +1,1 @@
+//! A private PC/SC service with a virtual reader, for tests and the demo.
