@@ -1,1 +1,265 @@
 //! The one pinned HTTPS client for both of the bank's servers.
+//!
+//! It carries bytes and knows no key of the terminal: what is sealed or signed comes and goes as it is.
+
+mod pins;
+mod profile;
+
+pub use profile::{Profile, ProfileError};
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde::Deserialize;
+
+/// How long one request may take, connection included.
+pub const REQUEST_DEADLINE: Duration = Duration::from_secs(30);
+/// How long a connection may take.
+pub const CONNECT_DEADLINE: Duration = Duration::from_secs(10);
+/// No answer of the bank is longer (bytes).
+const LONGEST_ANSWER: usize = 4 << 20;
+
+/// Why a request brought no answer that can be used.
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+pub enum ClientError {
+    /// No connection: the request never left.
+    #[error("the bank can't be reached")]
+    Offline,
+    /// The certificate is not the bank's: nothing was sent.
+    #[error("the server is not the bank")]
+    Untrusted,
+    /// The request may have arrived; no answer came.
+    #[error("the bank did not answer")]
+    Silent,
+    /// The bank said no, with its code.
+    #[error("the bank refused: {code}")]
+    Refused {
+        /// A code of `docs/protocol.md`, section 7.
+        code: String,
+        /// Its parameters as text.
+        params: BTreeMap<String, String>,
+    },
+    /// An answer that is no answer of the bank (a captive portal, a proxy).
+    #[error("that was no answer of the bank")]
+    BadAnswer,
+}
+
+/// The headers that prove a terminal to the security server (`docs/protocol.md`, 3.2).
+#[derive(Clone, Debug)]
+pub struct Proof {
+    /// 12 digits.
+    pub terminal: String,
+    /// 32 hex digits.
+    pub nonce: String,
+    /// Milliseconds since 1970.
+    pub time_ms: u64,
+    /// 64 hex digits.
+    pub mac: String,
+}
+
+/// An answer with what its sender's proof covers.
+#[derive(Clone, Debug)]
+pub struct Answer {
+    /// HTTP status.
+    pub status: u16,
+    /// Body as it came.
+    pub body: Vec<u8>,
+    /// `Tapfill-Mac` of the answer, if any.
+    pub mac: Option<String>,
+}
+
+impl Answer {
+    /// The error that a status other than 200 tells.
+    pub fn refusal(&self) -> ClientError {
+        refusal(self.status, &self.body)
+    }
+}
+
+/// Both servers of one bank.
+#[derive(Clone)]
+pub struct BankClient {
+    http: reqwest::Client,
+    profile: Arc<Profile>,
+}
+
+impl BankClient {
+    /// A client of its own on the profile's pins.
+    pub fn new(profile: Profile) -> Result<Self, ProfileError> {
+        let builder = reqwest::Client::builder();
+        Self::with_builder(profile, builder)
+    }
+
+    /// The same on a builder that the caller got elsewhere (the app's comes from tauri-plugin-http).
+    pub fn with_builder(
+        profile: Profile,
+        builder: reqwest::ClientBuilder,
+    ) -> Result<Self, ProfileError> {
+        let http = builder
+            .use_preconfigured_tls(pins::tls_config(&profile)?)
+            .https_only(true)
+            .no_proxy()
+            .redirect(reqwest::redirect::Policy::none())
+            .connect_timeout(CONNECT_DEADLINE)
+            .timeout(REQUEST_DEADLINE)
+            .pool_idle_timeout(Duration::from_secs(50))
+            .tcp_nodelay(true)
+            .build()
+            .map_err(|_| ProfileError::Tls)?;
+        Ok(Self { http, profile: Arc::new(profile) })
+    }
+
+    /// Whose servers these are.
+    pub fn profile(&self) -> &Profile {
+        &self.profile
+    }
+
+    /// One sealed message to the transaction server, the sealed answer back.
+    pub async fn relay(&self, envelope: Vec<u8>) -> Result<Vec<u8>, ClientError> {
+        let url = format!("{}/v1/relay", self.profile.transaction_url);
+        let request = self
+            .http
+            .post(url)
+            .header("content-type", "application/octet-stream")
+            .body(envelope);
+        let answer = send(request).await?;
+        if answer.status == 200 { Ok(answer.body) } else { Err(answer.refusal()) }
+    }
+
+    /// Opens the connection to the transaction server while a person still looks for the card.
+    pub async fn warm(&self) -> Result<(), ClientError> {
+        let url = format!("{}/v1/health", self.profile.transaction_url);
+        send(self.http.get(url)).await.map(drop)
+    }
+
+    /// The same for the security server.
+    pub async fn warm_security(&self) -> Result<(), ClientError> {
+        let url = format!("{}/v1/health", self.profile.security_url);
+        send(self.http.get(url)).await.map(drop)
+    }
+
+    /// Enrolment: the JSON of section 3.1 there and back.
+    pub async fn enrol(&self, request: String) -> Result<String, ClientError> {
+        let url = format!("{}/v1/enrol", self.profile.security_url);
+        let request =
+            self.http.post(url).header("content-type", "application/json").body(request);
+        let answer = send(request).await?;
+        if answer.status != 200 {
+            return Err(answer.refusal());
+        }
+        String::from_utf8(answer.body).map_err(|_| ClientError::BadAnswer)
+    }
+
+    /// A request of section 3.2. The caller checks the answer's proof.
+    pub async fn security(
+        &self,
+        path: &str,
+        proof: &Proof,
+        body: String,
+    ) -> Result<Answer, ClientError> {
+        let request = self
+            .http
+            .post(format!("{}{path}", self.profile.security_url))
+            .header("content-type", "application/json")
+            .header("tapfill-terminal", &proof.terminal)
+            .header("tapfill-nonce", &proof.nonce)
+            .header("tapfill-time", proof.time_ms.to_string())
+            .header("tapfill-mac", &proof.mac)
+            .body(body);
+        send(request).await
+    }
+}
+
+async fn send(request: reqwest::RequestBuilder) -> Result<Answer, ClientError> {
+    let mut response = request.send().await.map_err(|error| failure(&error))?;
+    let status = response.status().as_u16();
+    let mac = response
+        .headers()
+        .get("tapfill-mac")
+        .and_then(|value| value.to_str().ok())
+        .map(str::to_owned);
+    let mut body = Vec::new();
+    while let Some(chunk) = response.chunk().await.map_err(|error| failure(&error))? {
+        if body.len() + chunk.len() > LONGEST_ANSWER {
+            return Err(ClientError::BadAnswer);
+        }
+        body.extend_from_slice(&chunk);
+    }
+    Ok(Answer { status, body, mac })
+}
+
+fn failure(error: &reqwest::Error) -> ClientError {
+    log::debug!("request failed: {error:?}");
+    if is_about_trust(error) {
+        ClientError::Untrusted
+    } else if error.is_connect() || error.is_builder() {
+        ClientError::Offline
+    } else {
+        ClientError::Silent
+    }
+}
+
+/// rustls reports inside io errors, which hide their cause from `source`.
+fn is_about_trust(error: &reqwest::Error) -> bool {
+    let mut cause: Option<&(dyn std::error::Error + 'static)> = Some(error);
+    while let Some(current) = cause {
+        if current.downcast_ref::<rustls::Error>().is_some_and(is_trust) {
+            return true;
+        }
+        let inner = current.downcast_ref::<std::io::Error>().and_then(|io| io.get_ref());
+        if let Some(inner) = inner {
+            if inner.downcast_ref::<rustls::Error>().is_some_and(is_trust) {
+                return true;
+            }
+            cause = Some(inner);
+            continue;
+        }
+        cause = current.source();
+    }
+    false
+}
+
+fn is_trust(error: &rustls::Error) -> bool {
+    matches!(error, rustls::Error::InvalidCertificate(_) | rustls::Error::InvalidMessage(_))
+}
+
+#[derive(Deserialize)]
+struct RefusalBody {
+    code: String,
+    #[serde(default)]
+    params: serde_json::Map<String, serde_json::Value>,
+}
+
+fn refusal(status: u16, body: &[u8]) -> ClientError {
+    let Ok(refusal) = serde_json::from_slice::<RefusalBody>(body) else {
+        log::warn!("HTTP {status} without a code of the bank");
+        return ClientError::BadAnswer;
+    };
+    let text = |value: serde_json::Value| match value {
+        serde_json::Value::String(text) => text,
+        other @ (serde_json::Value::Null
+        | serde_json::Value::Bool(_)
+        | serde_json::Value::Number(_)
+        | serde_json::Value::Array(_)
+        | serde_json::Value::Object(_)) => other.to_string(),
+    };
+    let params = refusal.params.into_iter().map(|(name, value)| (name, text(value))).collect();
+    ClientError::Refused { code: refusal.code, params }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_refusal_keeps_its_code_and_params() {
+        let error = refusal(409, br#"{"code":"time-skew","params":{"time_ms":12}}"#);
+        let params = BTreeMap::from([("time_ms".to_owned(), "12".to_owned())]);
+        assert_eq!(error, ClientError::Refused { code: "time-skew".to_owned(), params });
+    }
+
+    #[test]
+    fn a_page_of_a_captive_portal_is_no_answer() {
+        assert_eq!(refusal(200, b"<html>log in</html>"), ClientError::BadAnswer);
+    }
+}

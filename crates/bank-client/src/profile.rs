@@ -1,0 +1,107 @@
+use serde::{Deserialize, Serialize};
+
+/// What an installation knows of its bank (`docs/protocol.md`, section 3). Public values only.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Profile {
+    /// The bank's name for people.
+    pub name: String,
+    /// `https://host:port` of the security server.
+    pub security_url: String,
+    /// `https://host:port` of the transaction server.
+    pub transaction_url: String,
+    /// The authority's certificate, PEM.
+    pub authority_pem: String,
+    /// SHA-256 of the servers' public keys, 64 hex digits each; the last is the backup.
+    pub pins: Vec<String>,
+    /// X25519 public key for enrolment requests, 64 hex digits.
+    pub enrolment_hpke: String,
+    /// Ed25519 public key that signs enrolments, 64 hex digits.
+    pub enrolment_signer: String,
+    /// Ed25519 public key that signs industry packages, 64 hex digits.
+    pub package_signer: String,
+    /// The lowest suite that this installation uses.
+    pub lowest_suite: u8,
+}
+
+/// Why a profile can't be used.
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+pub enum ProfileError {
+    /// Not the JSON of a profile.
+    #[error("the bank's profile can't be read: {0}")]
+    Json(String),
+    /// A field has the wrong form.
+    #[error("the bank's profile has a bad {0}")]
+    Field(&'static str),
+    /// The TLS settings don't come together.
+    #[error("the bank's profile gives no usable TLS settings")]
+    Tls,
+}
+
+impl Profile {
+    /// Reads and checks the JSON form.
+    pub fn parse(json: &[u8]) -> Result<Self, ProfileError> {
+        let profile: Self =
+            serde_json::from_slice(json).map_err(|error| ProfileError::Json(error.to_string()))?;
+        for (field, url) in
+            [("security_url", &profile.security_url), ("transaction_url", &profile.transaction_url)]
+        {
+            if !url.starts_with("https://") || url.ends_with('/') {
+                return Err(ProfileError::Field(field));
+            }
+        }
+        profile.enrolment_hpke_key()?;
+        profile.enrolment_signer_key()?;
+        profile.package_signer_key()?;
+        profile.pin_list()?;
+        if !(1..=3).contains(&profile.lowest_suite) {
+            return Err(ProfileError::Field("lowest_suite"));
+        }
+        Ok(profile)
+    }
+
+    /// 32 bytes.
+    pub fn enrolment_hpke_key(&self) -> Result<[u8; 32], ProfileError> {
+        key(&self.enrolment_hpke, "enrolment_hpke")
+    }
+
+    /// 32 bytes.
+    pub fn enrolment_signer_key(&self) -> Result<[u8; 32], ProfileError> {
+        key(&self.enrolment_signer, "enrolment_signer")
+    }
+
+    /// 32 bytes.
+    pub fn package_signer_key(&self) -> Result<[u8; 32], ProfileError> {
+        key(&self.package_signer, "package_signer")
+    }
+
+    /// At least one pin.
+    pub(crate) fn pin_list(&self) -> Result<Vec<[u8; 32]>, ProfileError> {
+        if self.pins.is_empty() {
+            return Err(ProfileError::Field("pins"));
+        }
+        self.pins.iter().map(|pin| key(pin, "pins")).collect()
+    }
+}
+
+fn key(text: &str, field: &'static str) -> Result<[u8; 32], ProfileError> {
+    let mut bytes = [0; 32];
+    hex::decode_to_slice(text, &mut bytes).map_err(|_| ProfileError::Field(field))?;
+    Ok(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_profile_without_https_is_refused() {
+        let json = format!(
+            r#"{{"name":"b","security_url":"http://a","transaction_url":"https://a","authority_pem":"",
+            "pins":["{k}"],"enrolment_hpke":"{k}","enrolment_signer":"{k}","package_signer":"{k}","lowest_suite":3}}"#,
+            k = "00".repeat(32)
+        );
+        let error = Profile::parse(json.as_bytes()).err();
+        assert_eq!(error, Some(ProfileError::Field("security_url")));
+    }
+}

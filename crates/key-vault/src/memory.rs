@@ -1,0 +1,75 @@
+use std::collections::HashMap;
+use std::sync::{Mutex, PoisonError};
+
+use zeroize::Zeroizing;
+
+use crate::{KeyVault, VaultError};
+
+/// A vault that forgets with the process, with faults to order. For tests and simulations.
+#[derive(Default)]
+pub struct MemoryVault {
+    secrets: Mutex<HashMap<String, Zeroizing<Vec<u8>>>>,
+    fault: Mutex<Option<VaultError>>,
+}
+
+impl MemoryVault {
+    /// Every call fails so from now on; `None` heals.
+    pub fn fail_with(&self, fault: Option<VaultError>) {
+        *self.fault.lock().unwrap_or_else(PoisonError::into_inner) = fault;
+    }
+
+    /// What a wiped keystore looks like.
+    pub fn empty(&self) {
+        self.secrets.lock().unwrap_or_else(PoisonError::into_inner).clear();
+    }
+
+    fn check(&self) -> Result<(), VaultError> {
+        match &*self.fault.lock().unwrap_or_else(PoisonError::into_inner) {
+            Some(fault) => Err(fault.clone()),
+            None => Ok(()),
+        }
+    }
+}
+
+impl KeyVault for MemoryVault {
+    fn load(&self, name: &str) -> Result<Option<Zeroizing<Vec<u8>>>, VaultError> {
+        self.check()?;
+        Ok(self.secrets.lock().unwrap_or_else(PoisonError::into_inner).get(name).cloned())
+    }
+
+    fn store(&self, name: &str, secret: &[u8]) -> Result<(), VaultError> {
+        self.check()?;
+        let mut secrets = self.secrets.lock().unwrap_or_else(PoisonError::into_inner);
+        secrets.insert(name.to_owned(), Zeroizing::new(secret.to_vec()));
+        Ok(())
+    }
+
+    fn erase(&self, name: &str) -> Result<(), VaultError> {
+        self.check()?;
+        self.secrets.lock().unwrap_or_else(PoisonError::into_inner).remove(name);
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_secret_comes_back_until_it_is_erased() {
+        let vault = MemoryVault::default();
+        vault.store("k", b"secret").unwrap();
+        assert_eq!(vault.load("k").unwrap().unwrap().as_slice(), b"secret");
+        vault.erase("k").unwrap();
+        assert_eq!(vault.load("k").unwrap(), None);
+    }
+
+    #[test]
+    fn an_ordered_fault_shows_and_heals() {
+        let vault = MemoryVault::default();
+        vault.fail_with(Some(VaultError::Locked));
+        assert_eq!(vault.load("k"), Err(VaultError::Locked));
+        vault.fail_with(None);
+        assert_eq!(vault.load("k"), Ok(None));
+    }
+}

@@ -1,0 +1,88 @@
+use std::sync::Arc;
+
+use keyring_core::{CredentialStore, Entry, Error};
+use zeroize::Zeroizing;
+
+use crate::{KeyVault, VaultError};
+
+/// The OS keystore: the Secret Service on Linux.
+///
+/// The store is made anew for each call: a connection to a service that was not there at start would stay dead,
+/// and a person who unlocks the keystore expects the app to go on.
+pub struct OsVault {
+    service: String,
+}
+
+impl OsVault {
+    /// `service` names the program in the keystore, e.g. `org.tapfill.app`.
+    pub fn new(service: impl Into<String>) -> Self {
+        Self { service: service.into() }
+    }
+
+    fn entry(&self, name: &str) -> Result<Entry, VaultError> {
+        store()?.build(&self.service, name, None).map_err(failure)
+    }
+}
+
+impl KeyVault for OsVault {
+    fn load(&self, name: &str) -> Result<Option<Zeroizing<Vec<u8>>>, VaultError> {
+        match self.entry(name)?.get_secret() {
+            Ok(secret) => Ok(Some(Zeroizing::new(secret))),
+            Err(Error::NoEntry) => Ok(None),
+            Err(error) => Err(failure(error)),
+        }
+    }
+
+    fn store(&self, name: &str, secret: &[u8]) -> Result<(), VaultError> {
+        self.entry(name)?.set_secret(secret).map_err(failure)
+    }
+
+    fn erase(&self, name: &str) -> Result<(), VaultError> {
+        match self.entry(name)?.delete_credential() {
+            Ok(()) | Err(Error::NoEntry) => Ok(()),
+            Err(error) => Err(failure(error)),
+        }
+    }
+}
+
+#[cfg(target_os = "linux")]
+fn store() -> Result<Arc<CredentialStore>, VaultError> {
+    match zbus_secret_service_keyring_store::Store::new() {
+        Ok(store) => Ok(store),
+        Err(error) => {
+            log::warn!("no Secret Service: {error}");
+            Err(VaultError::Missing)
+        }
+    }
+}
+
+#[cfg(target_os = "macos")]
+fn store() -> Result<Arc<CredentialStore>, VaultError> {
+    match apple_native_keyring_store::keychain::Store::new() {
+        Ok(store) => Ok(store),
+        Err(error) => Err(failure(error)),
+    }
+}
+
+#[cfg(target_os = "windows")]
+fn store() -> Result<Arc<CredentialStore>, VaultError> {
+    match windows_native_keyring_store::Store::new() {
+        Ok(store) => Ok(store),
+        Err(error) => Err(failure(error)),
+    }
+}
+
+#[cfg(not(any(target_os = "linux", target_os = "macos", target_os = "windows")))]
+fn store() -> Result<Arc<CredentialStore>, VaultError> {
+    Err(VaultError::Missing)
+}
+
+/// `keyring_core::Error` is open-ended: what it adds one day counts as broken.
+fn failure(error: Error) -> VaultError {
+    let text = error.to_string();
+    if let Error::NoStorageAccess(cause) = error {
+        let cause = cause.to_string().to_lowercase();
+        return if cause.contains("denied") { VaultError::Denied } else { VaultError::Locked };
+    }
+    VaultError::Broken(text)
+}
