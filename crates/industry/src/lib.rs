@@ -1,1 +1,32 @@
-//! Signed industry packages and their interpreter, without IO.
+//! Industry packages and their interpreter, without IO.
+//!
+//! A package is data (`docs/industry-packages.md`). It lists every command that a card of its
+//! industry can ever get from this terminal; the bank chooses among the listed phases and fills in
+//! declared fields, and that is all it can do.
+#![deny(clippy::indexing_slicing, clippy::arithmetic_side_effects)]
+#![warn(missing_docs)]
+#![cfg_attr(test, allow(clippy::indexing_slicing, clippy::arithmetic_side_effects))]
+
+mod closing;
+mod command;
+mod condition;
+mod defined;
+mod driver;
+mod error;
+mod facts;
+mod format;
+mod opening;
+mod package;
+mod phase;
+mod template;
+mod value;
+
+#[cfg(test)]
+mod tests;
+
+pub use closing::{Closing, DecodeError, decode};
+pub use driver::{CardCommand, Driver, Turn};
+pub use error::PackageError;
+pub use facts::{CardNumber, Facts, LogEntry, LogKind};
+pub use format::{AmountLimits, LocalName, UiStep};
+pub use package::{MAX_PACKAGE, Package, Packages};

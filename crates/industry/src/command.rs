@@ -1,0 +1,262 @@
+//! Commands with what their status words mean.
+
+use std::collections::BTreeMap;
+
+use crate::error::rule;
+use crate::format::{Action, CommandText, Document, FieldShape, Length, Take, UiStep};
+use crate::template::Template;
+use crate::value::{self, Values};
+use crate::{PackageError, phase};
+
+/// The most repetitions of one command.
+const MAX_REPEAT: u8 = 32;
+
+/// The longest reply of a card to a short command, without its status word.
+pub(crate) const LONGEST_REPLY: usize = 256;
+
+const GOOD: u16 = 0x9000;
+
+#[derive(Clone, Debug)]
+pub(crate) struct Command {
+    pub(crate) template: Template,
+    pub(crate) show: UiStep,
+    pub(crate) commits: bool,
+    pub(crate) optional: bool,
+    pub(crate) repeat: u8,
+    pub(crate) status_as: Option<String>,
+    pub(crate) take: BTreeMap<String, Take>,
+    reply: Length,
+    /// Most exact first.
+    on: Vec<(Pattern, Action)>,
+}
+
+/// Why a reply was not taken.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) struct BadReply;
+
+impl Command {
+    pub(crate) fn new(
+        name: &str,
+        text: &CommandText,
+        document: &Document,
+    ) -> Result<Self, PackageError> {
+        let at = |member: &str| format!("commands.{name}.{member}");
+        let template =
+            Template::parse(&text.send, document).map_err(|why| rule(at("send"), why))?;
+        let command = Self {
+            template,
+            show: text.show,
+            commits: text.commits,
+            optional: text.optional,
+            repeat: text.repeat.unwrap_or(1),
+            status_as: text.status_as.clone(),
+            take: text.take.0.clone(),
+            reply: text.reply,
+            on: actions(name, text)?,
+        };
+        command.check_repeat(&at("repeat"), text)?;
+        if command.commits && (command.optional || text.repeat.is_some()) {
+            return Err(rule(
+                at("commits"),
+                "a command that commits is neither optional nor repeated",
+            ));
+        }
+        if command.reply.min() > command.reply.max() || command.reply.max() > LONGEST_REPLY {
+            return Err(rule(
+                at("reply"),
+                format!("at most {LONGEST_REPLY} bytes, min not over max"),
+            ));
+        }
+        for (field, take) in &command.take {
+            command.check_take(
+                &at(&format!("take.{field}")),
+                document.fields.0.get(field),
+                take,
+            )?;
+        }
+        if let Some(field) = &command.status_as {
+            let shape = document.fields.0.get(field);
+            if shape.is_none_or(|it| it.length.exact() != Some(2) || it.times.is_some()) {
+                return Err(rule(at("status_as"), "names a field of 2 bytes"));
+            }
+        }
+        Ok(command)
+    }
+
+    /// What a status word leads to; none when the package does not know it.
+    pub(crate) fn action(&self, status: u16) -> Option<&Action> {
+        let listed = self.on.iter().find(|(pattern, _)| pattern.fits(status));
+        match listed {
+            Some((_, action)) => Some(action),
+            None if status == GOOD => Some(&Action::Take),
+            None if self.optional => Some(&Action::Skip),
+            None => None,
+        }
+    }
+
+    /// Every action that can happen, without those of unknown status words.
+    pub(crate) fn actions(&self) -> impl Iterator<Item = &Action> {
+        let optional = self.optional.then_some(&Action::Skip);
+        self.on.iter().map(|(_, action)| action).chain(optional)
+    }
+
+    /// Takes the fields out of a reply's data.
+    pub(crate) fn take_fields(
+        &self,
+        document: &Document,
+        values: &mut Values,
+        data: &[u8],
+    ) -> Result<(), BadReply> {
+        if !self.reply.fits(data.len()) {
+            return Err(BadReply);
+        }
+        for (name, take) in &self.take {
+            let shape = document.fields.0.get(name).ok_or(BadReply)?;
+            let mut bytes = slice(data, take).ok_or(BadReply)?.to_vec();
+            if let Some(mask) = &take.mask {
+                bytes
+                    .iter_mut()
+                    .zip(&mask.0)
+                    .for_each(|(byte, mask)| *byte &= mask);
+            }
+            put(shape, values, name, bytes)?;
+        }
+        Ok(())
+    }
+
+    fn check_repeat(&self, at: &str, text: &CommandText) -> Result<(), PackageError> {
+        match text.repeat {
+            Some(times) if !(2..=MAX_REPEAT).contains(&times) => {
+                Err(rule(at, format!("2 to {MAX_REPEAT} times")))
+            }
+            Some(_) if !self.template.has_index() => Err(rule(at, "needs {index} in `send`")),
+            None if self.template.has_index() => Err(rule(at, "is needed for {index}")),
+            None if self.on.iter().any(|(_, action)| *action == Action::Done) => {
+                Err(rule(at, "is needed for the action `done`"))
+            }
+            Some(_) | None => Ok(()),
+        }
+    }
+
+    fn check_take(
+        &self,
+        at: &str,
+        shape: Option<&FieldShape>,
+        take: &Take,
+    ) -> Result<(), PackageError> {
+        let shape = shape.ok_or_else(|| rule(at, "is not declared in `fields`"))?;
+        let start = usize::from(take.at);
+        let end = match take.length {
+            Some(length) => start.saturating_add(length.into()),
+            None => self.reply.max(),
+        };
+        if start > self.reply.min() || end > self.reply.max() {
+            return Err(rule(at, "reaches beyond the reply"));
+        }
+        let shortest = match take.length {
+            Some(length) => usize::from(length),
+            None => self.reply.min().saturating_sub(start),
+        };
+        let longest = end.saturating_sub(start);
+        if shape.times.is_none() && (shortest > shape.length.max() || longest < shape.length.min())
+        {
+            return Err(rule(at, "can never have the length of the field"));
+        }
+        if take
+            .mask
+            .as_ref()
+            .is_some_and(|mask| shape.length.exact() != Some(mask.0.len()))
+        {
+            return Err(rule(at, "the mask is as long as the field"));
+        }
+        Ok(())
+    }
+}
+
+/// Stores a taken value: a list grows, anything else is replaced.
+fn put(
+    shape: &FieldShape,
+    values: &mut Values,
+    name: &str,
+    bytes: Vec<u8>,
+) -> Result<(), BadReply> {
+    let Some(times) = shape.times else {
+        if !shape.length.fits(bytes.len()) {
+            return Err(BadReply);
+        }
+        values.insert(name.to_owned(), bytes);
+        return Ok(());
+    };
+    let length = shape.length.exact().ok_or(BadReply)?;
+    if bytes.len().checked_rem(length) != Some(0) {
+        return Err(BadReply);
+    }
+    let list = values.entry(name.to_owned()).or_default();
+    list.extend(bytes);
+    list.truncate(length.saturating_mul(times.into()));
+    Ok(())
+}
+
+fn slice<'d>(data: &'d [u8], take: &Take) -> Option<&'d [u8]> {
+    let start = usize::from(take.at);
+    match take.length {
+        Some(length) => data.get(start..start.checked_add(length.into())?),
+        None => data.get(start..),
+    }
+}
+
+fn actions(name: &str, text: &CommandText) -> Result<Vec<(Pattern, Action)>, PackageError> {
+    let mut on = Vec::new();
+    for (status, action) in &text.on.0 {
+        let at = format!("commands.{name}.on.{status}");
+        let pattern = Pattern::parse(status)
+            .ok_or_else(|| rule(&at, "is not four hex digits or X, and not `*`"))?;
+        if let Action::Outcome(outcome) = action {
+            phase::check_outcome(&at, outcome)?;
+        }
+        on.push((pattern, action.clone()));
+    }
+    on.sort_by_key(|(pattern, _)| std::cmp::Reverse(pattern.mask.count_ones()));
+    Ok(on)
+}
+
+/// Status words: four hex digits, `X` for any digit; `*` is any status word but 9000.
+#[derive(Clone, Copy, Debug)]
+struct Pattern {
+    value: u16,
+    mask: u16,
+}
+
+impl Pattern {
+    fn parse(text: &str) -> Option<Self> {
+        if text == "*" {
+            return Some(Self { value: 0, mask: 0 });
+        }
+        if text.len() != 4 || text.bytes().any(|byte| byte.is_ascii_lowercase()) {
+            return None;
+        }
+        let value = u16::from_str_radix(&text.replace('X', "0"), 16).ok()?;
+        let mask: String = text
+            .chars()
+            .map(|it| if it == 'X' { '0' } else { 'F' })
+            .collect();
+        Some(Self {
+            value,
+            mask: u16::from_str_radix(&mask, 16).ok()?,
+        })
+    }
+
+    fn fits(self, status: u16) -> bool {
+        if self.mask == 0 {
+            status != GOOD
+        } else {
+            status & self.mask == self.value
+        }
+    }
+}
+
+/// The bytes of a field as long as its declaration says, e.g. from the bank.
+pub(crate) fn fits_exactly(document: &Document, name: &str, bytes: &[u8]) -> bool {
+    value::slot(&document.fields, name)
+        .is_some_and(|slot| slot.times.is_none() && slot.length.exact() == Some(bytes.len()))
+}

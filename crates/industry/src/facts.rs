@@ -1,0 +1,133 @@
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use crate::format::{Document, FieldShape, LogMap};
+use crate::value;
+
+/// What the screen may show of a card; each only as far as the package and the card give it.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct Facts {
+    /// The card's number.
+    pub number: Option<CardNumber>,
+    /// Fen.
+    pub balance: Option<u32>,
+    /// `YYYY-MM-DD`; none when the card's bytes are no date.
+    pub expiry: Option<String>,
+    /// False: needs activation.
+    pub active: Option<bool>,
+    /// Newest first.
+    pub log: Vec<LogEntry>,
+}
+
+impl Facts {
+    /// The last four digits of the card's number.
+    pub fn tail(&self) -> Option<&str> {
+        self.number.as_ref().map(CardNumber::tail)
+    }
+}
+
+/// The digits of a card's number, for telling two cards apart. Shows its tail only.
+#[derive(Clone, Eq, PartialEq)]
+pub struct CardNumber(String);
+
+impl CardNumber {
+    /// The last four digits, or fewer when there are fewer.
+    pub fn tail(&self) -> &str {
+        let start = self.0.len().saturating_sub(4);
+        self.0.get(start..).unwrap_or_default()
+    }
+}
+
+impl fmt::Debug for CardNumber {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "CardNumber(..{})", self.tail())
+    }
+}
+
+/// One record of the card's own log.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct LogEntry {
+    /// What it was.
+    pub kind: LogKind,
+    /// Fen.
+    pub amount: u32,
+    /// `YYYY-MM-DD` at the terminal; none when the card's bytes are no date.
+    pub date: Option<String>,
+    /// `HH:MM:SS` at the terminal; none when the card's bytes are no time.
+    pub time: Option<String>,
+    /// The terminal's number: digits, two for each byte (letters A-F where the card has no BCD).
+    pub terminal: String,
+}
+
+/// What a record of the log was.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum LogKind {
+    /// Money came onto the card.
+    Load,
+    /// Money went off the card.
+    Purchase,
+    /// Anything else.
+    Other,
+}
+
+impl Facts {
+    /// Reads what the package's `card` names out of field values.
+    pub(crate) fn of<'v>(
+        document: &Document,
+        field: impl Fn(&str) -> Option<&'v [u8]> + Copy,
+    ) -> Self {
+        let find = |reference: &Option<String>| -> Option<&'v [u8]> {
+            let (name, part) = value::split(reference.as_deref()?);
+            match part {
+                None => field(name),
+                Some(part) => value::part_of(document.fields.0.get(name)?, field(name)?, part),
+            }
+        };
+        let card = &document.card;
+        Self {
+            number: find(&card.number).map(|bytes| CardNumber(value::digits(bytes))),
+            balance: find(&card.balance).and_then(value::number),
+            expiry: find(&card.expiry).and_then(value::date_text),
+            active: find(&card.active).map(|bytes| bytes.iter().any(|&byte| byte != 0)),
+            log: card
+                .log
+                .as_ref()
+                .map(|log| entries(log, document, field))
+                .unwrap_or_default(),
+        }
+    }
+}
+
+fn entries<'v>(
+    log: &LogMap,
+    document: &Document,
+    field: impl Fn(&str) -> Option<&'v [u8]>,
+) -> Vec<LogEntry> {
+    let (Some(shape), Some(bytes)) = (document.fields.0.get(&log.field), field(&log.field)) else {
+        return Vec::new();
+    };
+    let records = bytes.chunks(shape.length.max().max(1));
+    records
+        .filter(|record| !is_unused(record))
+        .filter_map(|it| entry(log, shape, it))
+        .collect()
+}
+
+fn entry(log: &LogMap, shape: &FieldShape, record: &[u8]) -> Option<LogEntry> {
+    let part = |name: &str| value::part_of(shape, record, name);
+    let kind = log.kinds.0.get(&value::digits(part(&log.kind)?));
+    Some(LogEntry {
+        kind: kind.copied().unwrap_or(LogKind::Other),
+        amount: value::number(part(&log.amount)?)?,
+        date: value::date_text(part(&log.date)?),
+        time: value::time_text(part(&log.time)?),
+        terminal: value::digits(part(&log.terminal)?),
+    })
+}
+
+/// Cards fill places of the log that were never written with 00 or FF.
+fn is_unused(record: &[u8]) -> bool {
+    record.iter().all(|&byte| byte == 0x00) || record.iter().all(|&byte| byte == 0xFF)
+}

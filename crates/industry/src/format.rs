@@ -1,0 +1,383 @@
+//! The package as JSON, member by member; `docs/industry-packages.md` explains each.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::marker::PhantomData;
+
+use relay::IndustryCode;
+use serde::de::{Deserializer, Error, MapAccess, Visitor};
+use serde::{Deserialize, Serialize};
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Document {
+    pub(crate) format: u8,
+    pub(crate) industry: IndustryCode,
+    pub(crate) version: u32,
+    pub(crate) name: LocalName,
+    pub(crate) currency: String,
+    pub(crate) aids: Vec<Hex>,
+    #[serde(default)]
+    pub(crate) valid_from: Option<u32>,
+    pub(crate) limits: AmountLimits,
+    pub(crate) bounds: Bounds,
+    #[serde(default)]
+    pub(crate) constants: Map<Hex>,
+    pub(crate) fields: Map<FieldShape>,
+    pub(crate) card: CardMap,
+    pub(crate) commands: Map<CommandText>,
+    pub(crate) phases: Map<Phase>,
+}
+
+/// A name in the languages that a package gives.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct LocalName {
+    /// Simplified Chinese.
+    #[serde(rename = "zh-CN")]
+    pub zh_cn: String,
+    /// English.
+    pub en: String,
+}
+
+/// What a package allows for amounts, fen. The bank may allow less.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct AmountLimits {
+    /// The smallest load.
+    pub min_amount: u32,
+    /// The largest load.
+    pub max_amount: u32,
+    /// The largest balance of a card.
+    pub max_balance: u32,
+}
+
+/// What one transaction may cost at most.
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Bounds {
+    pub(crate) commands: u16,
+    pub(crate) bytes: u32,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct FieldShape {
+    pub(crate) length: Length,
+    /// A list: at most so many values of `length` bytes, joined.
+    #[serde(default)]
+    pub(crate) times: Option<u8>,
+    #[serde(default, rename = "type")]
+    pub(crate) kind: Kind,
+    #[serde(default)]
+    pub(crate) parts: Map<Part>,
+}
+
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Part {
+    pub(crate) at: u16,
+    pub(crate) length: u16,
+    #[serde(default, rename = "type")]
+    pub(crate) kind: Kind,
+}
+
+/// How bytes are read.
+#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Kind {
+    #[default]
+    Hex,
+    /// Two decimal digits a byte.
+    Bcd,
+    /// Big-endian, at most 4 bytes.
+    Number,
+    /// BCD YYYYMMDD.
+    Date,
+    /// BCD HHMMSS.
+    Time,
+    /// One byte: 00 is no.
+    Flag,
+}
+
+/// A number of bytes: `4`, or `{"min": 4, "max": 10}`.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq)]
+#[serde(
+    untagged,
+    expecting = "a length: a number, or {\"min\": n, \"max\": n}"
+)]
+pub(crate) enum Length {
+    Exact(u16),
+    Range(LengthRange),
+}
+
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct LengthRange {
+    pub(crate) min: u16,
+    pub(crate) max: u16,
+}
+
+impl Default for Length {
+    fn default() -> Self {
+        Self::Exact(0)
+    }
+}
+
+impl Length {
+    pub(crate) fn min(self) -> usize {
+        match self {
+            Self::Exact(length) => length.into(),
+            Self::Range(range) => range.min.into(),
+        }
+    }
+
+    pub(crate) fn max(self) -> usize {
+        match self {
+            Self::Exact(length) => length.into(),
+            Self::Range(range) => range.max.into(),
+        }
+    }
+
+    pub(crate) fn exact(self) -> Option<usize> {
+        (self.min() == self.max()).then_some(self.max())
+    }
+
+    pub(crate) fn fits(self, length: usize) -> bool {
+        (self.min()..=self.max()).contains(&length)
+    }
+}
+
+/// Where the screen finds what it shows of the card; references to fields.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct CardMap {
+    #[serde(default)]
+    pub(crate) number: Option<String>,
+    #[serde(default)]
+    pub(crate) balance: Option<String>,
+    #[serde(default)]
+    pub(crate) expiry: Option<String>,
+    #[serde(default)]
+    pub(crate) active: Option<String>,
+    #[serde(default)]
+    pub(crate) log: Option<LogMap>,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct LogMap {
+    pub(crate) field: String,
+    pub(crate) kind: String,
+    /// The kind's bytes in hex to what they mean; others are `other`.
+    pub(crate) kinds: Map<crate::LogKind>,
+    pub(crate) amount: String,
+    pub(crate) terminal: String,
+    pub(crate) date: String,
+    pub(crate) time: String,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct CommandText {
+    pub(crate) send: String,
+    pub(crate) show: UiStep,
+    #[serde(default)]
+    pub(crate) commits: bool,
+    #[serde(default)]
+    pub(crate) optional: bool,
+    #[serde(default)]
+    pub(crate) repeat: Option<u8>,
+    #[serde(default)]
+    pub(crate) reply: Length,
+    #[serde(default)]
+    pub(crate) on: Map<Action>,
+    #[serde(default)]
+    pub(crate) take: Map<Take>,
+    #[serde(default)]
+    pub(crate) status_as: Option<String>,
+}
+
+/// The four steps that the screen shows.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, Ord, PartialEq, PartialOrd, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum UiStep {
+    /// The card is read.
+    Read,
+    /// The bank is asked.
+    Approve,
+    /// The card is changed.
+    Write,
+    /// The change is made sure.
+    Confirm,
+}
+
+/// What a status word leads to.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Action {
+    /// Check the reply's length, take the fields, go on.
+    Take,
+    /// Take nothing, go on.
+    Skip,
+    /// The repetition is over, go on.
+    Done,
+    /// The next command of a `try`.
+    Else,
+    /// Leave out the rest of the phase's steps, send what there is.
+    Report,
+    /// End the transaction.
+    Outcome(String),
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Take {
+    #[serde(default)]
+    pub(crate) at: u16,
+    /// Absent: to the end of the reply.
+    #[serde(default)]
+    pub(crate) length: Option<u16>,
+    #[serde(default)]
+    pub(crate) mask: Option<Hex>,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Phase {
+    #[serde(default)]
+    pub(crate) bank: bool,
+    #[serde(default)]
+    pub(crate) after: Vec<String>,
+    #[serde(default)]
+    pub(crate) takes: Vec<String>,
+    pub(crate) steps: Vec<Step>,
+    pub(crate) then: Then,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Step {
+    Run(String),
+    Try(Vec<String>),
+    Refuse(Refuse),
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Refuse {
+    pub(crate) when: Condition,
+    pub(crate) outcome: String,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Condition {
+    Equal(Comparison),
+    Differ(Comparison),
+    /// A date before today.
+    Past(String),
+    /// A date after today.
+    Future(String),
+    Above(SumAgainst),
+    Below(SumAgainst),
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Comparison {
+    pub(crate) field: String,
+    pub(crate) value: Hex,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct SumAgainst {
+    pub(crate) sum: Vec<String>,
+    pub(crate) limit: LimitName,
+}
+
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum LimitName {
+    MinAmount,
+    MaxAmount,
+    MaxBalance,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Then {
+    Send(Report),
+    End(Fields),
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Report {
+    pub(crate) phase: String,
+    #[serde(default)]
+    pub(crate) fields: Vec<String>,
+    #[serde(default)]
+    pub(crate) optional: Vec<String>,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Fields {
+    #[serde(default)]
+    pub(crate) fields: Vec<String>,
+    #[serde(default)]
+    pub(crate) optional: Vec<String>,
+}
+
+/// Bytes as hex digits.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(crate) struct Hex(pub(crate) Vec<u8>);
+
+impl<'de> Deserialize<'de> for Hex {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        hex::decode(text)
+            .map(Self)
+            .map_err(|_| D::Error::custom("not pairs of hex digits"))
+    }
+}
+
+/// Named members; the same name twice is an error.
+#[derive(Clone, Debug)]
+pub(crate) struct Map<T>(pub(crate) BTreeMap<String, T>);
+
+impl<T> Default for Map<T> {
+    fn default() -> Self {
+        Self(BTreeMap::new())
+    }
+}
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Map<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer
+            .deserialize_map(MapVisitor(PhantomData))
+            .map(Self)
+    }
+}
+
+struct MapVisitor<T>(PhantomData<T>);
+
+impl<'de, T: Deserialize<'de>> Visitor<'de> for MapVisitor<T> {
+    type Value = BTreeMap<String, T>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+        let mut members = BTreeMap::new();
+        while let Some((name, member)) = map.next_entry::<String, T>()? {
+            if members.insert(name.clone(), member).is_some() {
+                return Err(A::Error::custom(format_args!("`{name}` stands twice")));
+            }
+        }
+        Ok(members)
+    }
+}

@@ -1,0 +1,382 @@
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use relay::IndustryCode;
+
+use crate::command::Command;
+use crate::error::rule;
+use crate::format::{CardMap, Document, FieldShape, Kind, LogMap, Map, Part};
+use crate::value::{self, AMOUNT, TERMINAL};
+use crate::{AmountLimits, LocalName, PackageError, defined, phase};
+
+/// The longest package, bytes.
+pub const MAX_PACKAGE: usize = 65_536;
+
+const FORMAT: u8 = 1;
+const MAX_COMMANDS: u16 = 128;
+const MAX_BYTES: u32 = 32_768;
+const MAX_MEMBERS: usize = 64;
+const MAX_FIELD: usize = 256;
+const MAX_TIMES: u8 = 32;
+
+/// A checked package. Its signature is the caller's matter (protocol, section 6).
+#[derive(Clone, Debug)]
+pub struct Package {
+    pub(crate) document: Document,
+    pub(crate) commands: BTreeMap<String, Command>,
+}
+
+impl Package {
+    /// Reads and checks a package.
+    ///
+    /// # Errors
+    /// Too large, not of the format, or against one of its rules; told with its place.
+    pub fn parse(bytes: &[u8]) -> Result<Self, PackageError> {
+        if bytes.len() > MAX_PACKAGE {
+            return Err(PackageError::TooLarge { bytes: bytes.len() });
+        }
+        let document: Document = serde_json::from_slice(bytes).map_err(|error| {
+            let (line, column) = (error.line(), error.column());
+            PackageError::Json {
+                line,
+                column,
+                text: message(&error),
+            }
+        })?;
+        check_head(&document)?;
+        check_constants(&document)?;
+        for (name, shape) in &document.fields.0 {
+            check_field(name, shape)?;
+        }
+        check_card(&document.card, &document.fields)?;
+        check_members("commands", &document.commands)?;
+        let commands = document.commands.0.iter();
+        let commands = commands
+            .map(|(name, text)| Ok((name.clone(), Command::new(name, text, &document)?)))
+            .collect::<Result<_, PackageError>>()?;
+        let package = Self { document, commands };
+        phase::check(&package)?;
+        defined::check(&package)?;
+        Ok(package)
+    }
+
+    /// The industry that the package is for.
+    pub fn industry(&self) -> IndustryCode {
+        self.document.industry
+    }
+
+    /// Rises with each release of the package.
+    pub fn version(&self) -> u32 {
+        self.document.version
+    }
+
+    /// The purse's name.
+    pub fn name(&self) -> &LocalName {
+        &self.document.name
+    }
+
+    /// ISO 4217 letters.
+    pub fn currency(&self) -> &str {
+        &self.document.currency
+    }
+
+    /// The package's own limits, fen.
+    pub fn limits(&self) -> AmountLimits {
+        self.document.limits
+    }
+
+    /// The applications that the package selects, for systems that want them listed.
+    pub fn aids(&self) -> impl Iterator<Item = &[u8]> {
+        self.document.aids.iter().map(|aid| aid.0.as_slice())
+    }
+
+    /// The first day on which it may be used, YYYYMMDD.
+    pub fn valid_from(&self) -> Option<u32> {
+        self.document.valid_from
+    }
+}
+
+/// The packages of a terminal, one for each industry.
+#[derive(Clone, Debug, Default)]
+pub struct Packages {
+    by_code: BTreeMap<IndustryCode, Arc<Package>>,
+}
+
+impl Packages {
+    /// None yet.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Adds a package, or replaces an older one. `today` is YYYYMMDD.
+    ///
+    /// # Errors
+    /// Not yet valid, or older than the one that is there. The same version again is no error and
+    /// changes nothing.
+    pub fn insert(&mut self, package: Package, today: u32) -> Result<(), PackageError> {
+        if let Some(valid_from) = package.valid_from().filter(|&from| from > today) {
+            return Err(PackageError::NotYetValid { valid_from });
+        }
+        let (industry, version) = (package.industry(), package.version());
+        if let Some(present) = self.by_code.get(&industry).map(|it| it.version()) {
+            if version < present {
+                return Err(PackageError::Older {
+                    industry,
+                    version,
+                    present,
+                });
+            }
+            if version == present {
+                return Ok(());
+            }
+        }
+        self.by_code.insert(industry, Arc::new(package));
+        Ok(())
+    }
+
+    /// The package of an industry.
+    pub fn package(&self, industry: IndustryCode) -> Option<&Package> {
+        self.by_code.get(&industry).map(Arc::as_ref)
+    }
+
+    /// All packages, by code.
+    pub fn iter(&self) -> impl Iterator<Item = &Package> {
+        self.by_code.values().map(Arc::as_ref)
+    }
+
+    pub(crate) fn shared(&self, industry: IndustryCode) -> Option<Arc<Package>> {
+        self.by_code.get(&industry).cloned()
+    }
+}
+
+/// True for a name of a field, part, command, phase or constant: 1 to 32 of `a-z 0-9 _`.
+pub(crate) fn is_name(name: &str) -> bool {
+    let fits = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_';
+    (1..=32).contains(&name.len()) && name.bytes().all(fits)
+}
+
+/// Checks the names and the number of members.
+pub(crate) fn check_members<T>(at: &str, members: &Map<T>) -> Result<(), PackageError> {
+    if members.0.len() > MAX_MEMBERS {
+        return Err(rule(at, format!("at most {MAX_MEMBERS} members")));
+    }
+    match members.0.keys().find(|name| !is_name(name)) {
+        Some(name) => Err(rule(
+            format!("{at}.{name}"),
+            "a name is 1 to 32 of a-z, 0-9 and _",
+        )),
+        None => Ok(()),
+    }
+}
+
+fn message(error: &serde_json::Error) -> String {
+    let text = error.to_string();
+    match text.rsplit_once(" at line ") {
+        Some((text, _)) => text.to_owned(),
+        None => text,
+    }
+}
+
+fn check_head(document: &Document) -> Result<(), PackageError> {
+    let name = &document.name;
+    let limits = document.limits;
+    let rules = [
+        (
+            "format",
+            document.format == FORMAT,
+            "this reader knows format 1",
+        ),
+        ("version", document.version >= 1, "counts from 1"),
+        (
+            "name",
+            is_title(&name.zh_cn) && is_title(&name.en),
+            "1 to 64 characters, no controls",
+        ),
+        (
+            "currency",
+            is_currency(&document.currency),
+            "three capital letters",
+        ),
+        ("aids", document.aids.len() <= 16, "at most 16"),
+        (
+            "aids",
+            document
+                .aids
+                .iter()
+                .all(|aid| (5..=16).contains(&aid.0.len())),
+            "5 to 16 bytes",
+        ),
+        (
+            "valid_from",
+            document.valid_from.is_none_or(value::is_date),
+            "a day as YYYYMMDD",
+        ),
+        (
+            "limits.min_amount",
+            limits.min_amount >= 1,
+            "at least 1 fen",
+        ),
+        (
+            "limits.max_amount",
+            limits.max_amount >= limits.min_amount,
+            "not under min_amount",
+        ),
+        (
+            "limits.max_balance",
+            limits.max_balance >= limits.max_amount,
+            "not under max_amount",
+        ),
+        (
+            "bounds.commands",
+            (1..=MAX_COMMANDS).contains(&document.bounds.commands),
+            "1 to 128",
+        ),
+        (
+            "bounds.bytes",
+            (1..=MAX_BYTES).contains(&document.bounds.bytes),
+            "1 to 32768",
+        ),
+    ];
+    match rules.into_iter().find(|(_, kept, _)| !kept) {
+        Some((at, _, why)) => Err(rule(at, why)),
+        None => Ok(()),
+    }
+}
+
+fn is_title(text: &str) -> bool {
+    (1..=64).contains(&text.chars().count()) && !text.chars().any(char::is_control)
+}
+
+fn is_currency(text: &str) -> bool {
+    text.len() == 3 && text.bytes().all(|byte| byte.is_ascii_uppercase())
+}
+
+fn check_constants(document: &Document) -> Result<(), PackageError> {
+    check_members("constants", &document.constants)?;
+    check_members("fields", &document.fields)?;
+    for (name, constant) in &document.constants.0 {
+        let at = format!("constants.{name}");
+        if !(1..=255).contains(&constant.0.len()) {
+            return Err(rule(at, "1 to 255 bytes"));
+        }
+        if is_reserved(name) || document.fields.0.contains_key(name) {
+            return Err(rule(at, "the name is taken"));
+        }
+    }
+    Ok(())
+}
+
+fn is_reserved(name: &str) -> bool {
+    [AMOUNT, TERMINAL, "index"].contains(&name)
+}
+
+fn check_field(name: &str, shape: &FieldShape) -> Result<(), PackageError> {
+    let at = format!("fields.{name}");
+    let (min, max) = (shape.length.min(), shape.length.max());
+    if is_reserved(name) {
+        return Err(rule(at, "the name is taken"));
+    }
+    if max == 0 || min > max || max > MAX_FIELD {
+        return Err(rule(
+            at,
+            format!("1 to {MAX_FIELD} bytes, min not over max"),
+        ));
+    }
+    if let Some(times) = shape.times
+        && (!(1..=MAX_TIMES).contains(&times) || min != max)
+    {
+        return Err(rule(
+            at,
+            format!("a list has 1 to {MAX_TIMES} values of one length"),
+        ));
+    }
+    check_kind(&at, shape.kind, shape.length.exact())?;
+    check_members(&at, &shape.parts)?;
+    for (
+        part,
+        Part {
+            at: start,
+            length,
+            kind,
+        },
+    ) in &shape.parts.0
+    {
+        let at = format!("{at}.parts.{part}");
+        let end = usize::from(*start).saturating_add((*length).into());
+        if *length == 0 || end > min {
+            return Err(rule(at, "reaches beyond the field"));
+        }
+        check_kind(&at, *kind, Some((*length).into()))?;
+    }
+    Ok(())
+}
+
+fn check_kind(at: &str, kind: Kind, length: Option<usize>) -> Result<(), PackageError> {
+    let (fits, why) = match kind {
+        Kind::Hex | Kind::Bcd => (true, ""),
+        Kind::Number => (matches!(length, Some(1..=4)), "a number has 1 to 4 bytes"),
+        Kind::Date => (length == Some(4), "a date has 4 bytes"),
+        Kind::Time => (length == Some(3), "a time has 3 bytes"),
+        Kind::Flag => (length == Some(1), "a flag has 1 byte"),
+    };
+    if fits { Ok(()) } else { Err(rule(at, why)) }
+}
+
+fn check_card(card: &CardMap, fields: &Map<FieldShape>) -> Result<(), PackageError> {
+    let members = [
+        ("card.number", &card.number, Kind::Bcd),
+        ("card.balance", &card.balance, Kind::Number),
+        ("card.expiry", &card.expiry, Kind::Date),
+        ("card.active", &card.active, Kind::Flag),
+    ];
+    for (at, reference, kind) in members {
+        let Some(reference) = reference else { continue };
+        let slot = value::slot(fields, reference).ok_or_else(|| rule(at, "is not declared"))?;
+        if slot.kind != kind || slot.times.is_some() {
+            return Err(rule(
+                at,
+                format!("needs a single value of type {kind:?}").to_lowercase(),
+            ));
+        }
+    }
+    card.log
+        .as_ref()
+        .map_or(Ok(()), |log| check_log(log, fields))
+}
+
+fn check_log(log: &LogMap, fields: &Map<FieldShape>) -> Result<(), PackageError> {
+    let list = fields
+        .0
+        .get(&log.field)
+        .filter(|shape| shape.times.is_some());
+    let shape = list.ok_or_else(|| rule("card.log.field", "names a list"))?;
+    let members = [
+        ("card.log.kind", &log.kind, Kind::Hex),
+        ("card.log.amount", &log.amount, Kind::Number),
+        ("card.log.terminal", &log.terminal, Kind::Bcd),
+        ("card.log.date", &log.date, Kind::Date),
+        ("card.log.time", &log.time, Kind::Time),
+    ];
+    for (at, part, kind) in members {
+        let part = shape
+            .parts
+            .0
+            .get(part)
+            .ok_or_else(|| rule(at, "is no part of the list"))?;
+        if part.kind != kind {
+            return Err(rule(
+                at,
+                format!("needs a part of type {kind:?}").to_lowercase(),
+            ));
+        }
+    }
+    match log
+        .kinds
+        .0
+        .keys()
+        .find(|it| hex::decode(it).is_err() || it.contains(char::is_lowercase))
+    {
+        Some(_) => Err(rule("card.log.kinds", "pairs of hex digits")),
+        None => Ok(()),
+    }
+}
