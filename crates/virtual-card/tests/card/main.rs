@@ -1,0 +1,13 @@
+//! The virtual card seen from outside: as a host, a reader and a tester see it.
+
+#![allow(clippy::unwrap_used, reason = "a test may fail by panic")]
+
+mod load;
+mod maintenance;
+mod pin;
+mod purchase;
+mod quirks;
+mod reading;
+mod slot;
+mod support;
+mod wire;
