@@ -1,1 +1,74 @@
 //! One way to talk to a card: PC/SC on desktops, in process for simulations.
+//!
+//! A [`CardReader`] tells what is on the reader and opens contacts; a [`CardContact`] is one exclusive phase with one
+//! card. After [`LinkError::Lost`] or [`LinkError::Timeout`] the outcome of the last command is unknown: nothing is
+//! ever sent again by itself.
+
+mod exchange;
+#[cfg(not(any(target_os = "android", target_os = "ios")))]
+mod pcsc_contact;
+#[cfg(not(any(target_os = "android", target_os = "ios")))]
+mod pcsc_monitor;
+#[cfg(not(any(target_os = "android", target_os = "ios")))]
+mod pcsc_reader;
+#[cfg(feature = "simulator")]
+mod simulated;
+mod status;
+
+use std::pin::Pin;
+
+#[cfg(not(any(target_os = "android", target_os = "ios")))]
+pub use pcsc_reader::{PcscReader, Timing};
+#[cfg(feature = "simulator")]
+pub use simulated::SimulatedReader;
+pub use status::{ReaderState, ReaderStatus};
+
+use tokio::sync::watch;
+
+/// A future without a name, so that the traits can be objects.
+pub type Future<'a, T> = Pin<Box<dyn std::future::Future<Output = T> + Send + 'a>>;
+
+/// Everything that readers on this device do.
+pub trait CardReader: Send + Sync {
+    /// What is on the reader, newest always.
+    fn watch(&self) -> watch::Receiver<ReaderStatus>;
+    /// Prefers one reader by name, or any with `None`.
+    fn choose(&self, reader: Option<String>);
+    /// Connects to the card that is there now and begins an exclusive transaction.
+    fn open(&self) -> Future<'_, Result<Box<dyn CardContact>, LinkError>>;
+}
+
+/// One phase with one card. Dropping it ends the transaction and leaves the card powered.
+pub trait CardContact: Send {
+    /// Sends a command and waits for its reply, at least the two bytes of the status word. `61xx` and `6Cxx` are
+    /// worked off here.
+    fn transmit(&mut self, command: Vec<u8>) -> Future<'_, Result<Vec<u8>, LinkError>>;
+    /// The reader's name.
+    fn reader(&self) -> &str;
+}
+
+/// What is wrong with the way to the card; never what the card itself says.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
+pub enum LinkError {
+    /// The PC/SC service does not run.
+    #[error("the PC/SC service does not run")]
+    ServiceDown,
+    /// No reader is connected.
+    #[error("no reader")]
+    NoReader,
+    /// No card is on the reader.
+    #[error("no card")]
+    NoCard,
+    /// The system does not let this program use the reader.
+    #[error("the reader is not allowed")]
+    Denied,
+    /// Another program holds the card.
+    #[error("another program holds the card")]
+    Busy,
+    /// Contact was lost: what the last command did is unknown.
+    #[error("contact with the card was lost")]
+    Lost,
+    /// The card did not answer in time: what the last command did is unknown.
+    #[error("the card did not answer in time")]
+    Timeout,
+}

@@ -1,1 +1,204 @@
 //! A private PC/SC service with a virtual reader, for tests and the demo.
+//!
+//! It starts Debian's `pcscd` with the `vpcd` driver on a socket of its own, beside any service of the system: a
+//! program talks to it by `PCSCLITE_CSOCK_NAME`, a virtual card connects to [`VirtualReader::port`]. The reader
+//! has two slots, on that port and the next.
+#![cfg(unix)]
+
+use std::fs;
+use std::io;
+use std::net::TcpListener;
+use std::os::fd::OwnedFd;
+use std::os::unix::net::{UnixListener, UnixStream};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use command_fds::{CommandFdExt, FdMapping};
+
+/// Why the service did not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// `pcscd` or the driver is not installed.
+    #[error("not installed: {0} (Debian packages pcscd and vsmartcard-vpcd)")]
+    Missing(&'static str),
+    /// `/run/pcscd` can't be made: it takes root once.
+    #[error("/run/pcscd is missing and can't be made: run `sudo mkdir /run/pcscd`")]
+    RunFolder,
+    /// No two free ports beside each other.
+    #[error("no free pair of ports on loopback")]
+    Ports,
+    /// The service ended, or does not listen.
+    #[error("pcscd did not start; see {0}")]
+    Silent(PathBuf),
+    /// Files or processes.
+    #[error("the virtual reader can't start: {0}")]
+    Io(#[from] io::Error),
+}
+
+/// A running service. Ends with this value.
+#[derive(Debug)]
+pub struct VirtualReader {
+    service: Child,
+    socket: PathBuf,
+    sockets: PathBuf,
+    conf: PathBuf,
+    log: PathBuf,
+    port: u16,
+}
+
+const DRIVERS: &str = "/usr/lib/pcsc/drivers/serial";
+
+impl VirtualReader {
+    /// Starts with two free ports. `dir` takes its configuration and its log.
+    pub fn start(dir: &Path) -> Result<Self, StartError> {
+        Self::start_on(dir, free_pair()?)
+    }
+
+    /// Starts with the slots on `port` and `port + 1`.
+    pub fn start_on(dir: &Path, port: u16) -> Result<Self, StartError> {
+        let conf = dir.join("reader.conf.d");
+        fs::create_dir_all(&conf)?;
+        let text = format!(
+            "FRIENDLYNAME \"Tapfill Virtual Reader\"\nDEVICENAME /dev/null:{port:#06X}\nLIBPATH {}\nCHANNELID {port:#06X}\n",
+            driver()?.display()
+        );
+        fs::write(conf.join("vpcd"), text)?;
+        if !Path::new("/run/pcscd").is_dir() {
+            fs::create_dir_all("/run/pcscd").map_err(|_| StartError::RunFolder)?;
+        }
+        // Socket paths end at 107 bytes: `dir` may be longer.
+        let sockets = std::env::temp_dir().join(format!("tapfill-{}-{port}", std::process::id()));
+        fs::create_dir_all(&sockets)?;
+        let socket = sockets.join("pcscd.comm");
+        let log = dir.join("pcscd.log");
+        let service = launch(&socket, &conf, &log)?;
+        let reader = Self {
+            service,
+            socket,
+            sockets,
+            conf,
+            log,
+            port,
+        };
+        reader.wait()?;
+        Ok(reader)
+    }
+
+    /// The value for `PCSCLITE_CSOCK_NAME`.
+    pub fn socket(&self) -> &Path {
+        &self.socket
+    }
+
+    /// Where a virtual card for the first slot connects.
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// Ends the service, as if somebody stopped it. [`Self::restart`] brings it back on the same socket.
+    pub fn stop(&mut self) {
+        let _ = self.service.kill();
+        let _ = self.service.wait();
+        let _ = fs::remove_file(&self.socket);
+    }
+
+    /// Starts the service again after [`Self::stop`].
+    pub fn restart(&mut self) -> Result<(), StartError> {
+        self.service = launch(&self.socket, &self.conf, &self.log)?;
+        self.wait()
+    }
+
+    /// The driver listens for cards a moment after the service listens for programs.
+    fn wait(&self) -> Result<(), StartError> {
+        let deadline = Instant::now() + Duration::from_secs(10);
+        while Instant::now() < deadline {
+            let listens = TcpListener::bind(("127.0.0.1", self.port)).is_err();
+            if listens && UnixStream::connect(&self.socket).is_ok() {
+                return Ok(());
+            }
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        Err(StartError::Silent(self.log.clone()))
+    }
+}
+
+impl Drop for VirtualReader {
+    fn drop(&mut self) {
+        self.stop();
+        let _ = fs::remove_dir_all(&self.sockets);
+    }
+}
+
+/// The service takes its socket ready-made on descriptor 3, as from systemd; `LISTEN_PID` must be its own pid, which
+/// the shell knows and keeps over `exec`.
+fn launch(socket: &Path, conf: &Path, log: &Path) -> Result<Child, StartError> {
+    let program = ["/usr/sbin/pcscd", "/usr/bin/pcscd"]
+        .into_iter()
+        .find(|p| Path::new(p).exists());
+    let program = program.ok_or(StartError::Missing("pcscd"))?;
+    let listener: OwnedFd = UnixListener::bind(socket)?.into();
+    let output = fs::OpenOptions::new().create(true).append(true).open(log)?;
+    let mut command = Command::new("/bin/sh");
+    command
+        .args(["-c", "LISTEN_FDS=1 LISTEN_PID=$$ exec \"$0\" -f -c \"$1\""])
+        .arg(program)
+        .arg(conf)
+        .stdin(Stdio::null())
+        .stdout(output.try_clone()?)
+        .stderr(output);
+    let on_three = FdMapping {
+        parent_fd: listener,
+        child_fd: 3,
+    };
+    command
+        .fd_mappings(vec![on_three])
+        .map_err(|_| io::Error::other("descriptor 3 is taken"))?;
+    Ok(command.spawn()?)
+}
+
+fn driver() -> Result<PathBuf, StartError> {
+    let entries = fs::read_dir(DRIVERS).map_err(|_| StartError::Missing("vsmartcard-vpcd"))?;
+    entries
+        .filter_map(|entry| entry.ok().map(|entry| entry.path()))
+        .find(|path| path.to_string_lossy().contains("libifdvpcd.so"))
+        .ok_or(StartError::Missing("vsmartcard-vpcd"))
+}
+
+/// The driver binds every address, so both ports must be free on all.
+fn free_pair() -> Result<u16, StartError> {
+    for _ in 0..50 {
+        let first = TcpListener::bind(("0.0.0.0", 0))?;
+        let port = first.local_addr()?.port();
+        let next = port.checked_add(1).filter(|_| port > 1024);
+        if next.is_some_and(|next| TcpListener::bind(("0.0.0.0", next)).is_ok()) {
+            return Ok(port);
+        }
+    }
+    Err(StartError::Ports)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_service_starts_on_a_socket_of_its_own_and_leaves_nothing_behind() {
+        let dir = std::env::temp_dir().join(format!("tapfill-vr-test-{}", std::process::id()));
+        let mut reader = VirtualReader::start(&dir).unwrap();
+        let socket = reader.socket().to_owned();
+        assert!(UnixStream::connect(&socket).is_ok());
+        reader.stop();
+        assert!(
+            UnixStream::connect(&socket).is_err(),
+            "a stopped service answers nobody"
+        );
+        reader.restart().unwrap();
+        assert!(
+            UnixStream::connect(&socket).is_ok(),
+            "on the same socket again"
+        );
+        drop(reader);
+        assert!(!socket.exists());
+        fs::remove_dir_all(dir).unwrap();
+    }
+}

@@ -1,0 +1,101 @@
+/// What is on the reader.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub enum ReaderState {
+    /// No reader.
+    #[default]
+    None,
+    /// A reader without a card.
+    Empty,
+    /// A reader with a card.
+    Card,
+    /// The PC/SC service does not run.
+    ServiceDown,
+    /// The system does not let this program use readers.
+    Denied,
+}
+
+/// The readers of this device.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct ReaderStatus {
+    /// State of [`Self::reader`].
+    pub state: ReaderState,
+    /// The reader in use: the chosen one, else the first with a card, else the first.
+    pub reader: Option<String>,
+    /// All readers.
+    pub readers: Vec<String>,
+    /// The person's choice.
+    pub chosen: Option<String>,
+    /// Rises with each card that comes.
+    pub insertions: u64,
+}
+
+/// One reader as the system tells it.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(crate) struct Seen {
+    pub(crate) name: String,
+    pub(crate) card: bool,
+}
+
+impl ReaderStatus {
+    /// The status after a look at all readers. A chosen reader that is away does not hide the others.
+    pub(crate) fn of(seen: &[Seen], chosen: Option<&str>, insertions: u64) -> Self {
+        let with_card = seen.iter().find(|reader| reader.card);
+        let used = chosen
+            .and_then(|name| seen.iter().find(|reader| reader.name == name))
+            .or(with_card)
+            .or(seen.first());
+        let state = match used {
+            None => ReaderState::None,
+            Some(reader) if reader.card => ReaderState::Card,
+            Some(_) => ReaderState::Empty,
+        };
+        Self {
+            state,
+            reader: used.map(|reader| reader.name.clone()),
+            readers: seen.iter().map(|reader| reader.name.clone()).collect(),
+            chosen: chosen.map(str::to_owned),
+            insertions,
+        }
+    }
+
+    /// The same without any reader.
+    pub(crate) fn without(state: ReaderState, chosen: Option<&str>, insertions: u64) -> Self {
+        Self {
+            state,
+            ..Self::of(&[], chosen, insertions)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn seen(name: &str, card: bool) -> Seen {
+        Seen {
+            name: name.to_owned(),
+            card,
+        }
+    }
+
+    #[test]
+    fn the_reader_with_the_card_is_used_unless_a_person_chose() {
+        let readers = [seen("a", false), seen("b", true)];
+        let any = ReaderStatus::of(&readers, None, 0);
+        assert_eq!(
+            (any.state, any.reader.as_deref()),
+            (ReaderState::Card, Some("b"))
+        );
+        let chosen = ReaderStatus::of(&readers, Some("a"), 0);
+        assert_eq!(
+            (chosen.state, chosen.reader.as_deref()),
+            (ReaderState::Empty, Some("a"))
+        );
+        let away = ReaderStatus::of(&readers, Some("c"), 0);
+        assert_eq!(
+            away.reader.as_deref(),
+            Some("b"),
+            "a reader that is away hides no other"
+        );
+    }
+}
