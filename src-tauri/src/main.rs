@@ -1,1 +1,7 @@
-fn main() { tapfill::run() }
+#![cfg_attr(not(debug_assertions), windows_subsystem = "windows")]
+
+//! The app on desktops.
+
+fn main() {
+    tapfill::run();
+}

@@ -106,7 +106,17 @@ impl BankClient {
             .tcp_nodelay(true)
             .build()
             .map_err(|_| ProfileError::Tls)?;
-        Ok(Self { http, profile: Arc::new(profile) })
+        Ok(Self {
+            http,
+            profile: Arc::new(profile),
+        })
+    }
+
+    /// A page of the security server as it is, e.g. the inbox of a development bank.
+    pub async fn page(&self, path: &str) -> Result<Vec<u8>, ClientError> {
+        let url = format!("{}{path}", self.profile.security_url);
+        let answer = send(self.http.get(url)).await?;
+        if answer.status == 200 { Ok(answer.body) } else { Err(answer.refusal()) }
     }
 
     /// Whose servers these are.
@@ -123,7 +133,11 @@ impl BankClient {
             .header("content-type", "application/octet-stream")
             .body(envelope);
         let answer = send(request).await?;
-        if answer.status == 200 { Ok(answer.body) } else { Err(answer.refusal()) }
+        if answer.status == 200 {
+            Ok(answer.body)
+        } else {
+            Err(answer.refusal())
+        }
     }
 
     /// Opens the connection to the transaction server while a person still looks for the card.
@@ -141,8 +155,11 @@ impl BankClient {
     /// Enrolment: the JSON of section 3.1 there and back.
     pub async fn enrol(&self, request: String) -> Result<String, ClientError> {
         let url = format!("{}/v1/enrol", self.profile.security_url);
-        let request =
-            self.http.post(url).header("content-type", "application/json").body(request);
+        let request = self
+            .http
+            .post(url)
+            .header("content-type", "application/json")
+            .body(request);
         let answer = send(request).await?;
         if answer.status != 200 {
             return Err(answer.refusal());
@@ -203,10 +220,15 @@ fn failure(error: &reqwest::Error) -> ClientError {
 fn is_about_trust(error: &reqwest::Error) -> bool {
     let mut cause: Option<&(dyn std::error::Error + 'static)> = Some(error);
     while let Some(current) = cause {
-        if current.downcast_ref::<rustls::Error>().is_some_and(is_trust) {
+        if current
+            .downcast_ref::<rustls::Error>()
+            .is_some_and(is_trust)
+        {
             return true;
         }
-        let inner = current.downcast_ref::<std::io::Error>().and_then(|io| io.get_ref());
+        let inner = current
+            .downcast_ref::<std::io::Error>()
+            .and_then(|io| io.get_ref());
         if let Some(inner) = inner {
             if inner.downcast_ref::<rustls::Error>().is_some_and(is_trust) {
                 return true;
@@ -220,7 +242,10 @@ fn is_about_trust(error: &reqwest::Error) -> bool {
 }
 
 fn is_trust(error: &rustls::Error) -> bool {
-    matches!(error, rustls::Error::InvalidCertificate(_) | rustls::Error::InvalidMessage(_))
+    matches!(
+        error,
+        rustls::Error::InvalidCertificate(_) | rustls::Error::InvalidMessage(_)
+    )
 }
 
 #[derive(Deserialize)]
@@ -243,8 +268,15 @@ fn refusal(status: u16, body: &[u8]) -> ClientError {
         | serde_json::Value::Array(_)
         | serde_json::Value::Object(_)) => other.to_string(),
     };
-    let params = refusal.params.into_iter().map(|(name, value)| (name, text(value))).collect();
-    ClientError::Refused { code: refusal.code, params }
+    let params = refusal
+        .params
+        .into_iter()
+        .map(|(name, value)| (name, text(value)))
+        .collect();
+    ClientError::Refused {
+        code: refusal.code,
+        params,
+    }
 }
 
 #[cfg(test)]
@@ -255,7 +287,13 @@ mod tests {
     fn a_refusal_keeps_its_code_and_params() {
         let error = refusal(409, br#"{"code":"time-skew","params":{"time_ms":12}}"#);
         let params = BTreeMap::from([("time_ms".to_owned(), "12".to_owned())]);
-        assert_eq!(error, ClientError::Refused { code: "time-skew".to_owned(), params });
+        assert_eq!(
+            error,
+            ClientError::Refused {
+                code: "time-skew".to_owned(),
+                params
+            }
+        );
     }
 
     #[test]

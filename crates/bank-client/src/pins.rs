@@ -2,7 +2,9 @@ use std::sync::Arc;
 
 use rustls::client::WebPkiServerVerifier;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
-use rustls::{CertificateError, ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme};
+use rustls::{
+    CertificateError, ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme,
+};
 use rustls_pki_types::pem::PemObject;
 use rustls_pki_types::{CertificateDer, ServerName, UnixTime};
 use sha2::{Digest, Sha256};
@@ -15,11 +17,16 @@ pub(crate) fn tls_config(profile: &Profile) -> Result<ClientConfig, ProfileError
     let mut roots = RootCertStore::empty();
     let authority = CertificateDer::from_pem_slice(profile.authority_pem.as_bytes())
         .map_err(|_| ProfileError::Field("authority_pem"))?;
-    roots.add(authority).map_err(|_| ProfileError::Field("authority_pem"))?;
+    roots
+        .add(authority)
+        .map_err(|_| ProfileError::Field("authority_pem"))?;
     let chain = WebPkiServerVerifier::builder_with_provider(Arc::new(roots), provider.clone())
         .build()
         .map_err(|_| ProfileError::Tls)?;
-    let verifier = Pinned { chain, pins: profile.pin_list()? };
+    let verifier = Pinned {
+        chain,
+        pins: profile.pin_list()?,
+    };
     let config = ClientConfig::builder_with_provider(provider)
         .with_protocol_versions(&[&rustls::version::TLS13])
         .map_err(|_| ProfileError::Tls)?

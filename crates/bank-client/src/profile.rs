@@ -43,9 +43,10 @@ impl Profile {
     pub fn parse(json: &[u8]) -> Result<Self, ProfileError> {
         let profile: Self =
             serde_json::from_slice(json).map_err(|error| ProfileError::Json(error.to_string()))?;
-        for (field, url) in
-            [("security_url", &profile.security_url), ("transaction_url", &profile.transaction_url)]
-        {
+        for (field, url) in [
+            ("security_url", &profile.security_url),
+            ("transaction_url", &profile.transaction_url),
+        ] {
             if !url.starts_with("https://") || url.ends_with('/') {
                 return Err(ProfileError::Field(field));
             }

@@ -5,23 +5,37 @@ use crate::{DiagnosticView, ErrorView, Language, ReceiptView, Theme, Transaction
 
 /// What the page may ask for. Each is answered by a [`Reply`] or an [`ErrorView`]; progress arrives as views.
 #[derive(Clone, Debug, Deserialize, Serialize, TS)]
-#[serde(tag = "command", rename_all = "kebab-case", rename_all_fields = "camelCase")]
+#[serde(
+    tag = "command",
+    rename_all = "kebab-case",
+    rename_all_fields = "camelCase"
+)]
 #[ts(export)]
 pub enum Command {
     /// First start: asks the bank for this terminal's first key. Also tried by itself at start.
     Enrol,
     /// Enters a transaction's screen. Balance and re-top-up start by themselves when a card is there.
-    Begin { kind: TransactionKind },
+    Begin {
+        kind: TransactionKind,
+    },
     /// Top-up: sends the SMS code. `phone` is compared by the bank and never stored here.
-    SendCode { phone: String },
+    SendCode {
+        phone: String,
+    },
     /// Top-up: checks the six digits.
-    VerifyCode { code: String },
+    VerifyCode {
+        code: String,
+    },
     /// One digit (0 to 9) of the bank card password. The page keeps none.
-    PinPress { digit: u8 },
+    PinPress {
+        digit: u8,
+    },
     /// Takes the last digit back.
     PinDelete,
     /// Starts the card part. `amount` (fen) is for top-up only.
-    Submit { amount: Option<u32> },
+    Submit {
+        amount: Option<u32>,
+    },
     /// Runs again what failed, where [`ErrorView::retry`] says so.
     Retry,
     /// Leaves the transaction's screen. Never cancels a load once money may have moved: that goes on.
@@ -29,11 +43,19 @@ pub enum Command {
     /// Fetches a new working key now.
     RenewKey,
     /// Prefers one reader by name, or any with `null`.
-    ChooseReader { name: Option<String> },
-    SetLanguage { language: Language },
-    SetTheme { theme: Theme },
+    ChooseReader {
+        name: Option<String>,
+    },
+    SetLanguage {
+        language: Language,
+    },
+    SetTheme {
+        theme: Theme,
+    },
     /// Text size in percent: 100, 125, 150 or 200.
-    SetTextSize { percent: u16 },
+    SetTextSize {
+        percent: u16,
+    },
     /// Receipts and unfinished loads, newest first.
     History,
     /// The history as a CSV file in the person's documents folder.
@@ -46,13 +68,24 @@ pub enum Command {
 
 /// The answer to a [`Command`] that succeeded.
 #[derive(Clone, Debug, Deserialize, Serialize, TS)]
-#[serde(tag = "reply", rename_all = "kebab-case", rename_all_fields = "camelCase")]
+#[serde(
+    tag = "reply",
+    rename_all = "kebab-case",
+    rename_all_fields = "camelCase"
+)]
 #[ts(export)]
 pub enum Reply {
     Done,
-    History { entries: Vec<HistoryEntry> },
-    Exported { path: String },
-    Diagnostics { parts: Vec<DiagnosticView>, report: String },
+    History {
+        entries: Vec<HistoryEntry>,
+    },
+    Exported {
+        path: String,
+    },
+    Diagnostics {
+        parts: Vec<DiagnosticView>,
+        report: String,
+    },
 }
 
 /// One line of the history.

@@ -20,7 +20,10 @@ impl MemoryVault {
 
     /// What a wiped keystore looks like.
     pub fn empty(&self) {
-        self.secrets.lock().unwrap_or_else(PoisonError::into_inner).clear();
+        self.secrets
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clear();
     }
 
     fn check(&self) -> Result<(), VaultError> {
@@ -34,7 +37,12 @@ impl MemoryVault {
 impl KeyVault for MemoryVault {
     fn load(&self, name: &str) -> Result<Option<Zeroizing<Vec<u8>>>, VaultError> {
         self.check()?;
-        Ok(self.secrets.lock().unwrap_or_else(PoisonError::into_inner).get(name).cloned())
+        Ok(self
+            .secrets
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .get(name)
+            .cloned())
     }
 
     fn store(&self, name: &str, secret: &[u8]) -> Result<(), VaultError> {
@@ -46,7 +54,10 @@ impl KeyVault for MemoryVault {
 
     fn erase(&self, name: &str) -> Result<(), VaultError> {
         self.check()?;
-        self.secrets.lock().unwrap_or_else(PoisonError::into_inner).remove(name);
+        self.secrets
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .remove(name);
         Ok(())
     }
 }

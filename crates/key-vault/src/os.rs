@@ -16,7 +16,9 @@ pub struct OsVault {
 impl OsVault {
     /// `service` names the program in the keystore, e.g. `org.tapfill.app`.
     pub fn new(service: impl Into<String>) -> Self {
-        Self { service: service.into() }
+        Self {
+            service: service.into(),
+        }
     }
 
     fn entry(&self, name: &str) -> Result<Entry, VaultError> {
@@ -82,7 +84,11 @@ fn failure(error: Error) -> VaultError {
     let text = error.to_string();
     if let Error::NoStorageAccess(cause) = error {
         let cause = cause.to_string().to_lowercase();
-        return if cause.contains("denied") { VaultError::Denied } else { VaultError::Locked };
+        return if cause.contains("denied") {
+            VaultError::Denied
+        } else {
+            VaultError::Locked
+        };
     }
     VaultError::Broken(text)
 }

@@ -1,1 +1,31 @@
-//! The actor that drives relay, driver and keys through the shells, and owns the journal.
+//! The actor that drives relay, driver and keys through the shells, owns the journal and tells the screens what is.
+//!
+//! [`Session::start`] runs it; [`Session::run`] gives it a command; [`Session::view`] is what the screens draw.
+
+mod actor;
+mod clock;
+mod commands;
+mod diagnostics;
+mod disk;
+mod export;
+mod failure;
+mod journal;
+mod opening;
+mod packages;
+mod run;
+mod settings;
+mod terminal;
+mod transaction;
+
+pub use actor::{Parts, Session, StartError};
+pub use clock::{Clock, SystemClock};
+pub use run::Times;
+
+/// The shells that a program puts into [`Parts`], so that it needs this crate alone.
+pub mod shells {
+    pub use bank_client::{BankClient, Profile, ProfileError};
+    #[cfg(feature = "simulator")]
+    pub use card_link::SimulatedReader;
+    pub use card_link::{CardReader, PcscReader};
+    pub use key_vault::{KeyVault, MemoryVault, OsVault};
+}

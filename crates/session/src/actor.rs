@@ -1,0 +1,501 @@
+//! The one task that owns the state of the app. Everything that takes time runs beside it and reports back.
+
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use bank_client::{BankClient, ProfileError};
+use card_link::{CardReader, ReaderState, ReaderStatus};
+use ipc::{
+    AboutView, AppView, Code, Command, ErrorView, MoneyPlace, NetworkState, Phase, ReaderKind,
+    ReaderView, Reply, SettingsView, StepName, StepState, TerminalView,
+};
+use key_vault::KeyVault;
+use tokio::sync::{mpsc, oneshot, watch};
+
+use crate::clock::{Clock, card_date};
+use crate::disk::DiskError;
+use crate::failure::Failure;
+use crate::journal::Journal;
+use crate::packages::{PackageStore, SignedPackage};
+use crate::run::{self, Ended, Shells, lock};
+use crate::settings::{BankLimits, SettingsFile};
+use crate::terminal::{SmsSent, TerminalLink};
+use crate::transaction::Transaction;
+
+/// Everything that a session needs from outside.
+pub struct Parts {
+    pub reader: Arc<dyn CardReader>,
+    pub bank: BankClient,
+    pub vault: Arc<dyn KeyVault>,
+    pub clock: Arc<dyn Clock>,
+    /// Where settings, packages and the journal are kept.
+    pub dir: PathBuf,
+    /// Where exports go.
+    pub documents: PathBuf,
+    /// The app's version.
+    pub version: String,
+    /// A build with the simulator, or a development bank.
+    pub development: bool,
+}
+
+/// Why a session can't start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The folder of the app can't be used.
+    #[error("the app's folder can't be used: {0}")]
+    Disk(#[from] DiskError),
+    /// The bank's profile is bad.
+    #[error(transparent)]
+    Profile(#[from] ProfileError),
+}
+
+/// A running session. Clones talk to the same one; it ends when the last is gone.
+#[derive(Clone)]
+pub struct Session {
+    asks: mpsc::Sender<Ask>,
+    view: watch::Receiver<AppView>,
+    times: watch::Receiver<Option<run::Times>>,
+}
+
+impl Session {
+    /// Starts the actor on the current tokio runtime.
+    pub fn start(parts: Parts) -> Result<Self, StartError> {
+        std::fs::create_dir_all(&parts.dir).map_err(DiskError::from)?;
+        let settings = SettingsFile::open(&parts.dir)?;
+        let journal = Journal::open(&parts.dir)?;
+        let signer = parts.bank.profile().package_signer_key()?;
+        let packages = PackageStore::open(&parts.dir, signer, card_date(parts.clock.now_ms()))?;
+        let link = TerminalLink::new(
+            parts.bank.clone(),
+            parts.vault.clone(),
+            parts.clock.clone(),
+            settings.now.clock_offset_ms,
+        );
+        parts.reader.choose(settings.now.reader.clone());
+        let (asks, asked) = mpsc::channel(64);
+        let (events, happened) = mpsc::unbounded_channel();
+        let (times_tx, times) = watch::channel(None);
+        let mut actor = Actor {
+            link: Arc::new(link),
+            settings,
+            journal: Arc::new(Mutex::new(journal)),
+            packages,
+            phase: Phase::Starting,
+            trouble: None,
+            network: NetworkState::Unknown,
+            reader: ReaderStatus::default(),
+            transaction: None,
+            connecting: false,
+            revision: 0,
+            events,
+            times: times_tx,
+            parts,
+        };
+        let (tell, view) = watch::channel(actor.view());
+        tokio::spawn(async move { actor.live(asked, happened, tell).await });
+        Ok(Self { asks, view, times })
+    }
+
+    /// What the screens show, newest always.
+    pub fn view(&self) -> watch::Receiver<AppView> {
+        self.view.clone()
+    }
+
+    /// Where the time of the last run with a bank went.
+    pub fn times(&self) -> Option<run::Times> {
+        *self.times.borrow()
+    }
+
+    /// Gives a command and waits for its answer. Progress shows in the view.
+    pub async fn run(&self, command: Command) -> Result<Reply, ErrorView> {
+        let (answer, answered) = oneshot::channel();
+        let gone = || Failure::from(Code::Internal).view(MoneyPlace::None);
+        self.asks
+            .send(Ask { command, answer })
+            .await
+            .map_err(|_| gone())?;
+        answered.await.unwrap_or_else(|_| Err(gone()))
+    }
+}
+
+/// Who waits for a command's answer.
+pub(crate) type Answer = oneshot::Sender<Result<Reply, ErrorView>>;
+
+pub(crate) struct Ask {
+    pub(crate) command: Command,
+    pub(crate) answer: Answer,
+}
+
+/// What the tasks beside the actor report.
+pub(crate) enum Happened {
+    Unlocked(Result<bool, Failure>),
+    Enrolled(Result<(), Failure>, Option<Answer>),
+    Connected(Result<Online, Failure>, Option<Answer>),
+    KeyChecked(Result<(), Failure>),
+    CodeSent([u8; 16], String, Result<SmsSent, Failure>, Answer),
+    CodeVerified([u8; 16], Result<[u8; 16], Failure>, Answer),
+    Step([u8; 16], StepName, StepState, MoneyPlace),
+    Identified([u8; 16], relay::IndustryCode, Ended),
+    Ended([u8; 16], Ended),
+    Delivered(Result<(), Failure>),
+    Erased(Result<(), Failure>, Answer),
+}
+
+/// What a start with a network brings.
+pub(crate) struct Online {
+    pub(crate) packages: Vec<SignedPackage>,
+    pub(crate) limits: Vec<(String, BankLimits)>,
+}
+
+pub(crate) struct Actor {
+    pub(crate) parts: Parts,
+    pub(crate) link: Arc<TerminalLink>,
+    pub(crate) settings: SettingsFile,
+    pub(crate) journal: Arc<Mutex<Journal>>,
+    pub(crate) packages: PackageStore,
+    pub(crate) phase: Phase,
+    pub(crate) trouble: Option<ErrorView>,
+    pub(crate) network: NetworkState,
+    pub(crate) reader: ReaderStatus,
+    pub(crate) transaction: Option<Transaction>,
+    /// A start or reconnect is under way.
+    pub(crate) connecting: bool,
+    pub(crate) events: mpsc::UnboundedSender<Happened>,
+    times: watch::Sender<Option<run::Times>>,
+    revision: u64,
+}
+
+/// Between tries to reach a bank that was away, or a keystore that was locked.
+const RETRY_EVERY: Duration = Duration::from_secs(3);
+
+impl Actor {
+    async fn live(
+        &mut self,
+        mut asked: mpsc::Receiver<Ask>,
+        mut happened: mpsc::UnboundedReceiver<Happened>,
+        tell: watch::Sender<AppView>,
+    ) {
+        let mut readers = self.parts.reader.watch();
+        let mut retry = tokio::time::interval(RETRY_EVERY);
+        retry.reset();
+        self.reader = readers.borrow_and_update().clone();
+        self.unlock();
+        loop {
+            self.revision += 1;
+            tell.send_replace(self.view());
+            tokio::select! {
+                ask = asked.recv() => match ask {
+                    Some(ask) => self.command(ask),
+                    None => return,
+                },
+                Some(event) = happened.recv() => self.happened(event),
+                Ok(()) = readers.changed() => {
+                    let status = readers.borrow_and_update().clone();
+                    self.reader_changed(status);
+                }
+                _ = retry.tick() => self.retry_start(),
+            }
+        }
+    }
+
+    pub(crate) fn view(&self) -> AppView {
+        let facts = self.link.facts();
+        AppView {
+            revision: self.revision,
+            phase: self.phase,
+            trouble: self.trouble.clone(),
+            network: self.network,
+            reader: reader_view(&self.reader),
+            terminal: facts.map(|facts| TerminalView {
+                id: facts.terminal,
+                key_check_value: facts.check_value,
+                key_expires_ms: facts.expires_ms,
+                suite: facts.suite,
+            }),
+            purses: self.settings.now.purses.clone(),
+            pending: lock(&self.journal).pending(),
+            transaction: self.transaction.as_ref().map(Transaction::view),
+            packages: self.packages.views(),
+            settings: self.settings_view(),
+            about: AboutView {
+                version: self.parts.version.clone(),
+                bank: self.parts.bank.profile().name.clone(),
+                development: self.parts.development,
+            },
+        }
+    }
+
+    pub(crate) fn settings_view(&self) -> SettingsView {
+        self.settings.now.view.clone().unwrap_or(SettingsView {
+            language: ipc::Language::System,
+            theme: ipc::Theme::System,
+            text_size: 100,
+        })
+    }
+
+    fn happened(&mut self, event: Happened) {
+        match event {
+            Happened::Unlocked(result) => self.unlocked(result),
+            Happened::Enrolled(result, answer) => self.enrolled(result, answer),
+            Happened::Connected(result, answer) => self.connected(result, answer),
+            Happened::KeyChecked(result) => self.key_checked(result),
+            Happened::CodeSent(id, phone, result, answer) => {
+                self.code_sent(id, &phone, result, answer);
+            }
+            Happened::CodeVerified(id, result, answer) => self.code_verified(id, result, answer),
+            Happened::Step(id, name, state, place) => self.stepped(id, name, state, place),
+            Happened::Identified(id, industry, ended) => self.identified(id, industry, ended),
+            Happened::Ended(id, ended) => {
+                if ended.times.requests > 0 {
+                    self.times.send_replace(Some(ended.times));
+                }
+                self.ended(id, ended);
+            }
+            Happened::Delivered(result) => self.delivered(result),
+            Happened::Erased(result, answer) => self.erased(result, answer),
+        }
+    }
+
+    /// Runs `work` beside the actor and hands its result back as an event.
+    pub(crate) fn beside<F>(&self, work: F)
+    where
+        F: Future<Output = Happened> + Send + 'static,
+    {
+        let events = self.events.clone();
+        tokio::spawn(async move {
+            let _ = events.send(work.await);
+        });
+    }
+
+    pub(crate) fn shells(&self) -> Shells {
+        Shells {
+            link: self.link.clone(),
+            reader: self.parts.reader.clone(),
+            journal: self.journal.clone(),
+            packages: self.packages.loaded(),
+            clock: self.parts.clock.clone(),
+        }
+    }
+
+    pub(crate) fn bank_answered(&mut self, failure: Option<&Failure>) {
+        let away = [Code::Offline, Code::BankSilent, Code::BankUntrusted];
+        self.network = match failure {
+            Some(failure) if away.contains(&failure.code) => NetworkState::Offline,
+            Some(_) | None => NetworkState::Online,
+        };
+    }
+
+    fn unlock(&mut self) {
+        self.connecting = true;
+        let link = self.link.clone();
+        self.beside(async move { Happened::Unlocked(link.unlock().await) });
+    }
+
+    fn unlocked(&mut self, result: Result<bool, Failure>) {
+        self.connecting = false;
+        match result {
+            Ok(true) => {
+                self.trouble = None;
+                self.phase = Phase::Ready;
+                self.connect(None);
+            }
+            Ok(false) if self.settings.now.terminal.is_some() => {
+                // A keystore can look empty while it is only not there: the person decides.
+                self.phase = Phase::Ready;
+                self.trouble = Some(Failure::from(Code::KeystoreEmptied).view(MoneyPlace::None));
+            }
+            Ok(false) => {
+                self.phase = Phase::Welcome;
+                self.enrol(None);
+            }
+            Err(failure) => {
+                self.phase = match self.settings.now.terminal {
+                    Some(_) => Phase::Ready,
+                    None => Phase::Welcome,
+                };
+                self.trouble = Some(failure.view(MoneyPlace::None));
+            }
+        }
+    }
+
+    pub(crate) fn enrol(&mut self, answer: Option<Answer>) {
+        if self.connecting {
+            refuse(answer, Code::NotNow);
+            return;
+        }
+        self.connecting = true;
+        if self.phase == Phase::Welcome {
+            self.phase = Phase::Enrolling;
+        }
+        let link = self.link.clone();
+        let previous = self.settings.now.terminal.clone();
+        self.beside(async move { Happened::Enrolled(link.enrol(previous).await, answer) });
+    }
+
+    fn enrolled(&mut self, result: Result<(), Failure>, answer: Option<Answer>) {
+        self.connecting = false;
+        self.bank_answered(result.as_ref().err());
+        let result = result.and_then(|()| {
+            let facts = self.link.facts().ok_or(Code::Internal)?;
+            self.settings
+                .change(|settings| settings.terminal = Some(facts.terminal))?;
+            Ok(())
+        });
+        match result {
+            Ok(()) => {
+                self.trouble = None;
+                self.connect(answer);
+            }
+            Err(failure) => {
+                if self.phase == Phase::Enrolling {
+                    self.phase = Phase::Welcome;
+                }
+                self.trouble = Some(failure.clone().view(MoneyPlace::None));
+                reply(answer, Err(failure));
+            }
+        }
+    }
+
+    /// Every start with a network: a working key, the packages, the limits.
+    pub(crate) fn connect(&mut self, answer: Option<Answer>) {
+        self.connecting = true;
+        let link = self.link.clone();
+        self.beside(async move {
+            let online = async {
+                link.fetch_working_key().await?;
+                let _ = link.bank().warm().await;
+                let packages = link.packages().await?;
+                let mut limits = Vec::new();
+                for package in &packages {
+                    limits.push((
+                        package.industry.clone(),
+                        link.limits(&package.industry).await?,
+                    ));
+                }
+                Ok(Online { packages, limits })
+            };
+            Happened::Connected(online.await, answer)
+        });
+    }
+
+    fn connected(&mut self, result: Result<Online, Failure>, answer: Option<Answer>) {
+        self.connecting = false;
+        self.bank_answered(result.as_ref().err());
+        if self.phase == Phase::Enrolling {
+            self.phase = Phase::Ready;
+        }
+        let result = result.and_then(|online| {
+            let offset_ms = self.link.clock_offset_ms();
+            let today = card_date(self.link.bank_now_ms());
+            self.packages.update(online.packages, today)?;
+            self.settings.change(|settings| {
+                settings.limits = online.limits;
+                settings.clock_offset_ms = offset_ms;
+            })?;
+            Ok(())
+        });
+        match &result {
+            Ok(()) => {
+                self.trouble = None;
+                self.deliver_waiting();
+                self.card_is_here();
+            }
+            Err(failure) => self.note_trouble(failure),
+        }
+        reply(answer, result.map(|()| Reply::Done));
+    }
+
+    /// What concerns the device as a whole stays on the screen until it heals; a bank that is away is no trouble.
+    pub(crate) fn note_trouble(&mut self, failure: &Failure) {
+        log::warn!("{}: {:?}", failure.code.as_str(), failure.params);
+        if self.network == NetworkState::Online || failure.code == Code::BankUntrusted {
+            self.trouble = Some(failure.clone().view(MoneyPlace::None));
+        }
+    }
+
+    fn key_checked(&mut self, result: Result<(), Failure>) {
+        self.bank_answered(result.as_ref().err());
+        if let Err(failure) = result {
+            self.note_trouble(&failure);
+        }
+    }
+
+    /// Heals by itself what time can heal.
+    fn retry_start(&mut self) {
+        if self.connecting {
+            return;
+        }
+        let waits_for_keystore = self.trouble.as_ref().is_some_and(|trouble| {
+            [
+                Code::KeystoreLocked,
+                Code::KeystoreMissing,
+                Code::KeystoreDenied,
+                Code::KeystoreBroken,
+            ]
+            .contains(&trouble.code)
+        });
+        if waits_for_keystore {
+            self.unlock();
+        } else if self.phase == Phase::Welcome {
+            self.enrol(None);
+        } else if self.network == NetworkState::Offline && self.link.facts().is_some() {
+            self.connect(None);
+        }
+    }
+
+    /// The deliver-later queue: proofs that the bank has not acknowledged.
+    fn deliver_waiting(&mut self) {
+        let waiting = lock(&self.journal).to_deliver();
+        for (id, message) in waiting {
+            let shells = self.shells();
+            self.beside(
+                async move { Happened::Delivered(run::deliver(&shells, &id, &message).await) },
+            );
+        }
+    }
+
+    fn delivered(&mut self, result: Result<(), Failure>) {
+        self.bank_answered(result.as_ref().err());
+        if let Err(failure) = result {
+            log::warn!("a proof waits on: {}", failure.code.as_str());
+        }
+    }
+
+    fn reader_changed(&mut self, status: ReaderStatus) {
+        let new_card = status.insertions != self.reader.insertions;
+        self.reader = status;
+        if let Some(transaction) = &mut self.transaction {
+            transaction.wait_for(self.reader.state);
+        }
+        if new_card || self.reader.state == ReaderState::Card {
+            self.card_is_here();
+        }
+    }
+}
+
+/// Answers a command, if somebody waits.
+pub(crate) fn reply(answer: Option<Answer>, result: Result<Reply, Failure>) {
+    if let Some(answer) = answer {
+        let _ = answer.send(result.map_err(|failure| failure.view(MoneyPlace::None)));
+    }
+}
+
+pub(crate) fn refuse(answer: Option<Answer>, code: Code) {
+    reply(answer, Err(code.into()));
+}
+
+fn reader_view(status: &ReaderStatus) -> ReaderView {
+    let state = match status.state {
+        ReaderState::None => ReaderKind::None,
+        ReaderState::Empty => ReaderKind::Empty,
+        ReaderState::Card => ReaderKind::Card,
+        ReaderState::ServiceDown | ReaderState::Denied => ReaderKind::ServiceDown,
+    };
+    ReaderView {
+        state,
+        name: status.reader.clone(),
+        readers: status.readers.clone(),
+        chosen: status.chosen.clone(),
+    }
+}

@@ -1,0 +1,344 @@
+//! The durable journal: one file for each transaction, written before any effect that can lose money.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use ipc::{
+    ErrorView, HistoryEntry, HistoryState, MoneyPlace, PendingView, ReceiptView, TransactionKind,
+};
+use relay::Operation;
+use relay::journal::{Entry, Event, Place, State};
+use serde::{Deserialize, Serialize};
+
+use crate::disk::{self, DiskError};
+
+/// One transaction in the journal: its state by the rules of the relay, and what its receipt tells so far.
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+pub(crate) struct Record {
+    pub(crate) version: u32,
+    #[serde(flatten)]
+    pub(crate) entry: Entry,
+    pub(crate) receipt: ReceiptView,
+    #[serde(default)]
+    pub(crate) error: Option<ErrorView>,
+}
+
+impl Record {
+    /// 32 hex digits.
+    pub(crate) fn id(&self) -> String {
+        hex::encode(self.entry.transaction)
+    }
+
+    /// What happened. A step that the rules don't allow is a fault of ours and changes nothing.
+    pub(crate) fn apply(&mut self, event: Event) {
+        match self.entry.clone().apply(event) {
+            Ok(entry) => self.entry = entry,
+            Err(error) => log::error!("{error}: {:?}", self.entry.state),
+        }
+        self.receipt.place = self.place();
+    }
+
+    pub(crate) fn place(&self) -> MoneyPlace {
+        match self.entry.place() {
+            Place::Account => MoneyPlace::Account,
+            Place::Unsure => MoneyPlace::Unsure,
+            Place::InTransit => MoneyPlace::InTransit,
+            Place::OnCardUnreported => MoneyPlace::OnCardUnreported,
+            Place::OnCard => MoneyPlace::OnCard,
+            Place::None => MoneyPlace::None,
+        }
+    }
+
+    fn is_load(&self) -> bool {
+        match self.entry.operation {
+            Operation::TopUp => true,
+            Operation::ReTopUp => self.entry.about.is_none(),
+            Operation::Balance | Operation::Activation => false,
+        }
+    }
+
+    fn history(&self) -> HistoryEntry {
+        let state = match &self.entry.state {
+            State::Done => HistoryState::Done,
+            State::NotDone { .. } => HistoryState::NotDone,
+            State::Asked
+            | State::Issued
+            | State::Writing
+            | State::ToDeliver { .. }
+            | State::InDoubt => HistoryState::Unfinished,
+        };
+        let kind = match self.entry.operation {
+            Operation::Balance => TransactionKind::Balance,
+            Operation::TopUp => TransactionKind::Topup,
+            Operation::ReTopUp => TransactionKind::Resume,
+            Operation::Activation => TransactionKind::Activate,
+        };
+        HistoryEntry {
+            id: self.id(),
+            kind,
+            started_ms: self.entry.started_ms,
+            state,
+            receipt: self.receipt.clone(),
+            error: self.error.clone(),
+        }
+    }
+}
+
+/// The journal's folder and all of its entries, oldest first.
+pub(crate) struct Journal {
+    dir: PathBuf,
+    records: Vec<Record>,
+    /// Files that can't be read: kept, counted and told, never deleted.
+    pub(crate) damaged: usize,
+}
+
+impl Journal {
+    pub(crate) fn open(dir: &Path) -> Result<Self, DiskError> {
+        let dir = dir.join("journal");
+        fs::create_dir_all(&dir)?;
+        let mut journal = Self {
+            dir,
+            records: Vec::new(),
+            damaged: 0,
+        };
+        for file in fs::read_dir(&journal.dir)? {
+            let path = file?.path();
+            if path.extension().is_none_or(|extension| extension != "json") {
+                continue;
+            }
+            match disk::read::<Record>(&path) {
+                Ok(Some(record)) => journal.records.push(record),
+                Ok(None) => {}
+                Err(DiskError::Damaged) => journal.damaged += 1,
+                Err(error) => return Err(error),
+            }
+        }
+        journal
+            .records
+            .sort_by_key(|record| record.entry.started_ms);
+        Ok(journal)
+    }
+
+    /// Keeps a record, new or changed. After an error the former state is what counts.
+    pub(crate) fn keep(&mut self, record: Record) -> Result<(), DiskError> {
+        disk::write_atomic(&self.dir.join(format!("{}.json", record.id())), &record)?;
+        match self
+            .records
+            .iter_mut()
+            .find(|known| known.id() == record.id())
+        {
+            Some(known) => *known = record,
+            None => self.records.push(record),
+        }
+        Ok(())
+    }
+
+    pub(crate) fn get(&self, id: &str) -> Option<&Record> {
+        self.records.iter().find(|record| record.id() == id)
+    }
+
+    /// Newest first.
+    pub(crate) fn history(&self) -> Vec<HistoryEntry> {
+        let told = |record: &&Record| record.entry.about.is_none();
+        self.records
+            .iter()
+            .rev()
+            .filter(told)
+            .map(Record::history)
+            .collect()
+    }
+
+    /// Unfinished loads, oldest first.
+    pub(crate) fn pending(&self) -> Vec<PendingView> {
+        self.open_loads()
+            .map(|record| PendingView {
+                id: record.id(),
+                amount: record.entry.amount,
+                tail: record.entry.tail.clone(),
+                reference: record.receipt.reference.clone(),
+                started_ms: record.entry.started_ms,
+                place: self.proven(record).map_or(record.place(), Record::place),
+            })
+            .collect()
+    }
+
+    fn open_loads(&self) -> impl Iterator<Item = &Record> {
+        self.records
+            .iter()
+            .filter(|record| record.is_load() && record.entry.is_open())
+    }
+
+    /// The re-top-up of this load whose proof waits for the bank.
+    fn proven(&self, load: &Record) -> Option<&Record> {
+        self.resumes_of(load.entry.transaction)
+            .find(|record| matches!(record.entry.state, State::ToDeliver { written: true, .. }))
+    }
+
+    fn resumes_of(&self, load: [u8; 16]) -> impl Iterator<Item = &Record> {
+        let is_about = move |record: &&Record| {
+            record.entry.about.is_some_and(|about| about.0 == load) && record.entry.is_open()
+        };
+        self.records.iter().filter(is_about)
+    }
+
+    /// Messages that the bank has not acknowledged: id and bytes.
+    pub(crate) fn to_deliver(&self) -> Vec<(String, Vec<u8>)> {
+        let message = |record: &Record| match &record.entry.state {
+            State::ToDeliver { message, .. } => Some((record.id(), message.clone())),
+            State::Asked
+            | State::Issued
+            | State::Writing
+            | State::InDoubt
+            | State::Done
+            | State::NotDone { .. } => None,
+        };
+        self.records.iter().filter_map(message).collect()
+    }
+
+    /// The oldest load on the card of that tail that a re-top-up has to settle.
+    pub(crate) fn unfinished_on(&self, tail: &str) -> Option<&Record> {
+        self.open_loads().find(|record| record.entry.tail == tail)
+    }
+
+    /// A re-top-up came to its end: the load that it was about ends with it, and every try before.
+    pub(crate) fn settle_about(
+        &mut self,
+        about: [u8; 16],
+        event: &Event,
+        receipt: &ReceiptView,
+    ) -> Result<(), DiskError> {
+        let mut settled: Vec<Record> = self.resumes_of(about).cloned().collect();
+        if let Some(load) = self.get(&hex::encode(about)).cloned() {
+            let mut load = load;
+            load.receipt = ReceiptView {
+                amount: load.receipt.amount.or(receipt.amount),
+                ..receipt.clone()
+            };
+            settled.push(load);
+        }
+        for mut record in settled {
+            record.apply(event.clone());
+            self.keep(record)?;
+        }
+        Ok(())
+    }
+
+    /// Forgets everything. The caller has made sure that no load is open.
+    pub(crate) fn erase(&mut self) -> Result<(), DiskError> {
+        for record in std::mem::take(&mut self.records) {
+            fs::remove_file(self.dir.join(format!("{}.json", record.id())))?;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use relay::IndustryCode;
+    use relay::journal::About;
+
+    use super::*;
+
+    fn record(id: u8, operation: Operation, state: State) -> Record {
+        let entry = Entry {
+            transaction: [id; 16],
+            operation,
+            industry: IndustryCode::new(*b"0001").unwrap(),
+            tail: "4471".to_owned(),
+            amount: 5000,
+            reference: None,
+            about: None,
+            started_ms: u64::from(id),
+            state,
+        };
+        let receipt = ReceiptView {
+            amount: Some(5000),
+            old_balance: None,
+            new_balance: None,
+            tail: "4471".to_owned(),
+            time_ms: 1,
+            reference: None,
+            place: MoneyPlace::Unsure,
+        };
+        Record {
+            version: 1,
+            entry,
+            receipt,
+            error: None,
+        }
+    }
+
+    #[test]
+    fn an_open_load_survives_a_restart() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut journal = Journal::open(dir.path()).unwrap();
+        journal
+            .keep(record(1, Operation::TopUp, State::Writing))
+            .unwrap();
+        let journal = Journal::open(dir.path()).unwrap();
+        assert_eq!(journal.pending().len(), 1);
+        assert!(
+            journal.unfinished_on("4471").is_some(),
+            "the same card can settle it"
+        );
+        assert!(
+            journal.unfinished_on("8826").is_none(),
+            "another card can't"
+        );
+    }
+
+    #[test]
+    fn a_proof_waits_for_the_bank() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut journal = Journal::open(dir.path()).unwrap();
+        let state = State::ToDeliver {
+            message: vec![0x49, 0x30],
+            written: true,
+        };
+        journal.keep(record(1, Operation::TopUp, state)).unwrap();
+        let journal = Journal::open(dir.path()).unwrap();
+        assert_eq!(
+            journal.to_deliver(),
+            vec![("01".repeat(16), vec![0x49, 0x30])]
+        );
+        assert_eq!(journal.pending()[0].place, MoneyPlace::OnCardUnreported);
+    }
+
+    #[test]
+    fn the_end_of_a_re_top_up_ends_its_load() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut journal = Journal::open(dir.path()).unwrap();
+        let load = record(1, Operation::TopUp, State::Writing);
+        let mut again = record(2, Operation::ReTopUp, State::Writing);
+        again.entry.about = Some(About([1; 16]));
+        journal.keep(load.clone()).unwrap();
+        journal.keep(again).unwrap();
+        assert_eq!(
+            journal.pending().len(),
+            1,
+            "a re-top-up of a load that waits is not another one"
+        );
+        journal
+            .settle_about([1; 16], &Event::Done, &load.receipt)
+            .unwrap();
+        assert_eq!(journal.pending().len(), 0);
+        assert_eq!(journal.history().len(), 1);
+    }
+
+    #[test]
+    fn a_damaged_file_is_counted_and_kept() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut journal = Journal::open(dir.path()).unwrap();
+        journal
+            .keep(record(1, Operation::TopUp, State::Asked))
+            .unwrap();
+        let path = dir
+            .path()
+            .join("journal")
+            .join(format!("{}.json", "01".repeat(16)));
+        fs::write(&path, "{").unwrap();
+        let journal = Journal::open(dir.path()).unwrap();
+        assert_eq!((journal.damaged, journal.history().len()), (1, 0));
+        assert!(path.exists());
+    }
+}

@@ -1,0 +1,489 @@
+//! One transaction from the opening `A` to the closing one: the relay loop on real shells.
+//!
+//! It looks at letters alone; what a message says reaches it from the driver, decoded.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Instant;
+
+use card_link::{CardContact, CardReader};
+use industry::{Closing, Driver, Packages, Turn, UiStep};
+use ipc::{Code, MoneyPlace, ReceiptView, StepName, StepState, TransactionKind};
+use relay::journal::{About, Entry, Event, State};
+use relay::{Effect, IndustryCode, Input, Limits, Operation, Relay};
+
+use crate::clock::{Clock, card_date};
+use crate::failure::{Failure, Verdict, verdict};
+use crate::journal::{Journal, Record};
+use crate::terminal::TerminalLink;
+
+/// What runs, and for whom.
+pub(crate) struct Job {
+    pub(crate) id: [u8; 16],
+    pub(crate) kind: TransactionKind,
+    pub(crate) industry: IndustryCode,
+    pub(crate) opening: Vec<u8>,
+    pub(crate) amount: Option<u32>,
+    /// The card that the person saw on the screen; another one stops the run before the bank hears of it.
+    pub(crate) tail: Option<String>,
+    /// Re-top-up: the unfinished load that it settles.
+    pub(crate) about: Option<[u8; 16]>,
+}
+
+/// Where the time of a run went, ms.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Times {
+    /// In the card and its reader.
+    pub card_ms: f64,
+    /// Between sending a sealed message and its answer, the bank's own time included.
+    pub bank_ms: f64,
+    /// All of it.
+    pub total_ms: f64,
+    /// Requests to the transaction server.
+    pub requests: u32,
+    /// Requests between the command before the first commit and the commit itself.
+    pub requests_before_write: u32,
+}
+
+/// How a run ended.
+pub(crate) struct Ended {
+    pub(crate) result: Result<Closing, Failure>,
+    pub(crate) place: MoneyPlace,
+    pub(crate) times: Times,
+}
+
+impl Ended {
+    pub(crate) fn failed(failure: Failure) -> Self {
+        let times = Times::default();
+        Self {
+            result: Err(failure),
+            place: MoneyPlace::None,
+            times,
+        }
+    }
+
+    pub(crate) fn is(&self, code: Code) -> bool {
+        self.result
+            .as_ref()
+            .is_err_and(|failure| failure.code == code)
+    }
+}
+
+/// A step that the person sees.
+pub(crate) type OnStep = Box<dyn Fn(StepName, StepState, MoneyPlace) + Send + Sync>;
+
+/// The shells that a run needs.
+#[derive(Clone)]
+pub(crate) struct Shells {
+    pub(crate) link: Arc<TerminalLink>,
+    pub(crate) reader: Arc<dyn CardReader>,
+    pub(crate) journal: Arc<Mutex<Journal>>,
+    pub(crate) packages: Arc<Packages>,
+    pub(crate) clock: Arc<dyn Clock>,
+}
+
+/// Runs a job to its end. The journal is written before every effect that could lose money.
+pub(crate) async fn run(shells: Shells, job: Job, on_step: OnStep) -> Ended {
+    let started = Instant::now();
+    let mut run = Run::new(shells, job, on_step);
+    let result = run.go().await;
+    run.times.total_ms = started.elapsed().as_secs_f64() * 1e3;
+    run.end(result)
+}
+
+struct Run {
+    shells: Shells,
+    job: Job,
+    on_step: OnStep,
+    step: Option<StepName>,
+    record: Option<Record>,
+    committed: bool,
+    asked: bool,
+    tail: Option<String>,
+    times: Times,
+}
+
+impl Run {
+    fn new(shells: Shells, job: Job, on_step: OnStep) -> Self {
+        Self {
+            shells,
+            job,
+            on_step,
+            step: None,
+            record: None,
+            committed: false,
+            asked: false,
+            tail: None,
+            times: Times::default(),
+        }
+    }
+
+    async fn go(&mut self) -> Result<Closing, Failure> {
+        self.show(StepName::Read);
+        let mut contact = self.shells.reader.open().await?;
+        let now_ms = self.shells.clock.now_ms();
+        let (mut relay, _) = Relay::open(self.job.opening.clone(), now_ms, Limits::default())
+            .map_err(relay_failure)?;
+        let today = card_date(self.shells.link.bank_now_ms());
+        let mut turn = Driver::open(&self.shells.packages, &self.job.opening, today);
+        loop {
+            turn = match turn {
+                Turn::Command(driver, command) => {
+                    self.show(step_name(command.step));
+                    if command.commits {
+                        self.before_write()?;
+                    }
+                    let reply = self.transmit(contact.as_mut(), command.apdu).await?;
+                    self.same_card(&driver)?;
+                    driver.reply(&reply)
+                }
+                Turn::Send(driver, message) => {
+                    let now_ms = self.shells.clock.now_ms();
+                    let (next, effect) = relay
+                        .step(Input::Driver(message), now_ms)
+                        .map_err(relay_failure)?;
+                    let Effect::ToBank(message) = effect else {
+                        return Err(Code::Internal.into());
+                    };
+                    let answer = self.ask(&message, driver.written() == Some(true)).await?;
+                    let now_ms = self.shells.clock.now_ms();
+                    let (next, effect) = next
+                        .step(Input::Bank(answer), now_ms)
+                        .map_err(relay_failure)?;
+                    relay = next;
+                    match effect {
+                        Effect::ToDriver(message) => {
+                            self.approved()?;
+                            driver.bank(&message)
+                        }
+                        Effect::End(message) => Turn::End(message),
+                        Effect::ToBank(_) => return Err(Code::Internal.into()),
+                    }
+                }
+                Turn::End(message) => {
+                    return industry::decode(&self.shells.packages, &message)
+                        .map_err(|_| Code::MessageBad.into());
+                }
+            };
+        }
+    }
+
+    async fn transmit(
+        &mut self,
+        contact: &mut dyn CardContact,
+        apdu: Vec<u8>,
+    ) -> Result<Vec<u8>, Failure> {
+        let started = Instant::now();
+        let reply = contact.transmit(apdu).await;
+        self.times.card_ms += started.elapsed().as_secs_f64() * 1e3;
+        Ok(reply?)
+    }
+
+    /// A driver's `I` to the bank, the bank's answer back.
+    async fn ask(&mut self, message: &[u8], written: bool) -> Result<Vec<u8>, Failure> {
+        if self.committed {
+            self.note(Event::Wrote {
+                message: message.to_vec(),
+                written,
+            })?;
+            self.show(StepName::Confirm);
+        } else {
+            if self.job.kind == TransactionKind::Topup && !self.asked {
+                self.open_record()?;
+            }
+            self.show(StepName::Approve);
+            self.times.requests_before_write += 1;
+        }
+        self.times.requests += 1;
+        let started = Instant::now();
+        let answer = self.shells.link.exchange(message).await;
+        self.times.bank_ms += started.elapsed().as_secs_f64() * 1e3;
+        if let Err(failure) = &answer {
+            self.never_asked(failure)?;
+        }
+        self.asked = true;
+        answer
+    }
+
+    /// A first request that never left, or was refused unread, moved nothing: the same may be tried again.
+    fn never_asked(&mut self, failure: &Failure) -> Result<(), Failure> {
+        let unread = failure.code != Code::BankSilent && failure.code != Code::BankError;
+        if self.asked || self.committed || !unread {
+            return Ok(());
+        }
+        self.note(Event::NotDone {
+            outcome: failure.code.as_str().to_owned(),
+        })
+    }
+
+    /// The bank went on: from here on the money of a load is in transit.
+    fn approved(&mut self) -> Result<(), Failure> {
+        if self.job.kind == TransactionKind::Topup && !self.committed {
+            self.note(Event::Issued)?;
+        }
+        Ok(())
+    }
+
+    /// On the disk before the card can be changed.
+    fn before_write(&mut self) -> Result<(), Failure> {
+        self.committed = true;
+        match self.job.kind {
+            TransactionKind::Topup => self.note(Event::Writing),
+            TransactionKind::Resume => {
+                self.open_record()?;
+                self.note(Event::Issued)?;
+                self.note(Event::Writing)
+            }
+            TransactionKind::Balance | TransactionKind::Activate => Ok(()),
+        }
+    }
+
+    /// Another card than the one on the screen must never be charged.
+    fn same_card(&mut self, driver: &Driver) -> Result<(), Failure> {
+        let facts = driver.facts();
+        let Some(tail) = facts.tail().map(str::to_owned) else {
+            return Ok(());
+        };
+        let expected = self.job.tail.as_ref().or(self.tail.as_ref());
+        if expected.is_some_and(|expected| *expected != tail) {
+            let expected = expected.cloned().unwrap_or_default();
+            return Err(Failure::from(Code::CardOther).with("tail", expected));
+        }
+        self.tail = Some(tail);
+        Ok(())
+    }
+
+    fn open_record(&mut self) -> Result<(), Failure> {
+        let tail = self.tail.clone().unwrap_or_default();
+        let now_ms = self.shells.link.bank_now_ms();
+        let operation = operation(self.job.kind);
+        let entry = Entry {
+            transaction: self.job.id,
+            operation,
+            industry: self.job.industry,
+            tail: tail.clone(),
+            amount: self.job.amount.unwrap_or_default(),
+            reference: None,
+            about: self.job.about.map(About),
+            started_ms: now_ms,
+            state: State::Asked,
+        };
+        let receipt = ReceiptView {
+            amount: self.job.amount,
+            old_balance: None,
+            new_balance: None,
+            tail,
+            time_ms: now_ms,
+            reference: None,
+            place: MoneyPlace::Unsure,
+        };
+        self.record = Some(Record {
+            version: 1,
+            entry,
+            receipt,
+            error: None,
+        });
+        self.write_record()
+    }
+
+    fn note(&mut self, event: Event) -> Result<(), Failure> {
+        if let Some(record) = &mut self.record {
+            record.apply(event);
+        }
+        self.write_record()
+    }
+
+    fn write_record(&self) -> Result<(), Failure> {
+        if let Some(record) = self.record.clone() {
+            lock(&self.shells.journal).keep(record)?;
+        }
+        Ok(())
+    }
+
+    fn show(&mut self, step: StepName) {
+        if self.step == Some(step) {
+            return;
+        }
+        let place = self.place();
+        if let Some(done) = self.step.replace(step) {
+            (self.on_step)(done, StepState::Done, place);
+        }
+        (self.on_step)(step, StepState::Running, place);
+    }
+
+    fn place(&self) -> MoneyPlace {
+        if let Some(record) = &self.record {
+            return record.place();
+        }
+        let about = self.job.about.and_then(|id| {
+            lock(&self.shells.journal)
+                .get(&hex::encode(id))
+                .map(Record::place)
+        });
+        match self.job.kind {
+            TransactionKind::Topup => MoneyPlace::Account,
+            TransactionKind::Resume => about.unwrap_or(MoneyPlace::None),
+            TransactionKind::Balance | TransactionKind::Activate => MoneyPlace::None,
+        }
+    }
+
+    fn end(mut self, result: Result<Closing, Failure>) -> Ended {
+        let result = result.and_then(|closing| self.close(closing));
+        let place = self.place();
+        if let Some(step) = self.step {
+            let state = if result.is_ok() {
+                StepState::Done
+            } else {
+                StepState::Failed
+            };
+            (self.on_step)(step, state, place);
+        }
+        Ended {
+            result,
+            place,
+            times: self.times,
+        }
+    }
+
+    /// Writes what the closing message says into the journal.
+    fn close(&mut self, closing: Closing) -> Result<Closing, Failure> {
+        let verdict = verdict(&closing.outcome);
+        let failure = (verdict != Verdict::Done).then(|| refused(&closing));
+        let mut journal = lock(&self.shells.journal);
+        if let Some(mut record) = self.record.take() {
+            settle(&mut record, &closing, verdict);
+            record.error = failure.clone().map(|failure| failure.view(record.place()));
+            self.record = Some(record.clone());
+            journal.keep(record)?;
+        }
+        if let Some(about) = self.job.about {
+            settle_about(&mut journal, about, &closing, verdict)?;
+        }
+        drop(journal);
+        match failure {
+            Some(failure) => Err(failure),
+            None => Ok(closing),
+        }
+    }
+}
+
+/// What a closing message means for the record of its own transaction.
+fn settle(record: &mut Record, closing: &Closing, verdict: Verdict) {
+    fill_receipt(&mut record.receipt, closing);
+    let asked = matches!(record.entry.state, State::Asked);
+    match verdict {
+        Verdict::Done => record.apply(Event::Done),
+        // The bank's first answer was no: nothing left the account.
+        Verdict::NotMoved if asked => {
+            record.apply(Event::NotDone {
+                outcome: closing.outcome.clone(),
+            });
+        }
+        Verdict::NotMoved | Verdict::Open => record.apply(Event::InDoubt),
+    }
+}
+
+/// What the end of a re-top-up means for the load that it was about. Only two words of the bank close it: that it
+/// is on the card, or that nothing waits.
+fn settle_about(
+    journal: &mut Journal,
+    about: [u8; 16],
+    closing: &Closing,
+    verdict: Verdict,
+) -> Result<(), Failure> {
+    let event = match verdict {
+        Verdict::Done => Event::Done,
+        Verdict::NotMoved if closing.outcome == "nothing-pending" => Event::NotDone {
+            outcome: closing.outcome.clone(),
+        },
+        Verdict::NotMoved | Verdict::Open => return Ok(()),
+    };
+    let Some(load) = journal.get(&hex::encode(about)) else {
+        return Ok(());
+    };
+    let mut receipt = load.receipt.clone();
+    fill_receipt(&mut receipt, closing);
+    journal.settle_about(about, &event, &receipt)?;
+    Ok(())
+}
+
+fn fill_receipt(receipt: &mut ReceiptView, closing: &Closing) {
+    if closing.outcome == "load-open" {
+        return;
+    }
+    receipt.amount = closing.amount.or(receipt.amount);
+    receipt.old_balance = closing.old_balance.or(receipt.old_balance);
+    receipt.new_balance = closing.new_balance.or(receipt.new_balance);
+    receipt.time_ms = closing.time_ms.unwrap_or(receipt.time_ms);
+    receipt.reference = closing.reference.clone().or(receipt.reference.take());
+}
+
+/// The failure that a closing message tells.
+pub(crate) fn refused(closing: &Closing) -> Failure {
+    let code = Code::parse(&closing.outcome).unwrap_or(Code::BankError);
+    let mut failure = Failure::from(code);
+    failure.reference.clone_from(&closing.reference);
+    for (name, value) in [
+        ("limit", closing.limit.map(|v| v.to_string())),
+        ("amount", closing.amount.map(|v| v.to_string())),
+        ("tries_left", closing.tries_left.map(|v| v.to_string())),
+        ("status", closing.status.clone()),
+        ("command", closing.command.clone()),
+    ] {
+        if let Some(value) = value {
+            failure = failure.with(name, value);
+        }
+    }
+    failure
+}
+
+/// Sends a proof that waits in the journal. Ends with what the bank says of it.
+pub(crate) async fn deliver(shells: &Shells, id: &str, message: &[u8]) -> Result<(), Failure> {
+    let answer = shells.link.exchange(message).await?;
+    let closing =
+        industry::decode(&shells.packages, &answer).map_err(|_| Failure::from(Code::MessageBad))?;
+    let mut journal = lock(&shells.journal);
+    let Some(mut record) = journal.get(id).cloned() else {
+        return Ok(());
+    };
+    let verdict = verdict(&closing.outcome);
+    settle(&mut record, &closing, verdict);
+    let about = record.entry.about;
+    journal.keep(record)?;
+    if let Some(about) = about {
+        settle_about(&mut journal, about.0, &closing, verdict)?;
+    }
+    Ok(())
+}
+
+pub(crate) fn operation(kind: TransactionKind) -> Operation {
+    match kind {
+        TransactionKind::Balance => Operation::Balance,
+        TransactionKind::Topup => Operation::TopUp,
+        TransactionKind::Resume => Operation::ReTopUp,
+        TransactionKind::Activate => Operation::Activation,
+    }
+}
+
+pub(crate) fn lock(journal: &Mutex<Journal>) -> std::sync::MutexGuard<'_, Journal> {
+    journal.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn relay_failure(error: relay::RelayError) -> Failure {
+    log::warn!("relay: {error}");
+    Failure::from(match error {
+        relay::RelayError::TooManyRounds => Code::RelayTooLong,
+        relay::RelayError::Deadline => Code::Deadline,
+        relay::RelayError::Message(_)
+        | relay::RelayError::NotAnOpening
+        | relay::RelayError::OutOfTurn => Code::MessageBad,
+    })
+}
+
+fn step_name(step: UiStep) -> StepName {
+    match step {
+        UiStep::Read => StepName::Read,
+        UiStep::Approve => StepName::Approve,
+        UiStep::Write => StepName::Write,
+        UiStep::Confirm => StepName::Confirm,
+    }
+}

@@ -1,0 +1,480 @@
+//! This terminal at its bank: enrolment, keys, authenticated requests, sealed messages.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use bank_client::{BankClient, ClientError, Proof};
+use envelope::enrol::Exchange as Enrolment;
+use envelope::keys::{self, KeyFacts as Facts, MasterKey, WorkingKey};
+use envelope::seal::{self, Header};
+use envelope::{Direction, Suite, Terminal, auth};
+use ipc::Code;
+use key_vault::KeyVault;
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use zeroize::Zeroizing;
+
+use crate::clock::Clock;
+use crate::failure::Failure;
+use crate::packages::SignedPackage;
+use crate::settings::BankLimits;
+
+const MASTER_KEY: &str = "master-key";
+
+/// What this device is at the bank. The master key never leaves this module.
+#[derive(Clone)]
+struct Identity {
+    terminal: Terminal,
+    suite: Suite,
+    master: MasterKey,
+}
+
+#[derive(Default)]
+struct State {
+    identity: Option<Identity>,
+    working: Option<Arc<WorkingKey>>,
+    /// Counter of the last message sealed under `working`.
+    counter: u64,
+    /// The bank's clock minus this device's, ms.
+    offset_ms: i64,
+}
+
+/// What the settings page shows of the keys.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct KeyFacts {
+    pub(crate) terminal: String,
+    pub(crate) check_value: String,
+    pub(crate) expires_ms: Option<u64>,
+    pub(crate) suite: u8,
+}
+
+/// The answer to a sent code.
+#[derive(Clone, Copy, Debug, Deserialize)]
+pub(crate) struct SmsSent {
+    pub(crate) resend_after_ms: u64,
+    pub(crate) valid_ms: u64,
+}
+
+/// This terminal, shared between the actor and the transactions that it runs.
+pub(crate) struct TerminalLink {
+    bank: BankClient,
+    vault: Arc<dyn KeyVault>,
+    clock: Arc<dyn Clock>,
+    state: Mutex<State>,
+}
+
+impl TerminalLink {
+    pub(crate) fn new(
+        bank: BankClient,
+        vault: Arc<dyn KeyVault>,
+        clock: Arc<dyn Clock>,
+        offset_ms: i64,
+    ) -> Self {
+        let state = Mutex::new(State {
+            offset_ms,
+            ..State::default()
+        });
+        Self {
+            bank,
+            vault,
+            clock,
+            state,
+        }
+    }
+
+    fn state(&self) -> std::sync::MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The bank's time as far as this device knows it, ms.
+    pub(crate) fn bank_now_ms(&self) -> u64 {
+        let offset = self.state().offset_ms;
+        self.clock.now_ms().saturating_add_signed(offset)
+    }
+
+    pub(crate) fn clock_offset_ms(&self) -> i64 {
+        self.state().offset_ms
+    }
+
+    pub(crate) fn bank(&self) -> &BankClient {
+        &self.bank
+    }
+
+    pub(crate) fn facts(&self) -> Option<KeyFacts> {
+        let state = self.state();
+        let identity = state.identity.as_ref()?;
+        Some(KeyFacts {
+            terminal: identity.terminal.to_string(),
+            check_value: hex::encode(keys::key_check_value(identity.master.expose())),
+            expires_ms: state.working.as_ref().map(|key| key.facts().expires_ms),
+            suite: identity.suite.number(),
+        })
+    }
+
+    pub(crate) fn terminal(&self) -> Result<Terminal, Failure> {
+        Ok(self.identity()?.terminal)
+    }
+
+    fn identity(&self) -> Result<Identity, Failure> {
+        self.state()
+            .identity
+            .clone()
+            .ok_or_else(|| Code::KeyMissing.into())
+    }
+
+    /// Reads the master key from the keystore. False: there is none.
+    pub(crate) async fn unlock(self: &Arc<Self>) -> Result<bool, Failure> {
+        let secret = self.with_vault(|vault| vault.load(MASTER_KEY)).await?;
+        let Some(secret) = secret else {
+            return Ok(false);
+        };
+        let identity = parse_identity(&secret).ok_or(Code::KeystoreBroken)?;
+        self.state().identity = Some(identity);
+        Ok(true)
+    }
+
+    /// First start, or a keystore that lost its content: asks the bank for a master key and keeps it at once.
+    pub(crate) async fn enrol(self: &Arc<Self>, previous: Option<String>) -> Result<(), Failure> {
+        // A keystore that can't keep the key must stop the enrolment before the bank spends one.
+        self.with_vault(|vault| {
+            vault
+                .store("probe", b"1")
+                .and_then(|()| vault.erase("probe"))
+        })
+        .await?;
+        let profile = self.bank.profile();
+        let bank_key = profile.enrolment_hpke_key().map_err(|_| Code::ProfileBad)?;
+        let signer = profile
+            .enrolment_signer_key()
+            .map_err(|_| Code::ProfileBad)?;
+        let mut seed = Zeroizing::new([0_u8; 80]);
+        random(seed.as_mut_slice())?;
+        let device = format!("Tapfill {}", std::env::consts::OS);
+        let previous = previous.and_then(|number| number.parse().ok());
+        let (request, json) =
+            Enrolment::start(&bank_key, &seed, previous, &device).map_err(|_| Code::EnrolFailed)?;
+        let answer = self.bank.enrol(json).await?;
+        let enrolled = request
+            .finish(&answer, &signer)
+            .map_err(|_| Code::EnrolFailed)?;
+        let secret = identity_bytes(enrolled.terminal, enrolled.suite, &enrolled.master_key);
+        self.with_vault(move |vault| vault.store(MASTER_KEY, &secret))
+            .await?;
+        let now_ms = self.clock.now_ms();
+        let mut state = self.state();
+        state.offset_ms = offset(enrolled.time_ms, now_ms);
+        state.working = None;
+        state.identity = Some(Identity {
+            terminal: enrolled.terminal,
+            suite: enrolled.suite,
+            master: enrolled.master_key,
+        });
+        Ok(())
+    }
+
+    /// Forgets every key of this device.
+    pub(crate) async fn erase(self: &Arc<Self>) -> Result<(), Failure> {
+        self.with_vault(|vault| vault.erase(MASTER_KEY)).await?;
+        *self.state() = State::default();
+        Ok(())
+    }
+
+    async fn with_vault<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&dyn KeyVault) -> Result<T, key_vault::VaultError> + Send + 'static,
+    ) -> Result<T, Failure> {
+        let vault = self.vault.clone();
+        let done = tokio::task::spawn_blocking(move || work(vault.as_ref())).await;
+        Ok(done.map_err(|_| Code::Internal)??)
+    }
+
+    /// Every start with a network: a working key.
+    pub(crate) async fn fetch_working_key(&self) -> Result<(), Failure> {
+        let identity = self.identity()?;
+        let answer: WorkingKeyAnswer = self.security("/v1/working-key", "{}".to_owned()).await?;
+        let suite = Suite::try_from(answer.suite).map_err(|_| Code::SuiteRefused)?;
+        if answer.suite < self.bank.profile().lowest_suite {
+            return Err(Code::SuiteRefused.into());
+        }
+        let wrapped = hex::decode(&answer.wrapped).map_err(|_| Code::BankUntrusted)?;
+        let facts = Facts {
+            id: answer.key_id,
+            suite,
+            not_before_ms: answer.not_before_ms,
+            expires_ms: answer.expires_ms,
+        };
+        let check_value = hex::decode(&answer.key_check_value).map_err(|_| Code::BankUntrusted)?;
+        let terminal = &identity.terminal;
+        let key =
+            keys::unwrap_working_key(&identity.master, terminal, facts, &check_value, &wrapped)
+                .map_err(|_| Code::EnvelopeRefused)?;
+        let now_ms = self.clock.now_ms();
+        let mut state = self.state();
+        state.offset_ms = offset(answer.time_ms, now_ms);
+        state.working = Some(Arc::new(key));
+        state.counter = 0;
+        Ok(())
+    }
+
+    /// Every entry into a transaction: asks whether the key is good, and obeys.
+    pub(crate) async fn check_key(&self) -> Result<(), Failure> {
+        let Some(key_id) = self.state().working.as_ref().map(|key| key.facts().id) else {
+            return self.fetch_working_key().await;
+        };
+        let body = format!(r#"{{"key_id":{key_id}}}"#);
+        let answer: QueryAnswer = self.security("/v1/key-query", body).await?;
+        match answer.answer.as_str() {
+            "current" => Ok(()),
+            "renew" => self.fetch_working_key().await,
+            _ => Err(Code::TerminalUnknown.into()),
+        }
+    }
+
+    pub(crate) async fn send_code(
+        &self,
+        transaction: &str,
+        industry: &str,
+        tail: &str,
+        phone: &str,
+    ) -> Result<SmsSent, Failure> {
+        let body = serde_json::json!({
+            "transaction": transaction, "industry": industry, "card_tail": tail, "phone": phone,
+        });
+        self.security("/v1/sms/send", body.to_string()).await
+    }
+
+    /// The proof for the relay, 16 bytes.
+    pub(crate) async fn verify_code(
+        &self,
+        transaction: &str,
+        code: &str,
+    ) -> Result<[u8; 16], Failure> {
+        let body = serde_json::json!({"transaction": transaction, "code": code});
+        let answer: CodeAnswer = self.security("/v1/sms/verify", body.to_string()).await?;
+        let mut proof = [0; 16];
+        hex::decode_to_slice(&answer.proof, &mut proof).map_err(|_| Code::BankUntrusted)?;
+        Ok(proof)
+    }
+
+    pub(crate) async fn packages(&self) -> Result<Vec<SignedPackage>, Failure> {
+        let answer: PackagesAnswer = self.security("/v1/packages", "{}".to_owned()).await?;
+        Ok(answer.packages)
+    }
+
+    pub(crate) async fn limits(&self, industry: &str) -> Result<BankLimits, Failure> {
+        let body = serde_json::json!({"industry": industry});
+        self.security("/v1/limits", body.to_string()).await
+    }
+
+    /// A request of `docs/protocol.md`, 3.2: proven by this terminal, its answer proven by the bank.
+    async fn security<T: DeserializeOwned>(&self, path: &str, body: String) -> Result<T, Failure> {
+        match self.security_once(path, body.clone()).await {
+            Err(failure) if failure.code == Code::ClockWrong => {
+                self.take_bank_time(&failure)?;
+                self.security_once(path, body).await
+            }
+            other => other,
+        }
+    }
+
+    async fn security_once<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        body: String,
+    ) -> Result<T, Failure> {
+        let identity = self.identity()?;
+        let key = keys::auth_key(&identity.master, &identity.terminal);
+        let mut nonce = [0; 16];
+        random(&mut nonce)?;
+        let nonce = hex::encode(nonce);
+        let time_ms = self.bank_now_ms();
+        let mac = auth::request_mac(
+            &key,
+            path,
+            &identity.terminal,
+            &nonce,
+            time_ms,
+            body.as_bytes(),
+        );
+        let terminal = identity.terminal.to_string();
+        let proof = Proof {
+            terminal,
+            nonce: nonce.clone(),
+            time_ms,
+            mac: hex::encode(mac),
+        };
+        let answer = self.bank.security(path, &proof, body).await?;
+        if answer.status != 200 {
+            return Err(answer.refusal().into());
+        }
+        let expected = auth::answer_mac(&key, &nonce, answer.status, &answer.body);
+        auth::verify(&expected, answer.mac.as_deref().unwrap_or_default())
+            .map_err(|_| Code::BankUntrusted)?;
+        serde_json::from_slice(&answer.body).map_err(|_| Code::BankUntrusted.into())
+    }
+
+    /// The key for one PIN block, with the id that names it to the bank.
+    pub(crate) fn working_key(&self) -> Result<Arc<WorkingKey>, Failure> {
+        self.state()
+            .working
+            .clone()
+            .ok_or_else(|| Code::KeyMissing.into())
+    }
+
+    /// One relay message to the bank, its answer back. The same message is sent again where that is safe: the
+    /// bank answers a repeated one with the same bytes, and nothing happens twice.
+    pub(crate) async fn exchange(&self, message: &[u8]) -> Result<Vec<u8>, Failure> {
+        // 3 at once, then slower: 7 s in all, well inside a person's patience and the bank's own limits.
+        const WAITS_MS: [u64; 5] = [0, 0, 1_000, 2_000, 4_000];
+        let mut healed = false;
+        let mut waits = WAITS_MS.into_iter();
+        let mut sealed = self.seal(message)?;
+        loop {
+            let failure = match self.exchange_once(&sealed).await {
+                Ok(answer) => return Ok(answer),
+                Err(failure) => failure,
+            };
+            match &failure {
+                Exchange::Refused(refusal) if !healed && self.heal(refusal).await? => {
+                    healed = true;
+                    sealed = self.seal(message)?;
+                }
+                Exchange::Again(cause) => match waits.next() {
+                    Some(wait_ms) => tokio::time::sleep(Duration::from_millis(wait_ms)).await,
+                    None => return Err(cause.clone()),
+                },
+                Exchange::Refused(cause) => return Err(cause.clone()),
+            }
+        }
+    }
+
+    async fn exchange_once(&self, sealed: &[u8]) -> Result<Vec<u8>, Exchange> {
+        let answer = match self.bank.relay(sealed.to_vec()).await {
+            Ok(answer) => answer,
+            Err(error @ ClientError::Silent) => return Err(Exchange::Again(error.into())),
+            Err(ClientError::Refused { code, params }) if code == "busy" => {
+                return Err(Exchange::Again(
+                    ClientError::Refused { code, params }.into(),
+                ));
+            }
+            Err(error) => return Err(Exchange::Refused(error.into())),
+        };
+        let key = self.working_key().map_err(Exchange::Refused)?;
+        seal::open(&key, &answer, Direction::ToTerminal)
+            .map(|(_, message)| message.to_vec())
+            .map_err(|_| Exchange::Refused(Code::EnvelopeRefused.into()))
+    }
+
+    /// Cures what a new key or the right time cures. True: worth sending again.
+    async fn heal(&self, refusal: &Failure) -> Result<bool, Failure> {
+        if refusal.code == Code::KeyMissing {
+            self.fetch_working_key().await?;
+            return Ok(true);
+        }
+        if refusal.code == Code::ClockWrong {
+            self.take_bank_time(refusal)?;
+            return Ok(true);
+        }
+        Ok(false)
+    }
+
+    fn take_bank_time(&self, refusal: &Failure) -> Result<(), Failure> {
+        let time_ms = refusal
+            .params
+            .get("time_ms")
+            .and_then(|text| text.parse().ok());
+        let time_ms: u64 = time_ms.ok_or_else(|| refusal.clone())?;
+        let now_ms = self.clock.now_ms();
+        self.state().offset_ms = offset(time_ms, now_ms);
+        Ok(())
+    }
+
+    fn seal(&self, message: &[u8]) -> Result<Vec<u8>, Failure> {
+        let key = self.working_key()?;
+        let terminal = self.terminal()?;
+        let mut nonce = [0; 12];
+        random(&mut nonce)?;
+        let time_ms = self.bank_now_ms();
+        let counter = {
+            let mut state = self.state();
+            state.counter += 1;
+            state.counter
+        };
+        let header = Header {
+            suite: key.facts().suite,
+            direction: Direction::ToBank,
+            terminal,
+            key_id: key.facts().id,
+            counter,
+            time_ms,
+        };
+        seal::seal(&key, &header, message, &nonce).map_err(|_| Code::EnvelopeRefused.into())
+    }
+}
+
+/// How one try of an exchange failed.
+enum Exchange {
+    /// The same bytes may be sent again.
+    Again(Failure),
+    /// Sending again needs a cure, or is of no use.
+    Refused(Failure),
+}
+
+#[derive(Deserialize)]
+struct WorkingKeyAnswer {
+    key_id: u32,
+    suite: u8,
+    not_before_ms: u64,
+    expires_ms: u64,
+    key_check_value: String,
+    wrapped: String,
+    time_ms: u64,
+}
+
+#[derive(Deserialize)]
+struct QueryAnswer {
+    answer: String,
+}
+
+#[derive(Deserialize)]
+struct CodeAnswer {
+    proof: String,
+}
+
+#[derive(Deserialize)]
+struct PackagesAnswer {
+    packages: Vec<SignedPackage>,
+}
+
+/// Version 1 || terminal (6) || suite (1) || master key (32).
+fn identity_bytes(terminal: Terminal, suite: Suite, master: &MasterKey) -> Zeroizing<Vec<u8>> {
+    let mut bytes = Zeroizing::new(Vec::with_capacity(40));
+    bytes.push(1);
+    bytes.extend_from_slice(&terminal.bcd());
+    bytes.push(suite.number());
+    bytes.extend_from_slice(master.expose());
+    bytes
+}
+
+fn parse_identity(bytes: &[u8]) -> Option<Identity> {
+    let (version, rest) = bytes.split_first()?;
+    let (terminal, rest) = rest.split_first_chunk::<6>()?;
+    let (suite, rest) = rest.split_first()?;
+    let master: [u8; 32] = rest.try_into().ok()?;
+    (*version == 1).then_some(Identity {
+        terminal: Terminal::from_bcd(*terminal).ok()?,
+        suite: Suite::try_from(*suite).ok()?,
+        master: MasterKey::new(master),
+    })
+}
+
+fn offset(bank_ms: u64, own_ms: u64) -> i64 {
+    let bank = i64::try_from(bank_ms).unwrap_or(i64::MAX);
+    let own = i64::try_from(own_ms).unwrap_or(i64::MAX);
+    bank.saturating_sub(own)
+}
+
+/// Fills `bytes` from the OS.
+pub(crate) fn random(bytes: &mut [u8]) -> Result<(), Failure> {
+    getrandom::fill(bytes).map_err(|_| Code::Internal.into())
+}

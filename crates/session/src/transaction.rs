@@ -1,0 +1,289 @@
+//! The transaction on the screen: what was typed, what is known, what runs.
+
+use card_link::ReaderState;
+use envelope::pin::PinDigits;
+use industry::{Closing, LogKind as CardLogKind};
+use ipc::{
+    CardView, Code, ErrorView, LimitsView, LocalName, LogEntryView, LogKind, MoneyPlace,
+    ReceiptView, ResumeState, SmsView, Stage, StepName, StepState, StepView, TransactionKind,
+    TransactionView,
+};
+
+use crate::failure::Failure;
+use crate::run::Times;
+
+/// What starts as soon as a card is there.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum OnCard {
+    Nothing,
+    /// Read the card: number, balance, log. It needs no bank.
+    Identify,
+    /// Go on with the bank.
+    Run,
+}
+
+pub(crate) struct Transaction {
+    pub(crate) id: [u8; 16],
+    pub(crate) kind: TransactionKind,
+    pub(crate) stage: Stage,
+    pub(crate) on_card: OnCard,
+    /// A run holds the card.
+    pub(crate) running: bool,
+    pub(crate) busy: bool,
+    pub(crate) industry: Option<relay::IndustryCode>,
+    pub(crate) card: Option<CardView>,
+    pub(crate) pin: PinDigits,
+    pub(crate) sms: Option<SmsView>,
+    pub(crate) proof: Option<[u8; 16]>,
+    pub(crate) limits: Option<LimitsView>,
+    pub(crate) amount: Option<u32>,
+    pub(crate) opening: Option<Vec<u8>>,
+    pub(crate) about: Option<[u8; 16]>,
+    pub(crate) place: MoneyPlace,
+    pub(crate) steps: Vec<(StepName, StepState, Option<u64>, Option<u64>)>,
+    pub(crate) error: Option<ErrorView>,
+    pub(crate) receipt: Option<ReceiptView>,
+    pub(crate) resume: Option<ResumeState>,
+    pub(crate) times: Option<Times>,
+}
+
+impl Transaction {
+    pub(crate) fn new(kind: TransactionKind, id: [u8; 16]) -> Self {
+        let (stage, names): (Stage, &[StepName]) = match kind {
+            TransactionKind::Balance => (Stage::WaitCard, &[StepName::Read]),
+            TransactionKind::Topup => (Stage::Phone, &ALL_STEPS),
+            TransactionKind::Resume => (Stage::WaitCard, &ALL_STEPS),
+            TransactionKind::Activate => (Stage::Password, &ALL_STEPS),
+        };
+        Self {
+            id,
+            kind,
+            stage,
+            on_card: OnCard::Identify,
+            running: false,
+            busy: false,
+            industry: None,
+            card: None,
+            pin: PinDigits::default(),
+            sms: None,
+            proof: None,
+            limits: None,
+            amount: None,
+            opening: None,
+            about: None,
+            place: home_of(kind),
+            steps: names
+                .iter()
+                .map(|name| (*name, StepState::Waiting, None, None))
+                .collect(),
+            error: None,
+            receipt: None,
+            resume: (kind == TransactionKind::Resume).then_some(ResumeState::Running),
+            times: None,
+        }
+    }
+
+    /// Money may move, and leaving can't stop it any more.
+    pub(crate) fn is_committed(&self) -> bool {
+        self.running && self.stage == Stage::Running && self.kind != TransactionKind::Balance
+    }
+
+    pub(crate) fn step(&mut self, name: StepName, state: StepState, now_ms: u64) {
+        for (known, at, started_ms, elapsed_ms) in &mut self.steps {
+            if *known != name {
+                continue;
+            }
+            if state == StepState::Running {
+                *started_ms = Some(now_ms);
+            }
+            *elapsed_ms = started_ms.map(|started| now_ms.saturating_sub(started));
+            *at = state;
+        }
+    }
+
+    pub(crate) fn all_steps(&mut self, state: StepState) {
+        for (_, at, started_ms, elapsed_ms) in &mut self.steps {
+            *at = state;
+            if state == StepState::Waiting {
+                (*started_ms, *elapsed_ms) = (None, None);
+            }
+        }
+    }
+
+    /// A new try under the same SMS code: the last byte of the id counts them.
+    pub(crate) fn next_attempt(&mut self) {
+        let [.., attempt] = &mut self.id;
+        *attempt = attempt.wrapping_add(1);
+        self.opening = None;
+        self.pin = PinDigits::default();
+        self.all_steps(StepState::Waiting);
+    }
+
+    pub(crate) fn fail(&mut self, failure: Failure) {
+        self.running = false;
+        self.busy = false;
+        self.stage = Stage::Failed;
+        self.error = Some(failure.view(self.place));
+        if self.kind == TransactionKind::Resume {
+            self.resume = Some(ResumeState::Failed);
+        }
+    }
+
+    /// Why it does not go on by itself right now, from the reader's state.
+    pub(crate) fn wait_for(&mut self, reader: ReaderState) {
+        let code = match reader {
+            ReaderState::None => Some(Code::ReaderNone),
+            ReaderState::Empty => Some(Code::CardNone),
+            ReaderState::ServiceDown => Some(Code::ServiceDown),
+            ReaderState::Denied => Some(Code::ReaderDenied),
+            ReaderState::Card => None,
+        };
+        let about_reader = self.error.as_ref().is_none_or(|error| {
+            [
+                Code::ReaderNone,
+                Code::CardNone,
+                Code::ServiceDown,
+                Code::ReaderDenied,
+            ]
+            .contains(&error.code)
+        });
+        if about_reader {
+            let waits = self.stage == Stage::WaitCard;
+            self.error = code
+                .filter(|_| waits)
+                .map(|code| Failure::from(code).view(self.place));
+            if let Some(error) = &mut self.error {
+                error.retry = ipc::Retry::Wait;
+            }
+        }
+    }
+
+    pub(crate) fn view(&self) -> TransactionView {
+        TransactionView {
+            id: hex::encode(self.id),
+            kind: self.kind,
+            stage: self.stage,
+            card: self.card.clone(),
+            sms: self.sms.clone(),
+            pin_digits: u8::try_from(self.pin.len()).unwrap_or_default(),
+            limits: self.limits.clone(),
+            amount: self.amount,
+            steps: self
+                .steps
+                .iter()
+                .map(|(name, state, _, elapsed_ms)| StepView {
+                    name: *name,
+                    state: *state,
+                    elapsed_ms: *elapsed_ms,
+                })
+                .collect(),
+            place: self.place,
+            can_cancel: !self.is_committed(),
+            error: self.error.clone(),
+            receipt: self.receipt.clone(),
+            resume: self.resume,
+            busy: self.busy,
+        }
+    }
+}
+
+const ALL_STEPS: [StepName; 4] = [
+    StepName::Read,
+    StepName::Approve,
+    StepName::Write,
+    StepName::Confirm,
+];
+
+/// Where the money of such a transaction is before anything happened.
+pub(crate) fn home_of(kind: TransactionKind) -> MoneyPlace {
+    match kind {
+        TransactionKind::Topup => MoneyPlace::Account,
+        TransactionKind::Balance | TransactionKind::Resume | TransactionKind::Activate => {
+            MoneyPlace::None
+        }
+    }
+}
+
+/// The card as the screens show it: the last four digits and what the package decodes.
+pub(crate) fn card_view(closing: &Closing, industry: &str, name: LocalName) -> Option<CardView> {
+    let card = closing.card.as_ref()?;
+    let mut after = card.balance;
+    let log = card
+        .log
+        .iter()
+        .map(|entry| {
+            let kind = match entry.kind {
+                CardLogKind::Load => LogKind::Load,
+                CardLogKind::Purchase => LogKind::Purchase,
+                CardLogKind::Other => LogKind::Other,
+            };
+            let balance_after = after;
+            after = match entry.kind {
+                CardLogKind::Load => after.and_then(|b| b.checked_sub(entry.amount)),
+                CardLogKind::Purchase => after.and_then(|b| b.checked_add(entry.amount)),
+                CardLogKind::Other => None,
+            };
+            LogEntryView {
+                kind,
+                amount: entry.amount,
+                time: match (&entry.date, &entry.time) {
+                    (Some(date), Some(time)) => Some(format!("{date}T{time}")),
+                    (Some(date), None) => Some(format!("{date}T00:00:00")),
+                    (None, _) => None,
+                },
+                terminal: entry.terminal.clone(),
+                balance_after,
+            }
+        })
+        .collect();
+    Some(CardView {
+        industry: industry.to_owned(),
+        name,
+        tail: card.tail().unwrap_or_default().to_owned(),
+        balance: card.balance.unwrap_or_default(),
+        expiry: card.expiry.clone(),
+        active: card.active.unwrap_or(true),
+        log,
+    })
+}
+
+/// `138 •••• 6021`.
+pub(crate) fn masked_phone(phone: &str) -> String {
+    match (
+        phone.get(..3),
+        phone.len().checked_sub(4).and_then(|at| phone.get(at..)),
+    ) {
+        (Some(head), Some(tail)) => format!("{head} •••• {tail}"),
+        _ => "••••".to_owned(),
+    }
+}
+
+/// Digits alone, without spaces, dashes or the country's prefix; 8 to 15 of them.
+pub(crate) fn phone_digits(typed: &str) -> Option<String> {
+    let typed = typed.trim();
+    let typed = typed
+        .strip_prefix("+86")
+        .or(typed.strip_prefix("0086"))
+        .unwrap_or(typed);
+    let kept: String = typed
+        .chars()
+        .filter(|c| !matches!(c, ' ' | '-' | '(' | ')'))
+        .collect();
+    let good = (8..=15).contains(&kept.len()) && kept.bytes().all(|b| b.is_ascii_digit());
+    good.then_some(kept)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_phone_number_is_read_as_people_write_it() {
+        assert_eq!(
+            phone_digits("+86 138-0000 6021").as_deref(),
+            Some("13800006021")
+        );
+        assert_eq!(phone_digits("138x"), None);
+        assert_eq!(masked_phone("13800006021"), "138 •••• 6021");
+    }
+}

@@ -1,0 +1,93 @@
+//! Puts the shells together that this build and this system have.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use session::shells::{BankClient, CardReader, OsVault, PcscReader, Profile};
+use session::{Parts, SystemClock};
+use tauri::{App, Manager};
+
+type Failure = Box<dyn std::error::Error>;
+
+/// The parts of the app's session.
+///
+/// `TAPFILL_PROFILE` names the bank's profile, else it is the resource `profile.json` of the installation.
+/// `TAPFILL_DIR` names the folder of the app's data.
+pub(crate) fn of(app: &App) -> Result<Parts, Failure> {
+    let profile = profile(app)?;
+    // The bank is reached through the HTTP client that the app's HTTP plugin carries, with our pins in it.
+    let builder = tauri_plugin_http::reqwest::Client::builder();
+    let dir = match std::env::var_os("TAPFILL_DIR") {
+        Some(dir) => PathBuf::from(dir),
+        None => app.path().app_local_data_dir()?,
+    };
+    let documents = app.path().document_dir().unwrap_or_else(|_| dir.clone());
+    Ok(Parts {
+        reader: reader()?,
+        bank: BankClient::with_builder(profile, builder)?,
+        vault: Arc::new(OsVault::new(app.config().identifier.clone())),
+        clock: Arc::new(SystemClock),
+        dir,
+        documents,
+        version: app.package_info().version.to_string(),
+        development: cfg!(feature = "simulator"),
+    })
+}
+
+fn profile(app: &App) -> Result<Profile, Failure> {
+    let path = match std::env::var_os("TAPFILL_PROFILE") {
+        Some(path) => PathBuf::from(path),
+        None => app.path().resource_dir()?.join("profile.json"),
+    };
+    let bytes = std::fs::read(&path)
+        .map_err(|error| format!("profile-bad: {} can't be read: {error}", path.display()))?;
+    Ok(Profile::parse(&bytes).map_err(|error| format!("profile-bad: {error}"))?)
+}
+
+#[cfg(not(feature = "simulator"))]
+#[expect(clippy::unnecessary_wraps, reason = "the same shape as with a simulator")]
+fn reader() -> Result<Arc<dyn CardReader>, Failure> {
+    Ok(Arc::new(PcscReader::start()))
+}
+
+/// `TAPFILL_SIMULATOR` names the card of a reader inside the app (`demo`, `demo-inactive`, `empty` or a file),
+/// `TAPFILL_CONTROL` the loopback address where it takes orders. Without them the system's reader serves.
+#[cfg(feature = "simulator")]
+fn reader() -> Result<Arc<dyn CardReader>, Failure> {
+    match std::env::var("TAPFILL_SIMULATOR") {
+        Ok(card) => simulator::reader(&card),
+        Err(_) => Ok(Arc::new(PcscReader::start())),
+    }
+}
+
+#[cfg(feature = "simulator")]
+mod simulator {
+    use super::{Arc, CardReader, Failure};
+    use session::shells::SimulatedReader;
+    use virtual_card::{Card, CardProfile, Slot, control};
+
+    pub(super) fn reader(card: &str) -> Result<Arc<dyn CardReader>, Failure> {
+        let slot = Slot::new();
+        if card != "empty" {
+            slot.insert(Card::new(profile(card)?));
+        }
+        if let Ok(address) = std::env::var("TAPFILL_CONTROL") {
+            let slot = slot.clone();
+            tauri::async_runtime::spawn(async move {
+                match tokio::net::TcpListener::bind(&address).await {
+                    Ok(listener) => control::serve(listener, slot).await,
+                    Err(error) => log::error!("control port {address}: {error}"),
+                }
+            });
+        }
+        Ok(Arc::new(SimulatedReader::new(slot)))
+    }
+
+    fn profile(card: &str) -> Result<CardProfile, Failure> {
+        match card {
+            "demo" => Ok(CardProfile::demo()),
+            "demo-inactive" => Ok(CardProfile::demo_inactive()),
+            path => Ok(serde_json::from_slice(&std::fs::read(path)?)?),
+        }
+    }
+}
