@@ -10,9 +10,6 @@ pub(crate) fn app_view(session: State<'_, Session>) -> AppView {
 
 /// One command of the page, answered when it is done.
 #[tauri::command]
-pub(crate) async fn run(
-    session: State<'_, Session>,
-    command: Command,
-) -> Result<Reply, ErrorView> {
+pub(crate) async fn run(session: State<'_, Session>, command: Command) -> Result<Reply, ErrorView> {
     session.run(command).await
 }

@@ -18,7 +18,9 @@ pub fn run() {
         .plugin(tauri_plugin_http::init())
         .plugin(log_plugin())
         .setup(|app| {
-            let session = tauri::async_runtime::block_on(async { Session::start(parts::of(app)?) })?;
+            let session = tauri::async_runtime::block_on(async {
+                Ok::<_, Box<dyn std::error::Error>>(Session::start(parts::of(app)?)?)
+            })?;
             push_views(app.handle().clone(), &session);
             app.manage(session);
             Ok(())
@@ -50,7 +52,9 @@ fn log_plugin<R: tauri::Runtime>() -> tauri::plugin::TauriPlugin<R> {
         .level(log::LevelFilter::Info)
         .targets([
             Target::new(TargetKind::Stderr),
-            Target::new(TargetKind::LogDir { file_name: Some("tapfill".to_owned()) }),
+            Target::new(TargetKind::LogDir {
+                file_name: Some("tapfill".to_owned()),
+            }),
         ])
         .max_file_size(1_000_000)
         .build()

@@ -45,7 +45,10 @@ fn profile(app: &App) -> Result<Profile, Failure> {
 }
 
 #[cfg(not(feature = "simulator"))]
-#[expect(clippy::unnecessary_wraps, reason = "the same shape as with a simulator")]
+#[expect(
+    clippy::unnecessary_wraps,
+    reason = "the same shape as with a simulator"
+)]
 fn reader() -> Result<Arc<dyn CardReader>, Failure> {
     Ok(Arc::new(PcscReader::start()))
 }
@@ -67,16 +70,18 @@ mod simulator {
     use virtual_card::{Card, CardProfile, Slot, control};
 
     pub(super) fn reader(card: &str) -> Result<Arc<dyn CardReader>, Failure> {
-        let slot = Slot::new();
-        if card != "empty" {
-            slot.insert(Card::new(profile(card)?));
-        }
+        let slot = match card {
+            "empty" => Slot::empty(),
+            card => Slot::with_card(Card::new(profile(card)?)),
+        };
         if let Ok(address) = std::env::var("TAPFILL_CONTROL") {
             let slot = slot.clone();
             tauri::async_runtime::spawn(async move {
-                match tokio::net::TcpListener::bind(&address).await {
-                    Ok(listener) => control::serve(listener, slot).await,
-                    Err(error) => log::error!("control port {address}: {error}"),
+                let served = async {
+                    control::serve(tokio::net::TcpListener::bind(&address).await?, slot).await
+                };
+                if let Err(error) = served.await {
+                    log::error!("control port {address}: {error}");
                 }
             });
         }

@@ -1,1 +1,8 @@
-//! flows
+//! Whole flows over loopback: the real session, the real servers, the virtual card in process.
+#![allow(clippy::unwrap_used)]
+
+mod happy;
+mod refused;
+mod secrets;
+mod stage;
+mod torn;

@@ -102,34 +102,49 @@ impl Person {
         self.give(Command::Begin { kind }).await.map(drop)
     }
 
-    /// The code of the newest SMS.
-    pub async fn code(&self) -> Result<String, Trouble> {
+    /// Codes in the inbox, newest first.
+    pub async fn codes(&self) -> Result<Vec<String>, Trouble> {
         let page = self
             .inbox
             .page("/dev/sms.json")
             .await
             .map_err(|_| Trouble::NoMessage)?;
-        let messages: Value = serde_json::from_slice(&page).map_err(|_| Trouble::NoMessage)?;
-        let code = messages
-            .get(0)
-            .and_then(|message| message.get("code"))
-            .and_then(Value::as_str);
-        code.map(str::to_owned).ok_or(Trouble::NoMessage)
+        let messages: Vec<Value> = serde_json::from_slice(&page).map_err(|_| Trouble::NoMessage)?;
+        let code = |message: &Value| {
+            message
+                .get("code")
+                .and_then(Value::as_str)
+                .map(str::to_owned)
+        };
+        Ok(messages.iter().filter_map(code).collect())
     }
 
-    /// From the phone number to a verified code.
-    pub async fn verify(&self) -> Result<(), Trouble> {
+    /// Asks for a code and reads it when it comes.
+    pub async fn ask_for_code(&self) -> Result<String, Trouble> {
         self.until("the card", |view| {
             view.transaction
                 .as_ref()
                 .is_some_and(|transaction| transaction.card.is_some())
         })
         .await?;
+        let before = self.codes().await?.len();
         self.give(Command::SendCode {
             phone: self.phone.clone(),
         })
         .await?;
-        let code = self.code().await?;
+        for _ in 0..200 {
+            let codes = self.codes().await?;
+            if let Some(code) = codes.first().filter(|_| codes.len() > before) {
+                return Ok(code.clone());
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        Err(Trouble::NoMessage)
+    }
+
+    /// From the phone number to a verified code.
+    pub async fn verify(&self) -> Result<(), Trouble> {
+        let code = self.ask_for_code().await?;
         self.give(Command::VerifyCode { code }).await.map(drop)
     }
 

@@ -1,1 +1,29 @@
 //! The bank: transaction server and security server on one store.
+//!
+//! [`start`] opens the store, makes what a first start needs and serves both addresses until
+//! [`Running::stop`]. Amounts are in fen, times in milliseconds since 1970-01-01 UTC.
+
+mod bank;
+mod card_hsm;
+mod check;
+mod clock;
+mod config;
+mod error;
+mod files;
+mod flow;
+mod http;
+mod inbox;
+mod packages;
+mod password;
+mod recipe;
+mod running;
+mod store;
+mod tls;
+mod vault;
+mod worker;
+
+pub use check::{Finding, Money, Report, check};
+pub use clock::{Clock, ManualClock, SystemClock};
+pub use config::{Config, ConfigError, Settings};
+pub use error::StartError;
+pub use running::{Running, start};

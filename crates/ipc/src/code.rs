@@ -20,6 +20,23 @@ pub struct ErrorView {
     pub reference: Option<String>,
 }
 
+impl Code {
+    /// The bank refused the request without reading it, or never got it: the very same may be sent again.
+    pub fn is_unread(self) -> bool {
+        let unread = [
+            Self::Offline,
+            Self::BankBusy,
+            Self::TooMany,
+            Self::KeyMissing,
+            Self::ClockWrong,
+            Self::EnvelopeRefused,
+            Self::BankUntrusted,
+            Self::SuiteRefused,
+        ];
+        unread.contains(&self)
+    }
+}
+
 /// What the person can do with a failure.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize, TS)]
 #[serde(rename_all = "kebab-case")]

@@ -90,6 +90,7 @@ impl Session {
             revision: 0,
             events,
             times: times_tx,
+            answers: Vec::new(),
             parts,
         };
         let (tell, view) = watch::channel(actor.view());
@@ -163,6 +164,7 @@ pub(crate) struct Actor {
     pub(crate) connecting: bool,
     pub(crate) events: mpsc::UnboundedSender<Happened>,
     times: watch::Sender<Option<run::Times>>,
+    answers: Vec<(Answer, Result<Reply, ErrorView>)>,
     revision: u64,
 }
 
@@ -184,6 +186,10 @@ impl Actor {
         loop {
             self.revision += 1;
             tell.send_replace(self.view());
+            // Whoever gets an answer finds its effect in the view.
+            for (answer, result) in self.answers.drain(..) {
+                let _ = answer.send(result);
+            }
             tokio::select! {
                 ask = asked.recv() => match ask {
                     Some(ask) => self.command(ask),
@@ -257,6 +263,18 @@ impl Actor {
         }
     }
 
+    /// Answers a command, if somebody waits, as soon as the view shows what it did.
+    pub(crate) fn reply(&mut self, answer: Option<Answer>, result: Result<Reply, Failure>) {
+        if let Some(answer) = answer {
+            let result = result.map_err(|failure| failure.view(MoneyPlace::None));
+            self.answers.push((answer, result));
+        }
+    }
+
+    pub(crate) fn refuse(&mut self, answer: Option<Answer>, code: Code) {
+        self.reply(answer, Err(code.into()));
+    }
+
     /// Runs `work` beside the actor and hands its result back as an event.
     pub(crate) fn beside<F>(&self, work: F)
     where
@@ -321,7 +339,7 @@ impl Actor {
 
     pub(crate) fn enrol(&mut self, answer: Option<Answer>) {
         if self.connecting {
-            refuse(answer, Code::NotNow);
+            self.refuse(answer, Code::NotNow);
             return;
         }
         self.connecting = true;
@@ -352,7 +370,7 @@ impl Actor {
                     self.phase = Phase::Welcome;
                 }
                 self.trouble = Some(failure.clone().view(MoneyPlace::None));
-                reply(answer, Err(failure));
+                self.reply(answer, Err(failure));
             }
         }
     }
@@ -403,7 +421,7 @@ impl Actor {
             }
             Err(failure) => self.note_trouble(failure),
         }
-        reply(answer, result.map(|()| Reply::Done));
+        self.reply(answer, result.map(|()| Reply::Done));
     }
 
     /// What concerns the device as a whole stays on the screen until it heals; a bank that is away is no trouble.
@@ -472,17 +490,6 @@ impl Actor {
             self.card_is_here();
         }
     }
-}
-
-/// Answers a command, if somebody waits.
-pub(crate) fn reply(answer: Option<Answer>, result: Result<Reply, Failure>) {
-    if let Some(answer) = answer {
-        let _ = answer.send(result.map_err(|failure| failure.view(MoneyPlace::None)));
-    }
-}
-
-pub(crate) fn refuse(answer: Option<Answer>, code: Code) {
-    reply(answer, Err(code.into()));
 }
 
 fn reader_view(status: &ReaderStatus) -> ReaderView {

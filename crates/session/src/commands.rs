@@ -7,7 +7,7 @@ use ipc::{
 };
 use relay::IndustryCode;
 
-use crate::actor::{Actor, Answer, Ask, Happened, refuse, reply};
+use crate::actor::{Actor, Answer, Ask, Happened};
 use crate::failure::Failure;
 use crate::opening::{Terms, opening};
 use crate::packages;
@@ -45,7 +45,7 @@ impl Actor {
         if let Err(failure) = &result {
             self.show_failure(failure);
         }
-        reply(Some(answer), result);
+        self.reply(Some(answer), result);
     }
 
     /// A command that was refused shows on the transaction's screen as well.
@@ -124,6 +124,7 @@ impl Actor {
         };
         let own_screen = transaction.kind == TransactionKind::Balance;
         transaction.running = true;
+        transaction.on_card = OnCard::Nothing;
         if own_screen {
             transaction.stage = Stage::Running;
         }
@@ -186,7 +187,10 @@ impl Actor {
         transaction.running = false;
         let closing = match ended.result {
             Ok(closing) => closing,
-            Err(failure) => return self.not_identified(failure),
+            Err(failure) => {
+                self.not_identified(failure);
+                return;
+            }
         };
         let Some(card) = card_view(&closing, &code.to_string(), name) else {
             transaction.fail(Code::CardReplyBad.into());
@@ -195,7 +199,6 @@ impl Actor {
         transaction.industry = Some(code);
         transaction.limits = limits.map(|limits| limits.room(card.balance));
         transaction.error = None;
-        transaction.on_card = OnCard::Nothing;
         let purse = PurseView {
             industry: card.industry.clone(),
             name: card.name.clone(),
@@ -217,6 +220,8 @@ impl Actor {
         if let Err(error) = self.settings.saw(purse) {
             log::warn!("a purse was not remembered: {error}");
         }
+        // What was submitted meanwhile waits for this.
+        self.card_is_here();
     }
 
     /// A card that left too early is asked for again; anything else is told.
@@ -225,15 +230,19 @@ impl Actor {
             return;
         };
         let typed = [Stage::Phone, Stage::Code, Stage::Password].contains(&transaction.stage);
-        if failure.code == Code::CardNone {
-            if !typed {
-                transaction.stage = Stage::WaitCard;
-                transaction.wait_for(card_link::ReaderState::Empty);
-            }
-        } else if typed {
-            transaction.error = Some(failure.view(transaction.place));
-        } else {
+        let gone = [Code::CardNone, Code::ReaderNone, Code::ServiceDown].contains(&failure.code);
+        if !typed && !gone {
             transaction.fail(failure);
+            return;
+        }
+        if transaction.on_card == OnCard::Nothing {
+            transaction.on_card = OnCard::Identify;
+        }
+        if typed {
+            transaction.error = (!gone).then(|| failure.view(transaction.place));
+        } else {
+            transaction.stage = Stage::WaitCard;
+            transaction.wait_for(card_link::ReaderState::Empty);
         }
     }
 
@@ -269,11 +278,11 @@ impl Actor {
 
     fn send_code(&mut self, phone: &str, answer: Answer) {
         let Some(transaction) = self.transaction.as_mut().filter(|t| can_send_code(t)) else {
-            return refuse(Some(answer), Code::NotNow);
+            return self.refuse(Some(answer), Code::NotNow);
         };
         let Some(phone) = phone_digits(phone) else {
             self.show_failure(&Code::PhoneBad.into());
-            return refuse(Some(answer), Code::PhoneBad);
+            return self.refuse(Some(answer), Code::PhoneBad);
         };
         let known = transaction
             .card
@@ -287,7 +296,7 @@ impl Actor {
             .map(|p| (p.industry.clone(), p.tail.clone()));
         let Some((industry, tail)) = known.or(seen) else {
             self.show_failure(&Code::CardNone.into());
-            return refuse(Some(answer), Code::CardNone);
+            return self.refuse(Some(answer), Code::CardNone);
         };
         transaction.busy = true;
         transaction.error = None;
@@ -323,18 +332,18 @@ impl Actor {
                 Err(failure) => transaction.error = Some(failure.clone().view(transaction.place)),
             }
         }
-        reply(Some(answer), result.map(|_| Reply::Done));
+        self.reply(Some(answer), result.map(|_| Reply::Done));
     }
 
     fn verify_code(&mut self, code: &str, answer: Answer) {
         let at_code = |t: &&mut Transaction| t.stage == Stage::Code && !t.busy;
         let Some(transaction) = self.transaction.as_mut().filter(at_code) else {
-            return refuse(Some(answer), Code::NotNow);
+            return self.refuse(Some(answer), Code::NotNow);
         };
         let code = code.trim().to_owned();
         if code.len() != 6 || !code.bytes().all(|b| b.is_ascii_digit()) {
             self.show_failure(&Code::CodeBad.into());
-            return refuse(Some(answer), Code::CodeBad);
+            return self.refuse(Some(answer), Code::CodeBad);
         }
         transaction.busy = true;
         transaction.error = None;
@@ -362,7 +371,7 @@ impl Actor {
                 Err(failure) => transaction.error = Some(failure.clone().view(transaction.place)),
             }
         }
-        reply(Some(answer), result.map(|_| Reply::Done));
+        self.reply(Some(answer), result.map(|_| Reply::Done));
     }
 
     fn pin_press(&mut self, digit: u8) -> Result<Reply, Failure> {
@@ -436,7 +445,9 @@ impl Actor {
             .ok_or(Code::IndustryUnknown)?;
         if transaction.opening.is_none() {
             let terms = Terms {
-                amount: transaction.amount,
+                amount: transaction
+                    .amount
+                    .filter(|_| transaction.kind == TransactionKind::Topup),
                 pin: (transaction.pin.len() == PIN_LENGTH).then_some(&transaction.pin),
                 sms_proof: transaction.proof,
                 about: transaction.about,
@@ -526,11 +537,11 @@ impl Actor {
                 finish(transaction, &closing, now_ms);
                 self.remember_balance(&closing);
             }
-            Err(failure) => self.ended_badly(failure),
+            Err(failure) => self.ended_badly(failure, ended.times.requests > 0),
         }
     }
 
-    fn ended_badly(&mut self, failure: Failure) {
+    fn ended_badly(&mut self, failure: Failure, bank_asked: bool) {
         let waiting = lock(&self.journal).pending();
         let Some(transaction) = &mut self.transaction else {
             return;
@@ -570,7 +581,13 @@ impl Actor {
             failure.reference = mine.and_then(|load| load.reference.clone());
         }
         let retry = failure.clone().view(transaction.place).retry;
-        if retry == ipc::Retry::Edit {
+        // The bank keeps its answer to this attempt for ever: another try is another attempt, typed anew.
+        let answered = bank_asked && !moved && retry == ipc::Retry::Again && !code.is_unread();
+        let types = matches!(
+            transaction.kind,
+            TransactionKind::Topup | TransactionKind::Activate
+        );
+        if types && (retry == ipc::Retry::Edit || answered) {
             transaction.next_attempt();
             transaction.stage = Stage::Password;
             transaction.error = Some(failure.view(transaction.place));
@@ -653,7 +670,7 @@ impl Actor {
 
     fn renew_key(&mut self, answer: Answer) {
         if self.connecting || self.link.facts().is_none() {
-            return refuse(Some(answer), Code::NotNow);
+            return self.refuse(Some(answer), Code::NotNow);
         }
         self.connect(Some(answer));
     }
@@ -707,10 +724,10 @@ impl Actor {
     fn erase(&mut self, answer: Answer) {
         let busy = self.transaction.as_ref().is_some_and(|t| t.running) || self.connecting;
         if busy {
-            return refuse(Some(answer), Code::NotNow);
+            return self.refuse(Some(answer), Code::NotNow);
         }
         if !lock(&self.journal).pending().is_empty() {
-            return refuse(Some(answer), Code::LoadOpen);
+            return self.refuse(Some(answer), Code::LoadOpen);
         }
         self.connecting = true;
         let link = self.link.clone();
@@ -728,7 +745,7 @@ impl Actor {
             self.phase = ipc::Phase::Welcome;
             Ok(Reply::Done)
         });
-        reply(Some(answer), result);
+        self.reply(Some(answer), result);
     }
 }
 

@@ -27,5 +27,5 @@ pub mod shells {
     #[cfg(feature = "simulator")]
     pub use card_link::SimulatedReader;
     pub use card_link::{CardReader, PcscReader};
-    pub use key_vault::{KeyVault, MemoryVault, OsVault};
+    pub use key_vault::{KeyVault, MemoryVault, OsVault, VaultError};
 }

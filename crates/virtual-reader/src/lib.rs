@@ -5,6 +5,8 @@
 //! has two slots, on that port and the next.
 #![cfg(unix)]
 
+mod place;
+
 use std::fs;
 use std::io;
 use std::net::TcpListener;
@@ -16,6 +18,8 @@ use std::time::{Duration, Instant};
 
 use command_fds::{CommandFdExt, FdMapping};
 
+use place::Place;
+
 /// Why the service did not start.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
@@ -26,8 +30,11 @@ pub enum StartError {
     #[error("/run/pcscd is missing and can't be made: run `sudo mkdir /run/pcscd`")]
     RunFolder,
     /// No two free ports beside each other.
-    #[error("no free pair of ports on loopback")]
+    #[error("no free pair of ports")]
     Ports,
+    /// The port asked for, or the next one, is in use.
+    #[error("port {0} or the one after it is in use")]
+    PortTaken(u16),
     /// The service ended, or does not listen.
     #[error("pcscd did not start; see {0}")]
     Silent(PathBuf),
@@ -41,45 +48,46 @@ pub enum StartError {
 pub struct VirtualReader {
     service: Child,
     socket: PathBuf,
-    sockets: PathBuf,
     conf: PathBuf,
     log: PathBuf,
-    port: u16,
+    place: Place,
 }
 
 const DRIVERS: &str = "/usr/lib/pcsc/drivers/serial";
 
 impl VirtualReader {
-    /// Starts with two free ports. `dir` takes its configuration and its log.
+    /// Starts on two free ports. `dir` takes its configuration and its log, and may be long; the socket lies elsewhere.
     pub fn start(dir: &Path) -> Result<Self, StartError> {
-        Self::start_on(dir, free_pair()?)
+        Self::start_at(dir, Place::any()?)
     }
 
     /// Starts with the slots on `port` and `port + 1`.
     pub fn start_on(dir: &Path, port: u16) -> Result<Self, StartError> {
+        Self::start_at(dir, Place::at(port)?)
+    }
+
+    fn start_at(dir: &Path, place: Place) -> Result<Self, StartError> {
         let conf = dir.join("reader.conf.d");
         fs::create_dir_all(&conf)?;
+        let port = place.port;
+        let driver = driver()?;
         let text = format!(
             "FRIENDLYNAME \"Tapfill Virtual Reader\"\nDEVICENAME /dev/null:{port:#06X}\nLIBPATH {}\nCHANNELID {port:#06X}\n",
-            driver()?.display()
+            driver.display()
         );
         fs::write(conf.join("vpcd"), text)?;
         if !Path::new("/run/pcscd").is_dir() {
             fs::create_dir_all("/run/pcscd").map_err(|_| StartError::RunFolder)?;
         }
-        // Socket paths end at 107 bytes: `dir` may be longer.
-        let sockets = std::env::temp_dir().join(format!("tapfill-{}-{port}", std::process::id()));
-        fs::create_dir_all(&sockets)?;
-        let socket = sockets.join("pcscd.comm");
+        let socket = place.socket();
         let log = dir.join("pcscd.log");
         let service = launch(&socket, &conf, &log)?;
-        let reader = Self {
+        let mut reader = Self {
             service,
             socket,
-            sockets,
             conf,
             log,
-            port,
+            place,
         };
         reader.wait()?;
         Ok(reader)
@@ -90,9 +98,9 @@ impl VirtualReader {
         &self.socket
     }
 
-    /// Where a virtual card for the first slot connects.
+    /// Where a virtual card for the first slot connects; the second slot has the next port.
     pub fn port(&self) -> u16 {
-        self.port
+        self.place.port
     }
 
     /// Ends the service, as if somebody stopped it. [`Self::restart`] brings it back on the same socket.
@@ -102,17 +110,18 @@ impl VirtualReader {
         let _ = fs::remove_file(&self.socket);
     }
 
-    /// Starts the service again after [`Self::stop`].
+    /// Starts the service again, after [`Self::stop`] or instead of the one that runs.
     pub fn restart(&mut self) -> Result<(), StartError> {
+        self.stop();
         self.service = launch(&self.socket, &self.conf, &self.log)?;
         self.wait()
     }
 
     /// The driver listens for cards a moment after the service listens for programs.
-    fn wait(&self) -> Result<(), StartError> {
+    fn wait(&mut self) -> Result<(), StartError> {
         let deadline = Instant::now() + Duration::from_secs(10);
-        while Instant::now() < deadline {
-            let listens = TcpListener::bind(("127.0.0.1", self.port)).is_err();
+        while Instant::now() < deadline && self.service.try_wait()?.is_none() {
+            let listens = TcpListener::bind(("127.0.0.1", self.place.port)).is_err();
             if listens && UnixStream::connect(&self.socket).is_ok() {
                 return Ok(());
             }
@@ -125,7 +134,6 @@ impl VirtualReader {
 impl Drop for VirtualReader {
     fn drop(&mut self) {
         self.stop();
-        let _ = fs::remove_dir_all(&self.sockets);
     }
 }
 
@@ -136,6 +144,8 @@ fn launch(socket: &Path, conf: &Path, log: &Path) -> Result<Child, StartError> {
         .into_iter()
         .find(|p| Path::new(p).exists());
     let program = program.ok_or(StartError::Missing("pcscd"))?;
+    // One may be left by a process that died; the place is held, so it is nobody's now.
+    let _ = fs::remove_file(socket);
     let listener: OwnedFd = UnixListener::bind(socket)?.into();
     let output = fs::OpenOptions::new().create(true).append(true).open(log)?;
     let mut command = Command::new("/bin/sh");
@@ -164,29 +174,17 @@ fn driver() -> Result<PathBuf, StartError> {
         .ok_or(StartError::Missing("vsmartcard-vpcd"))
 }
 
-/// The driver binds every address, so both ports must be free on all.
-fn free_pair() -> Result<u16, StartError> {
-    for _ in 0..50 {
-        let first = TcpListener::bind(("0.0.0.0", 0))?;
-        let port = first.local_addr()?.port();
-        let next = port.checked_add(1).filter(|_| port > 1024);
-        if next.is_some_and(|next| TcpListener::bind(("0.0.0.0", next)).is_ok()) {
-            return Ok(port);
-        }
-    }
-    Err(StartError::Ports)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn the_service_starts_on_a_socket_of_its_own_and_leaves_nothing_behind() {
-        let dir = std::env::temp_dir().join(format!("tapfill-vr-test-{}", std::process::id()));
+        let top = std::env::temp_dir().join(format!("tapfill-vr-test-{}", std::process::id()));
+        let dir = top.join("a-folder-with-a-name-of-forty-characters".repeat(4));
         let mut reader = VirtualReader::start(&dir).unwrap();
         let socket = reader.socket().to_owned();
-        assert!(UnixStream::connect(&socket).is_ok());
+        assert!(UnixStream::connect(&socket).is_ok(), "though `dir` is long");
         reader.stop();
         assert!(
             UnixStream::connect(&socket).is_err(),
@@ -199,6 +197,6 @@ mod tests {
         );
         drop(reader);
         assert!(!socket.exists());
-        fs::remove_dir_all(dir).unwrap();
+        fs::remove_dir_all(top).unwrap();
     }
 }

@@ -1,0 +1,45 @@
+//! What all requests share.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use tokio::sync::{Notify, Semaphore};
+use zeroize::Zeroizing;
+
+use crate::card_hsm::CardHsm;
+use crate::clock::Clock;
+use crate::config::{IndustrySettings, Settings};
+use crate::inbox::Inbox;
+use crate::packages::Served;
+use crate::store::Store;
+use crate::vault::Vault;
+
+pub(crate) struct Bank {
+    pub(crate) settings: Arc<Settings>,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) store: Store,
+    pub(crate) vault: Arc<Vault>,
+    pub(crate) hsm: Box<dyn CardHsm>,
+    pub(crate) packages: BTreeMap<String, Served>,
+    pub(crate) enrolment_secret: Zeroizing<[u8; 32]>,
+    pub(crate) enrolment_public: [u8; 32],
+    pub(crate) signer_secret: Zeroizing<[u8; 32]>,
+    /// Development mode alone.
+    pub(crate) inbox: Option<Inbox>,
+    /// Rings when the outbox has something new.
+    pub(crate) outbox: Notify,
+    pub(crate) permits: Semaphore,
+}
+
+impl Bank {
+    pub(crate) fn now_ms(&self) -> u64 {
+        self.clock.now_ms()
+    }
+
+    pub(crate) fn industry(&self, code: &str) -> Option<&IndustrySettings> {
+        self.settings
+            .industries
+            .iter()
+            .find(|industry| industry.code == code)
+    }
+}

@@ -1,0 +1,187 @@
+//! What a configuration must keep to.
+
+use purse::MasterKey;
+
+use crate::card_hsm::IssuerKeys;
+use crate::config::{ConfigError, CustomerSettings, IndustrySettings, Settings};
+use crate::recipe::Recipe;
+
+impl Settings {
+    pub(super) fn check(&self) -> Result<(), ConfigError> {
+        self.check_numbers()?;
+        for (at, industry) in self.industries.iter().enumerate() {
+            let code = industry.code.parse::<relay::IndustryCode>();
+            code.map_err(|_| {
+                bad(
+                    format!("industry[{at}].code"),
+                    "4 digits or capital letters",
+                )
+            })?;
+            if self
+                .industries
+                .iter()
+                .filter(|other| other.code == industry.code)
+                .count()
+                > 1
+            {
+                return Err(bad(format!("industry[{at}].code"), "is there twice"));
+            }
+            industry.issuer_keys(at)?;
+            let ordered = industry.min_amount > 0
+                && industry.min_amount <= industry.max_amount
+                && industry.max_amount <= industry.max_balance;
+            if !ordered || industry.max_balance > 0x7FFF_FFFF {
+                let rule = "0 < min_amount <= max_amount <= max_balance, in fen";
+                return Err(bad(format!("industry[{at}].min_amount"), rule));
+            }
+        }
+        for (at, customer) in self.customers.iter().enumerate() {
+            self.check_customer(at, customer)?;
+        }
+        Ok(())
+    }
+
+    fn check_numbers(&self) -> Result<(), ConfigError> {
+        let positive = [
+            ("keys.working_key_life_s", self.keys.working_key_life_s),
+            ("sms.valid_s", self.sms.valid_s),
+            ("sms.proof_valid_s", self.sms.proof_valid_s),
+            ("sms.tries", self.sms.tries.into()),
+            ("password.tries", self.password.tries.into()),
+            ("password.rounds", self.password.rounds.get().into()),
+            ("limits.request_timeout_ms", self.limits.request_timeout_ms),
+            (
+                "limits.concurrent_requests",
+                self.limits.concurrent_requests as u64,
+            ),
+            ("limits.silence_s", self.limits.silence_s),
+        ];
+        // A year is more than any of these can mean, and keeps sums of them far from overflow.
+        const MOST: u64 = 366 * 24 * 3600;
+        for (field, value) in positive {
+            if !(1..=MOST).contains(&value) {
+                return Err(bad(field, "a number from 1 to 31622400"));
+            }
+        }
+        let others = [
+            self.keys.working_key_margin_s,
+            self.sms.resend_s,
+            self.password.lock_s,
+        ];
+        if others.into_iter().any(|value| value > MOST) {
+            return Err(bad("keys, sms, password", "times are at most 31622400 s"));
+        }
+        if self.keys.working_key_margin_s >= self.keys.working_key_life_s {
+            return Err(bad(
+                "keys.working_key_margin_s",
+                "less than working_key_life_s",
+            ));
+        }
+        for (field, suite) in [
+            ("keys.suite", self.keys.suite),
+            ("keys.lowest_suite", self.keys.lowest_suite),
+        ] {
+            if !(1..=3).contains(&suite) {
+                return Err(bad(field, "1, 2 or 3"));
+            }
+        }
+        if self.keys.suite < self.keys.lowest_suite {
+            return Err(bad("keys.suite", "not below lowest_suite"));
+        }
+        let urls = [
+            ("bank.security_url", &self.bank.security_url),
+            ("bank.transaction_url", &self.bank.transaction_url),
+        ];
+        for (field, url) in urls {
+            if url
+                .as_ref()
+                .is_some_and(|url| !url.starts_with("https://") || url.ends_with('/'))
+            {
+                return Err(bad(field, "https://host:port without a final slash"));
+            }
+        }
+        Ok(())
+    }
+
+    fn check_customer(&self, at: usize, customer: &CustomerSettings) -> Result<(), ConfigError> {
+        let digits = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
+        if !digits(&customer.phone) || customer.phone.len() > 15 {
+            return Err(bad(format!("customer[{at}].phone"), "up to 15 digits"));
+        }
+        if !digits(&customer.password) || customer.password.len() != 6 {
+            return Err(bad(format!("customer[{at}].password"), "6 digits"));
+        }
+        if self
+            .customers
+            .iter()
+            .filter(|other| other.phone == customer.phone)
+            .count()
+            > 1
+        {
+            return Err(bad(format!("customer[{at}].phone"), "is there twice"));
+        }
+        for (number, card) in customer.cards.iter().enumerate() {
+            let field = |name: &str| format!("customer[{at}].card[{number}].{name}");
+            if card.serial_bytes().is_none() {
+                return Err(bad(field("serial"), "10 bytes as 20 hex digits"));
+            }
+            if !self
+                .industries
+                .iter()
+                .any(|industry| industry.code == card.industry)
+            {
+                return Err(bad(field("industry"), "the code of an [[industry]] above"));
+            }
+            let same = self.customers.iter().flat_map(|customer| &customer.cards);
+            let same = same.filter(|other| {
+                other.industry == card.industry && other.serial_bytes() == card.serial_bytes()
+            });
+            if same.count() > 1 {
+                return Err(bad(field("serial"), "is there twice"));
+            }
+        }
+        Ok(())
+    }
+}
+
+impl IndustrySettings {
+    pub(crate) fn issuer_keys(&self, at: usize) -> Result<IssuerKeys, ConfigError> {
+        let key = |name: &str, text: &str| {
+            let field = || format!("industry[{at}].keys.{name}");
+            let bytes = hex::decode(text).map(zeroize::Zeroizing::new);
+            let bytes = bytes.map_err(|_| bad(field(), "8 or 16 bytes as hex digits"))?;
+            MasterKey::from_bytes(&bytes).map_err(|_| bad(field(), "8 or 16 bytes as hex digits"))
+        };
+        let recipe = |name: &str, own: &Option<Vec<String>>| {
+            let (field, levels) = match own {
+                Some(levels) => (format!("industry[{at}].{name}_recipe"), levels),
+                None => (format!("industry[{at}].recipe"), &self.recipe),
+            };
+            Recipe::parse(levels).map_err(|cause| bad(field, cause))
+        };
+        if let Some(purchase) = &self.keys.purchase {
+            key("purchase", purchase)?;
+        }
+        Ok(IssuerKeys {
+            load: (
+                key("load", &self.keys.load)?,
+                recipe("load", &self.load_recipe)?,
+            ),
+            tac: (
+                key("tac", &self.keys.tac)?,
+                recipe("tac", &self.tac_recipe)?,
+            ),
+            maintenance: (
+                key("maintenance", &self.keys.maintenance)?,
+                recipe("maintenance", &self.maintenance_recipe)?,
+            ),
+        })
+    }
+}
+
+fn bad(field: impl Into<String>, cause: impl Into<String>) -> ConfigError {
+    ConfigError::Field {
+        field: field.into(),
+        cause: cause.into(),
+    }
+}

@@ -1,0 +1,224 @@
+//! The shape of the configuration file, with its defaults.
+
+use std::net::SocketAddr;
+use std::num::NonZeroU32;
+use std::path::PathBuf;
+
+use serde::Deserialize;
+
+/// 5 ms of a server's core: what protects six digits is the key beside them, not the rounds.
+const DEFAULT_ROUNDS: NonZeroU32 = NonZeroU32::MIN.saturating_add(19_999);
+
+/// What a configuration file says. Holds keys and passwords, so it has no `Debug`.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Settings {
+    pub(crate) bank: BankSettings,
+    #[serde(default)]
+    pub(crate) keys: KeySettings,
+    #[serde(default)]
+    pub(crate) sms: SmsSettings,
+    #[serde(default)]
+    pub(crate) password: PasswordSettings,
+    #[serde(default)]
+    pub(crate) limits: LimitSettings,
+    #[serde(default, rename = "industry")]
+    pub(crate) industries: Vec<IndustrySettings>,
+    #[serde(default, rename = "customer")]
+    pub(crate) customers: Vec<CustomerSettings>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct BankSettings {
+    pub(crate) name: String,
+    #[serde(default = "security_address")]
+    pub(crate) security: SocketAddr,
+    #[serde(default = "transaction_address")]
+    pub(crate) transaction: SocketAddr,
+    pub(crate) security_url: Option<String>,
+    pub(crate) transaction_url: Option<String>,
+    #[serde(default)]
+    pub(crate) host_names: Vec<String>,
+    pub(crate) packages: Option<PathBuf>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct KeySettings {
+    pub(crate) working_key_life_s: u64,
+    pub(crate) working_key_margin_s: u64,
+    pub(crate) suite: u8,
+    pub(crate) lowest_suite: u8,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct SmsSettings {
+    pub(crate) valid_s: u64,
+    pub(crate) resend_s: u64,
+    pub(crate) tries: u32,
+    pub(crate) proof_valid_s: u64,
+    pub(crate) per_number_per_hour: u32,
+    pub(crate) per_terminal_per_hour: u32,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct PasswordSettings {
+    pub(crate) tries: u32,
+    pub(crate) lock_s: u64,
+    pub(crate) rounds: NonZeroU32,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct LimitSettings {
+    pub(crate) request_timeout_ms: u64,
+    pub(crate) concurrent_requests: usize,
+    pub(crate) database_wait_ms: u64,
+    pub(crate) silence_s: u64,
+    pub(crate) activation_years: u16,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct IndustrySettings {
+    pub(crate) code: String,
+    #[serde(default = "min_amount")]
+    pub(crate) min_amount: u32,
+    #[serde(default = "max_amount")]
+    pub(crate) max_amount: u32,
+    #[serde(default = "max_balance")]
+    pub(crate) max_balance: u32,
+    #[serde(default)]
+    pub(super) recipe: Vec<String>,
+    pub(super) load_recipe: Option<Vec<String>>,
+    pub(super) tac_recipe: Option<Vec<String>>,
+    pub(super) maintenance_recipe: Option<Vec<String>>,
+    pub(super) keys: KeyTexts,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct KeyTexts {
+    pub(super) load: String,
+    pub(super) tac: String,
+    pub(super) maintenance: String,
+    #[serde(default)]
+    pub(super) purchase: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct CustomerSettings {
+    /// For the reader of the file; the bank does not store it.
+    #[serde(rename = "name")]
+    _name: Option<String>,
+    pub(crate) phone: String,
+    pub(crate) password: String,
+    pub(crate) balance: u32,
+    #[serde(default, rename = "card")]
+    pub(crate) cards: Vec<CardSettings>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct CardSettings {
+    pub(crate) industry: String,
+    pub(crate) serial: String,
+    #[serde(default)]
+    pub(crate) status: CardStatus,
+}
+
+#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum CardStatus {
+    #[default]
+    Normal,
+    Blocked,
+}
+
+fn security_address() -> SocketAddr {
+    SocketAddr::from(([127, 0, 0, 1], 8444))
+}
+
+fn transaction_address() -> SocketAddr {
+    SocketAddr::from(([127, 0, 0, 1], 8443))
+}
+
+fn min_amount() -> u32 {
+    100
+}
+
+fn max_amount() -> u32 {
+    50_000
+}
+
+fn max_balance() -> u32 {
+    100_000
+}
+
+impl Default for KeySettings {
+    fn default() -> Self {
+        let (working_key_life_s, working_key_margin_s) = (24 * 3600, 2 * 3600);
+        Self {
+            working_key_life_s,
+            working_key_margin_s,
+            suite: 3,
+            lowest_suite: 3,
+        }
+    }
+}
+
+impl Default for SmsSettings {
+    fn default() -> Self {
+        Self {
+            valid_s: 300,
+            resend_s: 60,
+            tries: 5,
+            proof_valid_s: 600,
+            per_number_per_hour: 10,
+            per_terminal_per_hour: 20,
+        }
+    }
+}
+
+impl Default for PasswordSettings {
+    fn default() -> Self {
+        Self {
+            tries: 3,
+            lock_s: 24 * 3600,
+            rounds: DEFAULT_ROUNDS,
+        }
+    }
+}
+
+impl Default for LimitSettings {
+    fn default() -> Self {
+        Self {
+            request_timeout_ms: 10_000,
+            concurrent_requests: 256,
+            database_wait_ms: 2_000,
+            silence_s: 300,
+            activation_years: 10,
+        }
+    }
+}
+
+impl CardSettings {
+    pub(crate) fn serial_bytes(&self) -> Option<[u8; 10]> {
+        let mut bytes = [0; 10];
+        hex::decode_to_slice(&self.serial, &mut bytes).ok()?;
+        Some(bytes)
+    }
+}
+
+impl CardStatus {
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Normal => "normal",
+            Self::Blocked => "blocked",
+        }
+    }
+}

@@ -1,0 +1,147 @@
+//! What goes wrong: refusals with a public code, and failures that are logged and answered empty.
+
+use std::panic::Location;
+
+use serde_json::{Map, Value, json};
+
+/// Why the bank did not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The configuration is bad.
+    #[error(transparent)]
+    Config(#[from] crate::ConfigError),
+    /// A file of the bank's directory can't be read, made or used.
+    #[error("file-unusable: {path}: {cause}")]
+    File {
+        /// Which one.
+        path: String,
+        /// Why.
+        cause: String,
+    },
+    /// An address can't be listened on.
+    #[error("address-unusable: {address}: {cause}")]
+    Address {
+        /// Which one.
+        address: String,
+        /// Why.
+        cause: String,
+    },
+    /// The store can't be opened or is of another bank.
+    #[error("store-unusable: {0}")]
+    Store(String),
+    /// An industry package can't be served.
+    #[error("package-bad: {name}: {cause}")]
+    Package {
+        /// File name.
+        name: String,
+        /// Why.
+        cause: String,
+    },
+    /// Certificates or TLS settings can't be made.
+    #[error("tls-unusable: {0}")]
+    Tls(String),
+}
+
+/// Why one request is not answered as asked.
+#[derive(Debug)]
+pub(crate) enum Problem {
+    /// A public code of `docs/protocol.md`, section 7.
+    Refused {
+        status: u16,
+        code: &'static str,
+        params: Map<String, Value>,
+    },
+    /// Logged with its place; the asker learns an incident number alone.
+    Internal { place: String, cause: String },
+}
+
+impl Problem {
+    pub(crate) fn refused(status: u16, code: &'static str) -> Self {
+        Self::Refused {
+            status,
+            code,
+            params: Map::new(),
+        }
+    }
+
+    pub(crate) fn with(mut self, name: &str, value: impl Into<Value>) -> Self {
+        if let Self::Refused { params, .. } = &mut self {
+            params.insert(name.to_owned(), value.into());
+        }
+        self
+    }
+
+    #[track_caller]
+    pub(crate) fn internal(cause: impl ToString) -> Self {
+        Self::Internal {
+            place: Location::caller().to_string(),
+            cause: cause.to_string(),
+        }
+    }
+
+    pub(crate) fn busy() -> Self {
+        Self::refused(503, "busy").with("retry_after_ms", 1_000)
+    }
+
+    pub(crate) fn bad_request() -> Self {
+        Self::refused(400, "bad-request")
+    }
+
+    pub(crate) fn envelope_refused() -> Self {
+        Self::refused(403, "envelope-refused")
+    }
+
+    pub(crate) fn time_skew(now_ms: u64) -> Self {
+        Self::refused(409, "time-skew").with("time_ms", now_ms)
+    }
+
+    /// Status and JSON body. An internal failure is logged here, under a number that the asker gets too.
+    pub(crate) fn answer(self) -> (u16, Vec<u8>) {
+        let (status, code, params) = match self {
+            Self::Refused {
+                status,
+                code,
+                params,
+            } => (status, code, params),
+            Self::Internal { place, cause } => {
+                let incident = incident_number();
+                log::error!("incident {incident} at {place}: {cause}");
+                let mut params = Map::new();
+                params.insert("incident".to_owned(), incident.into());
+                (500, "internal", params)
+            }
+        };
+        (
+            status,
+            json!({"code": code, "params": params})
+                .to_string()
+                .into_bytes(),
+        )
+    }
+}
+
+/// Locked is busy; every other failure of the store is internal. Nothing was committed either way.
+impl From<sqlx::Error> for Problem {
+    #[track_caller]
+    fn from(error: sqlx::Error) -> Self {
+        let code = error
+            .as_database_error()
+            .and_then(sqlx::error::DatabaseError::code);
+        // SQLite primary codes: 5 busy, 6 locked; extended codes keep them in the low byte.
+        let primary = code
+            .and_then(|code| code.parse::<u32>().ok())
+            .map(|code| code & 0xFF);
+        if matches!(primary, Some(5 | 6)) || matches!(error, sqlx::Error::PoolTimedOut) {
+            return Self::busy();
+        }
+        Self::internal(error)
+    }
+}
+
+pub(crate) fn incident_number() -> String {
+    let mut bytes = [0; 6];
+    if getrandom::fill(&mut bytes).is_err() {
+        log::error!("the machine gives no random numbers");
+    }
+    hex::encode(bytes)
+}

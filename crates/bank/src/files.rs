@@ -1,0 +1,124 @@
+//! The bank's directory: keys made at the first start, mode 0600.
+
+use std::fs::{self, OpenOptions};
+use std::io::{ErrorKind, Write};
+use std::path::{Path, PathBuf};
+
+use zeroize::Zeroizing;
+
+use crate::error::StartError;
+
+/// A directory that only its owner reads.
+pub(crate) struct Directory(PathBuf);
+
+impl Directory {
+    pub(crate) fn open(path: &Path) -> Result<Self, StartError> {
+        fs::create_dir_all(path).map_err(|error| failed(path, &error))?;
+        restrict(path, 0o700)?;
+        Ok(Self(path.to_owned()))
+    }
+
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
+        self.0.join(name)
+    }
+
+    /// 32 secret bytes, hex in the file; made at the first start.
+    pub(crate) fn secret(&self, name: &str) -> Result<Zeroizing<[u8; 32]>, StartError> {
+        let text = self.text(name, || {
+            let mut bytes = Zeroizing::new([0; 32]);
+            getrandom::fill(bytes.as_mut_slice()).map_err(|error| error.to_string())?;
+            Ok(Zeroizing::new(hex::encode(*bytes)))
+        })?;
+        let mut bytes = Zeroizing::new([0; 32]);
+        hex::decode_to_slice(text.trim(), bytes.as_mut_slice()).map_err(|_| StartError::File {
+            path: self.path(name).display().to_string(),
+            cause: "not 32 bytes as hex digits".to_owned(),
+        })?;
+        Ok(bytes)
+    }
+
+    /// A secret text, made by `make` at the first start.
+    pub(crate) fn text(
+        &self,
+        name: &str,
+        make: impl FnOnce() -> Result<Zeroizing<String>, String>,
+    ) -> Result<Zeroizing<String>, StartError> {
+        let path = self.path(name);
+        match fs::read_to_string(&path) {
+            Ok(text) => {
+                restrict(&path, 0o600)?;
+                Ok(Zeroizing::new(text))
+            }
+            Err(error) if error.kind() == ErrorKind::NotFound => {
+                let text = make().map_err(|cause| StartError::File {
+                    path: path.display().to_string(),
+                    cause,
+                })?;
+                self.write(name, text.as_bytes())?;
+                Ok(text)
+            }
+            Err(error) => Err(failed(&path, &error)),
+        }
+    }
+
+    /// A file that is there, empty at the first start, mode 0600: what is made beside it gets the same mode.
+    pub(crate) fn private(&self, name: &str) -> Result<PathBuf, StartError> {
+        let path = self.path(name);
+        if !path.exists() {
+            create(&path).map_err(|error| failed(&path, &error))?;
+        }
+        restrict(&path, 0o600)?;
+        Ok(path)
+    }
+
+    /// Writes a file whole or not at all, mode 0600.
+    pub(crate) fn write(&self, name: &str, bytes: &[u8]) -> Result<(), StartError> {
+        let (path, fresh) = (self.path(name), self.path(&format!(".{name}.new")));
+        let written = create(&fresh).and_then(|mut file| {
+            file.write_all(bytes)?;
+            file.sync_all()
+        });
+        written
+            .and_then(|()| fs::rename(&fresh, &path))
+            .map_err(|error| failed(&path, &error))
+    }
+}
+
+#[cfg(unix)]
+fn create(path: &Path) -> std::io::Result<fs::File> {
+    use std::os::unix::fs::OpenOptionsExt;
+    OpenOptions::new()
+        .write(true)
+        .create(true)
+        .truncate(true)
+        .mode(0o600)
+        .open(path)
+}
+
+#[cfg(not(unix))]
+fn create(path: &Path) -> std::io::Result<fs::File> {
+    OpenOptions::new()
+        .write(true)
+        .create(true)
+        .truncate(true)
+        .open(path)
+}
+
+#[cfg(unix)]
+pub(crate) fn restrict(path: &Path, mode: u32) -> Result<(), StartError> {
+    use std::os::unix::fs::PermissionsExt;
+    let permissions = fs::Permissions::from_mode(mode);
+    fs::set_permissions(path, permissions).map_err(|error| failed(path, &error))
+}
+
+#[cfg(not(unix))]
+pub(crate) fn restrict(_path: &Path, _mode: u32) -> Result<(), StartError> {
+    Ok(())
+}
+
+fn failed(path: &Path, error: &std::io::Error) -> StartError {
+    StartError::File {
+        path: path.display().to_string(),
+        cause: error.to_string(),
+    }
+}

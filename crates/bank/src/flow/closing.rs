@@ -1,0 +1,72 @@
+//! How a load's state is told to a terminal.
+
+use ledger::{Event, Phase, Refusal};
+use relay::Message;
+
+use crate::error::Problem;
+use crate::flow::Step;
+use crate::store::Conn;
+use crate::store::load::{self, LoadRow};
+
+/// Whether a step of the machine was taken.
+pub(super) enum Taken {
+    Yes,
+    /// The machine has no such event now: the state speaks for itself.
+    No,
+}
+
+impl Step<'_> {
+    /// Lets the machine take an event and stores what follows.
+    pub(super) async fn apply(
+        &self,
+        conn: &mut Conn,
+        row: &mut LoadRow,
+        event: Event,
+    ) -> Result<Taken, Problem> {
+        let (load, effects) = match row.load.clone().step(event, self.now_ms) {
+            Ok(stepped) => stepped,
+            Err(Refusal::OutOfPlace(_) | Refusal::Final(_) | Refusal::Undecided) => {
+                return Ok(Taken::No);
+            }
+            Err(
+                error @ (Refusal::Amount
+                | Refusal::FundsShort
+                | Refusal::Overflow
+                | Refusal::UnknownName),
+            ) => return Err(Problem::internal(error)),
+        };
+        row.load = load;
+        load::keep(self.bank, conn, row, &effects, self.now_ms).await?;
+        Ok(Taken::Yes)
+    }
+
+    /// The end that a load's state means; `already` when it was settled before this request.
+    pub(super) fn end_as(&self, row: &LoadRow, already: bool) -> Message {
+        match row.phase() {
+            Phase::Confirmed => self.end_loaded(row, already),
+            Phase::Manual | Phase::WrittenOff => self.end_about("manual", row),
+            Phase::Reversed | Phase::Declined | Phase::Voided | Phase::Requested => {
+                self.end("nothing-pending")
+            }
+            Phase::Authorised | Phase::Issued | Phase::InDoubt => self.end_about("in-doubt", row),
+        }
+    }
+
+    fn end_loaded(&self, row: &LoadRow, already: bool) -> Message {
+        let mut message = self.end_about("ok", row);
+        if let Some(attempt) = row.load.last_attempt() {
+            let new_balance = attempt.balance.saturating_add(row.load.order().amount);
+            message
+                .body
+                .put("old_balance", attempt.balance.to_be_bytes());
+            message.body.put("new_balance", new_balance.to_be_bytes());
+        }
+        message
+            .body
+            .put("time", row.load.changed_ms().to_be_bytes());
+        if already {
+            message.body.put("already", [1]);
+        }
+        message
+    }
+}

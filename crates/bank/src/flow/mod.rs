@@ -1,0 +1,302 @@
+//! The transactions of `docs/protocol.md`, 1.1, as the transaction server runs them: each request is one commit.
+
+mod activation;
+mod closing;
+mod resume;
+mod topup;
+
+use envelope::Terminal;
+use relay::{Body, IndustryCode, Letter, Message, Operation};
+use subtle::ConstantTimeEq;
+
+use crate::bank::Bank;
+use crate::error::Problem;
+use crate::password::{self, Compared};
+use crate::recipe::CardIdentity;
+use crate::store::exchange::{self, Exchange};
+use crate::store::load::LoadRow;
+use crate::store::{Conn, card, customer, terminal};
+use crate::vault::Purpose;
+
+/// A password whose key expired while its message was on the way is still taken for this long.
+const LATE_PASSWORD_MS: u64 = 10 * 60 * 1_000;
+
+/// A relay message from a terminal, with what is better done before the store is locked.
+pub(crate) struct Asked {
+    terminal: Terminal,
+    hash: [u8; 32],
+    message: Option<Message>,
+    industry: IndustryCode,
+    password: Password,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Password {
+    None,
+    Unreadable,
+    Compared(Compared),
+}
+
+/// What one step works on.
+struct Step<'a> {
+    bank: &'a Bank,
+    now_ms: u64,
+    terminal: Terminal,
+    industry: IndustryCode,
+    operation: Operation,
+    exchange: Exchange,
+    body: &'a Body,
+    password: Password,
+}
+
+/// Parses, and compares the password outside of any lock.
+pub(crate) async fn prepare(
+    bank: &Bank,
+    terminal: Terminal,
+    bytes: &[u8],
+    now_ms: u64,
+) -> Result<Asked, Problem> {
+    let hash = bank.vault.hash(Purpose::Request, &[bytes]);
+    let message = Message::parse(bytes).ok();
+    let industry = match &message {
+        Some(message) => message.industry,
+        None => industry_of(bytes)?,
+    };
+    let password = match &message {
+        Some(message) => password(bank, terminal, message, now_ms).await?,
+        None => Password::None,
+    };
+    Ok(Asked {
+        terminal,
+        hash,
+        message,
+        industry,
+        password,
+    })
+}
+
+/// The industry that a broken message names, so that the answer is one of its own.
+fn industry_of(bytes: &[u8]) -> Result<IndustryCode, Problem> {
+    let named = bytes
+        .get(1..5)
+        .and_then(|code| <[u8; 4]>::try_from(code).ok());
+    let named = named.and_then(|code| IndustryCode::new(code).ok());
+    named.map_or_else(|| "0000".parse().map_err(Problem::internal), Ok)
+}
+
+async fn password(
+    bank: &Bank,
+    terminal: Terminal,
+    message: &Message,
+    now_ms: u64,
+) -> Result<Password, Problem> {
+    let body = &message.body;
+    let (Some(c5), Some(id), Some(step)) = (&body.pin_block, &body.transaction, body.step) else {
+        return Ok(Password::None);
+    };
+    let mut conn = bank.store.read().await?;
+    if exchange::reply(bank, &mut conn, id, step).await?.is_some() {
+        return Ok(Password::None);
+    }
+    let Some((key_id, block)) = password::key_of(c5) else {
+        return Ok(Password::Unreadable);
+    };
+    let Some(identity) = identity(body) else {
+        return Ok(Password::None);
+    };
+    let industry = message.industry.as_str();
+    let Some(card) = card::find(bank, &mut conn, industry, &identity.serial).await? else {
+        return Ok(Password::None);
+    };
+    let key = terminal::key(bank, &mut conn, &terminal, key_id).await?;
+    let key = key.filter(|key| now_ms < key.facts().expires_ms.saturating_add(LATE_PASSWORD_MS));
+    let Some(digits) = key.and_then(|key| password::open(block, &key, &terminal)) else {
+        return Ok(Password::Unreadable);
+    };
+    let row = customer::password(&mut conn, card.customer).await?;
+    drop(conn);
+    password::compare(bank, row, digits)
+        .await
+        .map(Password::Compared)
+}
+
+/// Serial, issuer and UID as the driver read them.
+fn identity(body: &Body) -> Option<CardIdentity> {
+    let file = purse::File15::parse(body.field("file15")?).ok()?;
+    let uid = body.field("uid").unwrap_or_default().to_vec();
+    Some(CardIdentity {
+        serial: file.serial,
+        issuer: file.issuer,
+        uid,
+    })
+}
+
+/// The reply to a message, stored with all that it causes; the caller commits.
+pub(crate) async fn run(
+    bank: &Bank,
+    conn: &mut Conn,
+    asked: Asked,
+    now_ms: u64,
+) -> Result<Vec<u8>, Problem> {
+    let Some(message) = &asked.message else {
+        return encode(&bad_message(asked.industry, &Body::default()));
+    };
+    let body = &message.body;
+    let (Some(operation), Some(id), Some(number)) = (body.operation, body.transaction, body.step)
+    else {
+        return encode(&bad_message(asked.industry, body));
+    };
+    let end = |outcome| Message::closing(asked.industry, operation, id, outcome);
+    let found = exchange::find(conn, &id).await?;
+    if let Some((hash, reply)) = exchange::reply(bank, conn, &id, number).await? {
+        let ours = found
+            .as_ref()
+            .is_some_and(|found| found.terminal == asked.terminal);
+        let same: bool = hash.ct_eq(&asked.hash[..]).into();
+        return if ours && same {
+            Ok(reply)
+        } else {
+            encode(&end("step-conflict"))
+        };
+    }
+    let fresh = || Exchange {
+        id,
+        terminal: asked.terminal,
+        operation: operation.code(),
+        industry: asked.industry.to_string(),
+        next_step: 1,
+        awaits: first_phase(operation).map(str::to_owned),
+        load: None,
+        spent: None,
+    };
+    let exchange = found.unwrap_or_else(fresh);
+    let fits = message.letter == Letter::I
+        && exchange.terminal == asked.terminal
+        && exchange.operation == operation.code()
+        && exchange.industry == asked.industry.as_str()
+        && exchange.next_step == number
+        && exchange.awaits.is_some();
+    if !fits {
+        return encode(&end("step-unknown"));
+    }
+    let mut step = Step {
+        bank,
+        now_ms,
+        terminal: asked.terminal,
+        industry: asked.industry,
+        operation,
+        exchange,
+        body,
+        password: asked.password,
+    };
+    let reply = encode(&step.take(conn).await?)?;
+    step.exchange.next_step = number.saturating_add(1);
+    exchange::save(conn, &step.exchange, now_ms).await?;
+    exchange::keep_reply(bank, conn, (&id, number), (&asked.hash, &reply), now_ms).await?;
+    Ok(reply)
+}
+
+fn first_phase(operation: Operation) -> Option<&'static str> {
+    match operation {
+        Operation::TopUp => Some("load"),
+        Operation::ReTopUp => Some("resume"),
+        Operation::Activation => Some("activate"),
+        Operation::Balance => None,
+    }
+}
+
+fn bad_message(industry: IndustryCode, body: &Body) -> Message {
+    let body = Body {
+        operation: body.operation,
+        transaction: body.transaction,
+        outcome: Some("message-bad".to_owned()),
+        ..Body::default()
+    };
+    Message {
+        letter: Letter::A,
+        industry,
+        body,
+    }
+}
+
+fn encode(message: &Message) -> Result<Vec<u8>, Problem> {
+    message.encode().map_err(Problem::internal)
+}
+
+impl Step<'_> {
+    /// One step: the driver ran the phase that was asked for, and says so.
+    async fn take(&mut self, conn: &mut Conn) -> Result<Message, Problem> {
+        let awaits = self.exchange.awaits.take().unwrap_or_default();
+        if self.body.phase.as_deref() != Some(awaits.as_str()) {
+            return Ok(self.end("message-bad"));
+        }
+        if let Some(refusal) = self.refused_industry() {
+            return Ok(self.end(refusal));
+        }
+        match (self.operation, awaits.as_str()) {
+            (Operation::TopUp, "load") => self.top_up(conn).await,
+            (Operation::TopUp | Operation::ReTopUp, "credit") => self.credited(conn).await,
+            (Operation::ReTopUp, "resume") => self.resume(conn).await,
+            (Operation::ReTopUp, "prove") => self.proven(conn).await,
+            (Operation::ReTopUp, "load") => self.load_again(conn).await,
+            (Operation::Activation, "activate") => self.activate(conn).await,
+            (Operation::Activation, "enable") => self.enabled(conn).await,
+            _ => Ok(self.end("step-unknown")),
+        }
+    }
+
+    fn refused_industry(&self) -> Option<&'static str> {
+        let code = self.industry.as_str();
+        let served = self
+            .bank
+            .packages
+            .get(code)
+            .filter(|_| self.bank.industry(code).is_some());
+        let Some(served) = served else {
+            return Some("industry-unknown");
+        };
+        // Money that waits for its outcome is not kept waiting by a package that was replaced meanwhile.
+        let first = self.exchange.next_step == 1 && self.operation != Operation::ReTopUp;
+        (first && self.body.package_version? < served.version).then_some("package-old")
+    }
+
+    /// The bank's `I`: the phase to run next.
+    fn go_on(&mut self, phase: &str) -> Message {
+        self.exchange.awaits = Some(phase.to_owned());
+        let body = Body {
+            operation: Some(self.operation),
+            transaction: Some(self.exchange.id),
+            step: Some(self.exchange.next_step),
+            phase: Some(phase.to_owned()),
+            ..Body::default()
+        };
+        Message {
+            letter: Letter::I,
+            industry: self.industry,
+            body,
+        }
+    }
+
+    fn end(&self, outcome: &str) -> Message {
+        Message::closing(self.industry, self.operation, self.exchange.id, outcome)
+    }
+
+    fn end_limit(&self, outcome: &str, limit: u32) -> Message {
+        let mut message = self.end(outcome);
+        message.body.put("limit", limit.to_be_bytes());
+        message
+    }
+
+    /// An end that names a load.
+    fn end_about(&self, outcome: &str, row: &LoadRow) -> Message {
+        let mut message = self.end(outcome);
+        message.body.reference = Some(row.reference.clone());
+        let amount = row.load.order().amount;
+        message.body.amount = (amount > 0).then_some(amount);
+        message
+    }
+
+    fn field<const N: usize>(&self, name: &str) -> Option<[u8; N]> {
+        self.body.field(name)?.try_into().ok()
+    }
+}

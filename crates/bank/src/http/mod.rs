@@ -1,0 +1,105 @@
+//! Both servers' HTTP: limits on everything, one form of error.
+
+pub(crate) mod inbox;
+pub(crate) mod security;
+pub(crate) mod transaction;
+
+use std::future::Future;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::{Body, Bytes, to_bytes};
+use axum::extract::{Request, State};
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::Response;
+use axum::routing::get;
+
+use crate::bank::Bank;
+use crate::error::Problem;
+
+/// The longest request body, bytes.
+const MAX_BODY: usize = 128 * 1024;
+
+/// What a request asks for, with the body in hand.
+pub(crate) type Asked = axum::http::Request<Bytes>;
+
+pub(crate) fn routes(bank: Arc<Bank>, router: Router<Arc<Bank>>) -> Router {
+    router
+        .route("/v1/health", get(health))
+        .fallback(unknown)
+        .method_not_allowed_fallback(unknown)
+        .with_state(bank)
+}
+
+async fn health(State(bank): State<Arc<Bank>>) -> Response {
+    let body = serde_json::json!({"time_ms": bank.now_ms()}).to_string();
+    respond(200, "application/json", body.into_bytes(), None)
+}
+
+async fn unknown() -> Response {
+    problem(Problem::refused(404, "bad-request"))
+}
+
+/// Runs one request within the limits of body, time and number.
+pub(crate) async fn limited<F, Answer>(
+    bank: Arc<Bank>,
+    request: Request,
+    work: impl FnOnce(Arc<Bank>, Asked) -> F,
+) -> Result<Answer, Problem>
+where
+    F: Future<Output = Result<Answer, Problem>>,
+{
+    let Ok(_permit) = bank.permits.try_acquire() else {
+        return Err(Problem::busy());
+    };
+    let most = Duration::from_millis(bank.settings.limits.request_timeout_ms);
+    let whole = async {
+        let (parts, body) = request.into_parts();
+        let body = read(body).await?;
+        work(bank.clone(), Asked::from_parts(parts, body)).await
+    };
+    tokio::time::timeout(most, whole)
+        .await
+        .unwrap_or_else(|_| Err(Problem::busy()))
+}
+
+async fn read(body: Body) -> Result<Bytes, Problem> {
+    to_bytes(body, MAX_BODY).await.map_err(|error| {
+        let mut cause: Option<&(dyn std::error::Error + 'static)> = Some(&error);
+        while let Some(current) = cause {
+            // axum wraps the limit's error; its text is the only stable sign of it.
+            if current.to_string().contains("length limit exceeded") {
+                return Problem::refused(413, "too-large");
+            }
+            cause = current.source();
+        }
+        Problem::bad_request()
+    })
+}
+
+pub(crate) fn problem(problem: Problem) -> Response {
+    let (status, body) = problem.answer();
+    respond(status, "application/json", body, None)
+}
+
+pub(crate) fn respond(
+    status: u16,
+    content_type: &'static str,
+    body: Vec<u8>,
+    mac: Option<[u8; 32]>,
+) -> Response {
+    let mut response = Response::new(Body::from(body));
+    *response.status_mut() =
+        StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    if status == 503 {
+        headers.insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
+    }
+    if let Some(value) = mac.and_then(|mac| HeaderValue::from_str(&hex::encode(mac)).ok()) {
+        headers.insert("tapfill-mac", value);
+    }
+    response
+}

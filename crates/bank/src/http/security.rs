@@ -1,0 +1,300 @@
+//! The security server: enrolment, keys, codes, packages, limits.
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::{Request, State};
+use axum::http::HeaderMap;
+use axum::response::Response;
+use axum::routing::post;
+use envelope::auth;
+use envelope::enrol::{self, Enrolled};
+use envelope::keys::{self, KeyAnswer, KeyFacts, MasterKey, WorkingKey};
+use envelope::{Suite, Terminal};
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use serde_json::{Value, json};
+
+use crate::bank::Bank;
+use crate::error::Problem;
+use crate::http::transaction::{MOST_SKEW_MS, terminal_of, usable};
+use crate::http::{Asked, limited, problem, respond};
+use crate::store::terminal::{NewTerminal, TerminalRow};
+use crate::store::{audit, terminal};
+use crate::vault::{Purpose, random};
+
+mod sms;
+
+pub(crate) fn routes() -> Router<Arc<Bank>> {
+    Router::new()
+        .route("/v1/enrol", post(enrol))
+        .merge(authenticated())
+}
+
+fn authenticated() -> Router<Arc<Bank>> {
+    Router::new()
+        .route("/v1/working-key", post(signed))
+        .route("/v1/key-query", post(signed))
+        .route("/v1/sms/send", post(signed))
+        .route("/v1/sms/verify", post(signed))
+        .route("/v1/packages", post(signed))
+        .route("/v1/limits", post(signed))
+}
+
+async fn enrol(State(bank): State<Arc<Bank>>, request: Request) -> Response {
+    let work = |bank: Arc<Bank>, asked: Asked| async move { grant(&bank, asked.body()).await };
+    match limited(bank, request, work).await {
+        Ok(json) => respond(200, "application/json", json.into_bytes(), None),
+        Err(error) => problem(error),
+    }
+}
+
+async fn grant(bank: &Bank, body: &[u8]) -> Result<String, Problem> {
+    let text = std::str::from_utf8(body).map_err(|_| Problem::bad_request())?;
+    if !serde_json::from_str::<Value>(text).is_ok_and(|value| value.is_object()) {
+        return Err(Problem::bad_request());
+    }
+    let opened = enrol::open_request(&bank.enrolment_secret, text);
+    let request = opened.map_err(|_| Problem::envelope_refused())?;
+    let now_ms = bank.now_ms();
+    let nonce_hash = bank.vault.hash(Purpose::Enrolment, &[request.nonce()]);
+    let mut tx = bank.store.begin().await?;
+    let known = terminal::by_nonce(bank, &mut tx, &nonce_hash).await?;
+    let row = match known {
+        Some(row) => row,
+        None => {
+            let new = NewTerminal {
+                row: new_terminal(bank, &mut tx).await?,
+                previous: request.previous_terminal,
+                device: &request.device,
+                nonce_hash,
+            };
+            terminal::insert(bank, &mut tx, &new, now_ms).await?;
+            let id = new.row.terminal.to_string();
+            audit::note(bank, &mut tx, ("terminal-enrolled", &id, "{}"), now_ms).await?;
+            new.row
+        }
+    };
+    tx.commit().await?;
+    let granted = Enrolled {
+        terminal: row.terminal,
+        master_key: row.master,
+        suite: row.suite,
+        time_ms: now_ms,
+    };
+    let answer = request.answer(&granted, &bank.signer_secret, &random()?);
+    answer.map_err(|_| Problem::envelope_refused())
+}
+
+async fn new_terminal(bank: &Bank, conn: &mut crate::store::Conn) -> Result<TerminalRow, Problem> {
+    let suite = |number| Suite::try_from(number).map_err(Problem::internal);
+    let master = MasterKey::new(random()?);
+    loop {
+        let bytes: [u8; 6] = random()?;
+        // Two digits from each byte; a number that is taken, or all zeros, is drawn again.
+        let bcd = bytes.map(|byte| ((byte / 10 % 10) << 4) | (byte % 10));
+        let terminal = Terminal::from_bcd(bcd).map_err(Problem::internal)?;
+        if bcd != [0; 6] && terminal::find(bank, conn, &terminal).await?.is_none() {
+            let (suite, lowest) = (
+                suite(bank.settings.keys.suite)?,
+                suite(bank.settings.keys.lowest_suite)?,
+            );
+            return Ok(TerminalRow {
+                terminal,
+                master,
+                suite,
+                lowest,
+                revoked: false,
+            });
+        }
+    }
+}
+
+/// Who asks, proven by the MAC of section 3.2.
+struct Caller {
+    row: TerminalRow,
+    key: keys::AuthKey,
+    nonce: String,
+}
+
+async fn signed(State(bank): State<Arc<Bank>>, request: Request) -> Response {
+    let work = |bank: Arc<Bank>, asked: Asked| async move {
+        let caller = authenticate(&bank, &asked).await?;
+        let result = match fresh(&bank, &asked, &caller).await {
+            Ok(()) => dispatch(&bank, &asked, &caller).await,
+            Err(error) => Err(error),
+        };
+        let (status, body) = match result {
+            Ok(value) => (200, value.to_string().into_bytes()),
+            Err(error) => error.answer(),
+        };
+        let mac = auth::answer_mac(&caller.key, &caller.nonce, status, &body);
+        Ok((status, body, mac))
+    };
+    match limited(bank, request, work).await {
+        Ok((status, body, mac)) => respond(status, "application/json", body, Some(mac)),
+        Err(error) => problem(error),
+    }
+}
+
+async fn authenticate(bank: &Bank, asked: &Asked) -> Result<Caller, Problem> {
+    let headers = asked.headers();
+    let terminal = terminal_of(header(headers, "tapfill-terminal")?)?;
+    let nonce = header(headers, "tapfill-nonce")?.to_owned();
+    if nonce.len() != 32 || hex::decode(&nonce).is_err() {
+        return Err(Problem::bad_request());
+    }
+    let time_ms = time(headers)?;
+    let mut conn = bank.store.read().await?;
+    let row = usable(terminal::find(bank, &mut conn, &terminal).await?)?;
+    let key = keys::auth_key(&row.master, &row.terminal);
+    let path = asked.uri().path();
+    let mac = auth::request_mac(&key, path, &terminal, &nonce, time_ms, asked.body());
+    auth::verify(&mac, header(headers, "tapfill-mac")?).map_err(|_| Problem::envelope_refused())?;
+    Ok(Caller { row, key, nonce })
+}
+
+/// In time, and not a copy of an earlier request.
+async fn fresh(bank: &Bank, asked: &Asked, caller: &Caller) -> Result<(), Problem> {
+    let now_ms = bank.now_ms();
+    if time(asked.headers())?.abs_diff(now_ms) > MOST_SKEW_MS {
+        return Err(Problem::time_skew(now_ms));
+    }
+    let nonce = hex::decode(&caller.nonce).map_err(|_| Problem::bad_request())?;
+    let oldest_ms = now_ms.saturating_sub(3 * MOST_SKEW_MS);
+    let mut tx = bank.store.begin().await?;
+    let is_new =
+        terminal::fresh_nonce(&mut tx, &caller.row.terminal, &nonce, (now_ms, oldest_ms)).await?;
+    tx.commit().await?;
+    if is_new {
+        Ok(())
+    } else {
+        Err(Problem::refused(409, "replay"))
+    }
+}
+
+async fn dispatch(bank: &Bank, asked: &Asked, caller: &Caller) -> Result<Value, Problem> {
+    let body = asked.body();
+    let terminal = caller.row.terminal;
+    match asked.uri().path() {
+        "/v1/working-key" => {
+            parse::<Empty>(body)?;
+            working_key(bank, &caller.row).await
+        }
+        "/v1/key-query" => key_query(bank, &caller.row, &parse(body)?).await,
+        "/v1/sms/send" => sms::send(bank, terminal, &parse(body)?).await,
+        "/v1/sms/verify" => sms::verify(bank, terminal, &parse(body)?).await,
+        "/v1/packages" => {
+            parse::<Empty>(body)?;
+            Ok(packages(bank))
+        }
+        "/v1/limits" => limits(bank, &parse(body)?),
+        _ => Err(Problem::bad_request()),
+    }
+}
+
+async fn working_key(bank: &Bank, row: &TerminalRow) -> Result<Value, Problem> {
+    let now_ms = bank.now_ms();
+    let life_ms = bank.settings.keys.working_key_life_s.saturating_mul(1_000);
+    let mut tx = bank.store.begin().await?;
+    let facts = KeyFacts {
+        id: terminal::next_key_id(&mut tx, &row.terminal).await?,
+        suite: row.suite,
+        not_before_ms: now_ms,
+        expires_ms: now_ms.saturating_add(life_ms),
+    };
+    let key = WorkingKey::new(facts, random()?);
+    terminal::insert_key(bank, &mut tx, &row.terminal, &key).await?;
+    let wrapped = keys::wrap_working_key(&row.master, &row.terminal, &key, &random()?)
+        .map_err(Problem::internal)?;
+    let detail = json!({"key_id": facts.id, "expires_ms": facts.expires_ms}).to_string();
+    let id = row.terminal.to_string();
+    audit::note(bank, &mut tx, ("working-key", &id, &detail), now_ms).await?;
+    tx.commit().await?;
+    Ok(json!({
+        "key_id": facts.id,
+        "suite": facts.suite.number(),
+        "not_before_ms": facts.not_before_ms,
+        "expires_ms": facts.expires_ms,
+        "key_check_value": hex::encode(key.check_value()),
+        "wrapped": hex::encode(wrapped),
+        "time_ms": now_ms,
+    }))
+}
+
+async fn key_query(bank: &Bank, row: &TerminalRow, query: &KeyQuery) -> Result<Value, Problem> {
+    let now_ms = bank.now_ms();
+    let margin_ms = bank
+        .settings
+        .keys
+        .working_key_margin_s
+        .saturating_mul(1_000);
+    let mut conn = bank.store.read().await?;
+    let known = terminal::key(bank, &mut conn, &row.terminal, query.key_id).await?;
+    let answer = known.map_or(KeyAnswer::Renew, |key| {
+        keys::query_answer(key.facts(), now_ms, margin_ms)
+    });
+    Ok(json!({"answer": answer, "time_ms": now_ms}))
+}
+
+fn packages(bank: &Bank) -> Value {
+    let packages: Vec<Value> = bank
+        .packages
+        .values()
+        .map(|served| {
+            json!({
+                "industry": served.industry,
+                "version": served.version,
+                "package": hex::encode(&served.bytes),
+                "signature": hex::encode(served.signature),
+            })
+        })
+        .collect();
+    json!({"packages": packages})
+}
+
+fn limits(bank: &Bank, query: &LimitsQuery) -> Result<Value, Problem> {
+    // The code of an industry that this bank does not serve is a request that means nothing here.
+    let industry = bank
+        .industry(&query.industry)
+        .ok_or_else(Problem::bad_request)?;
+    Ok(json!({
+        "min_amount": industry.min_amount,
+        "max_amount": industry.max_amount,
+        "max_balance": industry.max_balance,
+    }))
+}
+
+fn header<'a>(headers: &'a HeaderMap, name: &str) -> Result<&'a str, Problem> {
+    let value = headers.get(name).and_then(|value| value.to_str().ok());
+    value.ok_or_else(Problem::bad_request)
+}
+
+fn time(headers: &HeaderMap) -> Result<u64, Problem> {
+    let text = header(headers, "tapfill-time")?;
+    // Digits alone: a sign or blanks would be covered by another MAC than the one that is checked.
+    if !text.bytes().all(|byte| byte.is_ascii_digit()) {
+        return Err(Problem::bad_request());
+    }
+    text.parse().map_err(|_| Problem::bad_request())
+}
+
+fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, Problem> {
+    serde_json::from_slice(body).map_err(|_| Problem::bad_request())
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Empty {}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct KeyQuery {
+    key_id: u32,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct LimitsQuery {
+    industry: String,
+}

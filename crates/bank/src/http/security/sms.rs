@@ -1,0 +1,191 @@
+//! Codes by SMS (`docs/protocol.md`, section 4).
+
+use envelope::Terminal;
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use crate::bank::Bank;
+use crate::error::Problem;
+use crate::inbox::Sms;
+use crate::store::sms::{self, CodeRow, stem};
+use crate::store::{Conn, card, customer, outbox};
+use crate::vault::random;
+
+/// Sends for one transaction: what a person needs, and too few for guessing.
+const MOST_SENDS: u32 = 5;
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Send {
+    #[serde(with = "hex::serde")]
+    transaction: [u8; 16],
+    industry: String,
+    card_tail: String,
+    phone: String,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Verify {
+    #[serde(with = "hex::serde")]
+    transaction: [u8; 16],
+    code: String,
+}
+
+/// A number that is not on file gets the same answer, the same limits and, in the store, the same rows.
+pub(super) async fn send(bank: &Bank, terminal: Terminal, asked: &Send) -> Result<Value, Problem> {
+    let ceiling = shape(bank, asked)?;
+    let now_ms = bank.now_ms();
+    let limits = &bank.settings.sms;
+    let resend_ms = limits.resend_s.saturating_mul(1_000);
+    let mut tx = bank.store.begin().await?;
+    let before = sms::find(&mut tx, &stem(&asked.transaction)).await?;
+    if let Some(before) = &before {
+        if before.terminal != terminal || before.spent {
+            return Err(Problem::refused(403, "code-unknown"));
+        }
+        let wait_ms = before
+            .sent_ms
+            .saturating_add(resend_ms)
+            .saturating_sub(now_ms);
+        let over = before.sends >= MOST_SENDS;
+        if wait_ms > 0 || over {
+            let wait_ms = if over {
+                resend_ms.max(wait_ms)
+            } else {
+                wait_ms
+            };
+            return Err(Problem::refused(429, "too-many").with("retry_after_ms", wait_ms));
+        }
+    }
+    let who = (&terminal, asked.phone.as_str());
+    if let Some(wait_ms) = sms::wait_ms(bank, &mut tx, who, now_ms).await? {
+        return Err(Problem::refused(429, "too-many").with("retry_after_ms", wait_ms));
+    }
+    let wanted = (
+        asked.industry.as_str(),
+        asked.card_tail.as_str(),
+        asked.phone.as_str(),
+    );
+    let found = card::of_phone(bank, &mut tx, wanted).await?;
+    let code = new_code()?;
+    let mut row = CodeRow {
+        stem: stem(&asked.transaction),
+        terminal,
+        industry: asked.industry.clone(),
+        card_tail: asked.card_tail.clone(),
+        card: found.map(|(card, _)| card),
+        ceiling,
+        code_hash: Vec::new(),
+        sent_ms: now_ms,
+        sends: before.map_or(0, |before| before.sends).saturating_add(1),
+        tries_left: limits.tries,
+        verified_ms: None,
+        spent: false,
+    };
+    row.code_hash = row.hash_of(bank, &code).to_vec();
+    sms::save(&mut tx, &row).await?;
+    sms::count(bank, &mut tx, who, now_ms).await?;
+    queue(
+        bank,
+        &mut tx,
+        found.map(|(_, customer)| customer),
+        (&row, &code),
+    )
+    .await?;
+    tx.commit().await?;
+    bank.outbox.notify_one();
+    let valid_ms = limits.valid_s.saturating_mul(1_000);
+    Ok(json!({"resend_after_ms": resend_ms, "valid_ms": valid_ms}))
+}
+
+/// The highest amount that the code is for.
+fn shape(bank: &Bank, asked: &Send) -> Result<u32, Problem> {
+    let digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
+    let phone = (1..=15).contains(&asked.phone.len()) && digits(&asked.phone);
+    let tail = asked.card_tail.len() == 4
+        && asked
+            .card_tail
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric());
+    let industry = bank.industry(&asked.industry).filter(|_| phone && tail);
+    industry
+        .map(|industry| industry.max_amount)
+        .ok_or_else(Problem::bad_request)
+}
+
+fn new_code() -> Result<String, Problem> {
+    loop {
+        let number = u32::from_be_bytes(random()?);
+        // Below the largest multiple of a million in 32 bits every code is equally likely.
+        if number < 4_294_000_000 {
+            return Ok(format!("{:06}", number % 1_000_000));
+        }
+    }
+}
+
+/// Goes to the number on file, never to the one that was typed.
+async fn queue(
+    bank: &Bank,
+    conn: &mut Conn,
+    customer: Option<i64>,
+    (row, code): (&CodeRow, &str),
+) -> Result<(), Problem> {
+    let phone = match customer {
+        Some(customer) => customer::phone_on_file(bank, conn, customer)
+            .await?
+            .to_string(),
+        None => String::new(),
+    };
+    let text = format!(
+        "[{}] Code {code} for topping up the card ending in {}. Valid {} min. Tell it to nobody.",
+        bank.settings.bank.name,
+        row.card_tail,
+        bank.settings.sms.valid_s / 60,
+    );
+    let sms = Sms {
+        phone,
+        card_tail: row.card_tail.clone(),
+        code: code.to_owned(),
+        text,
+        sent_ms: row.sent_ms,
+    };
+    let plain = zeroize::Zeroizing::new(serde_json::to_vec(&sms).map_err(Problem::internal)?);
+    outbox::sms(conn, bank.vault.seal("sms", &plain)?, row.sent_ms).await
+}
+
+pub(super) async fn verify(
+    bank: &Bank,
+    terminal: Terminal,
+    asked: &Verify,
+) -> Result<Value, Problem> {
+    if asked.code.len() != 6 || !asked.code.bytes().all(|byte| byte.is_ascii_digit()) {
+        return Err(Problem::bad_request());
+    }
+    let now_ms = bank.now_ms();
+    let mut tx = bank.store.begin().await?;
+    let found = sms::find(&mut tx, &stem(&asked.transaction)).await?;
+    let known = found.filter(|row| row.terminal == terminal && !row.spent);
+    let mut row = known.ok_or_else(|| Problem::refused(403, "code-unknown"))?;
+    let valid_ms = bank.settings.sms.valid_s.saturating_mul(1_000);
+    if now_ms > row.sent_ms.saturating_add(valid_ms) {
+        return Err(Problem::refused(403, "code-expired"));
+    }
+    if row.tries_left == 0 {
+        return Err(Problem::refused(403, "code-locked"));
+    }
+    if !row.is_right(bank, &asked.code) {
+        row.tries_left = row.tries_left.saturating_sub(1);
+        sms::save(&mut tx, &row).await?;
+        tx.commit().await?;
+        return Err(match row.tries_left {
+            0 => Problem::refused(403, "code-locked"),
+            left => Problem::refused(403, "code-wrong").with("tries_left", left),
+        });
+    }
+    // An answer that got lost may be asked for again: the proof is the same, and good for one load.
+    row.verified_ms = row.verified_ms.or(Some(now_ms));
+    sms::save(&mut tx, &row).await?;
+    tx.commit().await?;
+    Ok(json!({"proof": hex::encode(row.proof(bank))}))
+}

@@ -1,0 +1,121 @@
+//! The transaction server: sealed relay messages.
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::{Request, State};
+use axum::response::Response;
+use axum::routing::post;
+use envelope::keys::{KeyHealth, WorkingKey};
+use envelope::replay::Freshness;
+use envelope::seal::{self, Header};
+use envelope::{Direction, Terminal};
+use subtle::ConstantTimeEq;
+
+use crate::bank::Bank;
+use crate::error::Problem;
+use crate::flow;
+use crate::http::{limited, problem, respond};
+use crate::store::{audit, terminal};
+use crate::vault::{Purpose, random};
+
+/// Clocks further apart than this are told the bank's time.
+pub(crate) const MOST_SKEW_MS: u64 = 5 * 60 * 1_000;
+
+pub(crate) fn routes() -> Router<Arc<Bank>> {
+    Router::new().route("/v1/relay", post(relay))
+}
+
+async fn relay(State(bank): State<Arc<Bank>>, request: Request) -> Response {
+    let work = |bank: Arc<Bank>, asked: super::Asked| async move {
+        // A task of its own: a peer that hangs up in the middle must not stop a commit half-way through its work.
+        let task = tokio::spawn(async move { answer(&bank, asked.body()).await });
+        task.await.map_err(Problem::internal)?
+    };
+    match limited(bank, request, work).await {
+        Ok(sealed) => respond(200, "application/octet-stream", sealed, None),
+        Err(error) => problem(error),
+    }
+}
+
+async fn answer(bank: &Bank, envelope: &[u8]) -> Result<Vec<u8>, Problem> {
+    let now_ms = bank.now_ms();
+    let (key, header, message) = open(bank, envelope, now_ms).await?;
+    let asked = flow::prepare(bank, header.terminal, &message, now_ms).await?;
+    let hash = bank.vault.hash(Purpose::Request, &[&message]);
+    let place = (&header.terminal, header.key_id, header.counter);
+    let mut tx = bank.store.begin().await?;
+    let mut window = terminal::window(&mut tx, &header.terminal, header.key_id).await?;
+    match window.accept(header.counter) {
+        Freshness::New => {}
+        Freshness::Seen => {
+            if let Some((seen, answer)) = terminal::answered(&mut tx, place).await?
+                && seen.ct_eq(&hash[..]).into()
+            {
+                return Ok(answer);
+            }
+            audit::incident(
+                bank,
+                &mut tx,
+                ("replay", &header.terminal.to_string()),
+                None,
+                now_ms,
+            )
+            .await?;
+            tx.commit().await?;
+            return Err(Problem::refused(409, "replay"));
+        }
+        Freshness::TooOld => return Err(Problem::refused(409, "replay")),
+    }
+    let reply = flow::run(bank, &mut tx, asked, now_ms).await?;
+    let header = Header {
+        direction: Direction::ToTerminal,
+        time_ms: now_ms,
+        ..header
+    };
+    let sealed = seal::seal(&key, &header, &reply, &random()?).map_err(Problem::internal)?;
+    terminal::keep_answer(&mut tx, place, &window, (&hash, &sealed)).await?;
+    tx.commit().await?;
+    bank.outbox.notify_one();
+    Ok(sealed)
+}
+
+type Opened = (WorkingKey, Header, zeroize::Zeroizing<Vec<u8>>);
+
+async fn open(bank: &Bank, envelope: &[u8], now_ms: u64) -> Result<Opened, Problem> {
+    let header = seal::peek(envelope).map_err(|_| Problem::envelope_refused())?;
+    let mut conn = bank.store.read().await?;
+    let known = terminal::find(bank, &mut conn, &header.terminal).await?;
+    let known = usable(known)?;
+    if header.suite < known.lowest {
+        return Err(Problem::refused(403, "suite-refused"));
+    }
+    let key = terminal::key(bank, &mut conn, &header.terminal, header.key_id).await?;
+    let key = key.ok_or_else(|| Problem::refused(403, "key-unknown"))?;
+    let opened = seal::open(&key, envelope, Direction::ToBank);
+    let (header, message) = opened.map_err(|_| Problem::envelope_refused())?;
+    match key.facts().health(now_ms, 0) {
+        KeyHealth::Good | KeyHealth::Expiring => {}
+        KeyHealth::Expired => return Err(Problem::refused(403, "key-expired")),
+        KeyHealth::NotYet => return Err(Problem::refused(403, "key-unknown")),
+    }
+    if header.time_ms.abs_diff(now_ms) > MOST_SKEW_MS {
+        return Err(Problem::time_skew(now_ms));
+    }
+    Ok((key, header, message))
+}
+
+pub(crate) fn usable(
+    known: Option<terminal::TerminalRow>,
+) -> Result<terminal::TerminalRow, Problem> {
+    let known = known.ok_or_else(|| Problem::refused(403, "terminal-unknown"))?;
+    if known.revoked {
+        return Err(Problem::refused(403, "terminal-revoked"));
+    }
+    Ok(known)
+}
+
+/// A terminal's number from the digits of a header.
+pub(crate) fn terminal_of(digits: &str) -> Result<Terminal, Problem> {
+    digits.parse().map_err(|_| Problem::bad_request())
+}

@@ -1,0 +1,201 @@
+//! The binary: `bank run` serves, `bank check` reconciles.
+
+use std::io::Write;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use bank::{Config, ConfigError, Settings, StartError};
+
+const USAGE: &str = "\
+bank run --dir DIR [--config FILE] [--dev] [--security ADDRESS] [--transaction ADDRESS]
+bank check --dir DIR
+
+  --dir DIR              keys, certificates, database and profile.json; made when absent
+  --config FILE          see docs/testing.md; without it --dev serves the demo bank
+  --dev                  development: demo bank if no file is given, SMS inbox at /dev/sms
+  --security ADDRESS     of the security server, e.g. 127.0.0.1:8444; port 0 takes a free one
+  --transaction ADDRESS  of the transaction server, e.g. 127.0.0.1:8443
+  --log LEVEL            error, warn, info or debug; info when not given
+";
+
+struct Arguments {
+    command: String,
+    dir: PathBuf,
+    config: Option<PathBuf>,
+    dev: bool,
+    security: Option<SocketAddr>,
+    transaction: Option<SocketAddr>,
+    log: log::LevelFilter,
+}
+
+fn main() -> ExitCode {
+    let arguments = match parse(std::env::args().skip(1)) {
+        Ok(arguments) => arguments,
+        Err(problem) => return fail(&format!("{problem}\n\n{USAGE}"), 2),
+    };
+    if log::set_logger(&StderrLog).is_ok() {
+        log::set_max_level(arguments.log);
+    }
+    let runtime = match tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+    {
+        Ok(runtime) => runtime,
+        Err(error) => return fail(&format!("bank: {error}\n"), 1),
+    };
+    let done = runtime.block_on(async {
+        match arguments.command.as_str() {
+            "run" => run(arguments).await,
+            _ => check(arguments).await,
+        }
+    });
+    match done {
+        Ok(code) => code,
+        Err(error) => fail(&format!("bank: {error}\n"), 1),
+    }
+}
+
+fn parse(mut words: impl Iterator<Item = String>) -> Result<Arguments, String> {
+    let command = words.next().filter(|word| word == "run" || word == "check");
+    let command = command.ok_or("bank: say what to do")?;
+    let mut arguments = Arguments {
+        command,
+        dir: PathBuf::new(),
+        config: None,
+        dev: false,
+        security: None,
+        transaction: None,
+        log: log::LevelFilter::Info,
+    };
+    while let Some(word) = words.next() {
+        if word == "--dev" {
+            arguments.dev = true;
+            continue;
+        }
+        let value = words.next().ok_or(format!("bank: {word} needs a value"))?;
+        let address = || {
+            let parsed = value.parse::<SocketAddr>();
+            parsed
+                .map(Some)
+                .map_err(|_| format!("bank: {word} needs HOST:PORT in digits"))
+        };
+        match word.as_str() {
+            "--dir" => arguments.dir = value.into(),
+            "--config" => arguments.config = Some(value.into()),
+            "--security" => arguments.security = address()?,
+            "--transaction" => arguments.transaction = address()?,
+            "--log" => {
+                let level = value
+                    .parse()
+                    .map_err(|_| "bank: --log knows no such level")?;
+                arguments.log = level;
+            }
+            _ => return Err(format!("bank: {word} is unknown")),
+        }
+    }
+    if arguments.dir.as_os_str().is_empty() {
+        return Err("bank: --dir is missing".to_owned());
+    }
+    Ok(arguments)
+}
+
+async fn run(arguments: Arguments) -> Result<ExitCode, StartError> {
+    let settings = match &arguments.config {
+        Some(file) => Settings::read(file)?,
+        None if arguments.dev => Settings::demo()?,
+        None => return Err(ConfigError::Missing.into()),
+    };
+    let mut config = Config::new(&arguments.dir, settings, arguments.dev);
+    config.security = arguments.security;
+    config.transaction = arguments.transaction;
+    let stop = stop_signal()?;
+    let running = bank::start(config).await?;
+    let ready = format!(
+        "bank: ready security={} transaction={} profile={}\n",
+        running.security_addr,
+        running.transaction_addr,
+        running.profile_path.display()
+    );
+    say(&ready);
+    stop.await;
+    log::info!("stopping");
+    running.stop().await;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Ready before the bank is, so that no signal is missed in between.
+#[cfg(unix)]
+fn stop_signal() -> Result<impl Future<Output = ()>, StartError> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let failed = |error: std::io::Error| StartError::File {
+        path: "signals".to_owned(),
+        cause: error.to_string(),
+    };
+    let mut terminate = signal(SignalKind::terminate()).map_err(failed)?;
+    let mut interrupt = signal(SignalKind::interrupt()).map_err(failed)?;
+    Ok(async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+    })
+}
+
+#[cfg(not(unix))]
+fn stop_signal() -> Result<impl Future<Output = ()>, StartError> {
+    Ok(async {
+        if let Err(error) = tokio::signal::ctrl_c().await {
+            log::error!("no signal can be waited for: {error}");
+            std::future::pending::<()>().await;
+        }
+    })
+}
+
+async fn check(arguments: Arguments) -> Result<ExitCode, StartError> {
+    let report = bank::check(&arguments.dir).await?;
+    let json = serde_json::to_string_pretty(&report).unwrap_or_default();
+    say(&format!("{json}\n"));
+    Ok(if report.findings.is_empty() {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::from(3)
+    })
+}
+
+fn fail(text: &str, code: u8) -> ExitCode {
+    // Nobody is left to tell when standard error is closed.
+    let _closed = std::io::stderr().write_all(text.as_bytes());
+    ExitCode::from(code)
+}
+
+fn say(text: &str) {
+    let mut out = std::io::stdout();
+    let written = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+    if let Err(error) = written {
+        log::warn!("standard output is closed: {error}");
+    }
+}
+
+struct StderrLog;
+
+impl log::Log for StderrLog {
+    fn enabled(&self, metadata: &log::Metadata<'_>) -> bool {
+        // Libraries log what is theirs to debug; what matters of it comes back as an error.
+        metadata.level() <= log::Level::Warn || metadata.target().starts_with("bank")
+    }
+
+    fn log(&self, record: &log::Record<'_>) {
+        if self.enabled(record.metadata()) {
+            let line = format!(
+                "{} {}: {}\n",
+                record.level(),
+                record.target(),
+                record.args()
+            );
+            let _closed = std::io::stderr().write_all(line.as_bytes());
+        }
+    }
+
+    fn flush(&self) {}
+}

@@ -1,0 +1,246 @@
+//! How card keys are made from an issuer's key: configuration of an industry, not code.
+
+use std::str::FromStr;
+
+use purse::{CardKey, MasterKey};
+use serde::{Deserialize, Serialize};
+use zeroize::Zeroizing;
+
+/// What a recipe can take its bytes from.
+#[derive(Clone, Serialize, Deserialize)]
+pub(crate) struct CardIdentity {
+    #[serde(with = "hex::serde")]
+    pub(crate) serial: [u8; 10],
+    #[serde(with = "hex::serde")]
+    pub(crate) issuer: [u8; 8],
+    #[serde(with = "hex::serde")]
+    pub(crate) uid: Vec<u8>,
+}
+
+/// Levels of diversification, each with an 8-byte factor; none means the key serves as it is.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct Recipe(Vec<Level>);
+
+#[derive(Clone, Debug, PartialEq)]
+struct Level(Vec<Part>);
+
+#[derive(Clone, Debug, PartialEq)]
+enum Part {
+    Bytes(Vec<u8>),
+    Slice {
+        source: Source,
+        from: usize,
+        to: Option<usize>,
+    },
+}
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Source {
+    Serial,
+    Issuer,
+    Uid,
+}
+
+/// Why a card has no key.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
+#[error("the card lacks what the recipe asks for")]
+pub(crate) struct FactorMissing;
+
+impl Recipe {
+    pub(crate) fn parse(levels: &[String]) -> Result<Self, String> {
+        levels
+            .iter()
+            .map(|level| level.parse())
+            .collect::<Result<_, _>>()
+            .map(Self)
+    }
+
+    pub(crate) fn card_key(
+        &self,
+        issuer_key: &MasterKey,
+        card: &CardIdentity,
+    ) -> Result<CardKey, FactorMissing> {
+        let mut key = issuer_key.clone();
+        for level in &self.0 {
+            key = key.level(level.factor(card)?);
+        }
+        Ok(key.into_card_key())
+    }
+}
+
+impl Level {
+    fn factor(&self, card: &CardIdentity) -> Result<[u8; 8], FactorMissing> {
+        let mut bytes = Zeroizing::new(Vec::with_capacity(8));
+        for part in &self.0 {
+            match part {
+                Part::Bytes(literal) => bytes.extend_from_slice(literal),
+                Part::Slice { source, from, to } => {
+                    let whole = source.of(card);
+                    let to = to.unwrap_or(whole.len());
+                    bytes.extend_from_slice(whole.get(*from..to).ok_or(FactorMissing)?);
+                }
+            }
+        }
+        bytes.as_slice().try_into().map_err(|_| FactorMissing)
+    }
+
+    /// The factor's length, unless it takes all of a UID.
+    fn fixed_length(&self) -> Option<usize> {
+        self.0.iter().try_fold(0, |sum: usize, part| {
+            let length = match part {
+                Part::Bytes(literal) => literal.len(),
+                Part::Slice { source, from, to } => {
+                    to.or(source.fixed_length())?.checked_sub(*from)?
+                }
+            };
+            sum.checked_add(length)
+        })
+    }
+}
+
+impl Source {
+    fn of(self, card: &CardIdentity) -> &[u8] {
+        match self {
+            Self::Serial => &card.serial,
+            Self::Issuer => &card.issuer,
+            Self::Uid => &card.uid,
+        }
+    }
+
+    fn fixed_length(self) -> Option<usize> {
+        match self {
+            Self::Serial => Some(10),
+            Self::Issuer => Some(8),
+            Self::Uid => None,
+        }
+    }
+}
+
+/// `serial[2..10]`, `uid[0..4] + 80000000`, `issuer`, hex digits: parts joined by `+`.
+impl FromStr for Level {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let parts = text
+            .split('+')
+            .map(|part| part.trim().parse())
+            .collect::<Result<_, _>>()?;
+        let level = Self(parts);
+        match level.fixed_length() {
+            Some(8) | None => Ok(level),
+            Some(length) => Err(format!("`{text}` gives {length} bytes, a factor has 8")),
+        }
+    }
+}
+
+impl FromStr for Part {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let (name, range) = match text.split_once('[') {
+            Some((name, rest)) => (name, Some(rest)),
+            None => (text, None),
+        };
+        let source = match name {
+            "serial" => Source::Serial,
+            "issuer" => Source::Issuer,
+            "uid" => Source::Uid,
+            _ => {
+                return hex::decode(text)
+                    .map(Self::Bytes)
+                    .map_err(|_| unknown_part(text));
+            }
+        };
+        let Some(range) = range else {
+            return Ok(Self::Slice {
+                source,
+                from: 0,
+                to: None,
+            });
+        };
+        let bounds = range
+            .strip_suffix(']')
+            .and_then(|range| range.split_once(".."));
+        let (from, to) = bounds.ok_or_else(|| unknown_part(text))?;
+        let number = |text: &str| text.trim().parse::<usize>().ok();
+        let (Some(from), Some(to)) = (number(from), number(to)) else {
+            return Err(unknown_part(text));
+        };
+        let within = source.fixed_length().is_none_or(|length| to <= length);
+        if from >= to || !within {
+            return Err(unknown_part(text));
+        }
+        Ok(Self::Slice {
+            source,
+            from,
+            to: Some(to),
+        })
+    }
+}
+
+fn unknown_part(text: &str) -> String {
+    format!("`{text}` is none of serial[a..b], issuer[a..b], uid[a..b] and hex digits")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn card() -> CardIdentity {
+        CardIdentity {
+            serial: [0, 0, 0x11, 0x22, 0x33, 0x44, 0x55, 0x66, 0x77, 0x88],
+            issuer: [0; 8],
+            uid: vec![1, 2, 3, 4],
+        }
+    }
+
+    fn recipe(levels: &[&str]) -> Result<Recipe, String> {
+        Recipe::parse(
+            &levels
+                .iter()
+                .map(|level| (*level).to_owned())
+                .collect::<Vec<_>>(),
+        )
+    }
+
+    #[test]
+    fn one_level_over_the_serial_gives_vector_e() {
+        let issuer = hex::decode("00112233445566778899AABBCCDDEEFF").unwrap();
+        let key = recipe(&["serial[2..10]"])
+            .unwrap()
+            .card_key(&MasterKey::from_bytes(&issuer).unwrap(), &card())
+            .unwrap();
+        assert_eq!(
+            hex::encode(key.expose()),
+            "496bd7a3513644533100b54e71196528"
+        );
+    }
+
+    #[test]
+    fn parts_join_to_a_factor() {
+        let level: Level = "uid[0..4] + 80000000".parse().unwrap();
+        assert_eq!(level.factor(&card()), Ok([1, 2, 3, 4, 0x80, 0, 0, 0]));
+        let whole: Level = "uid+80000000".parse().unwrap();
+        assert_eq!(whole.factor(&card()), Ok([1, 2, 3, 4, 0x80, 0, 0, 0]));
+    }
+
+    #[test]
+    fn what_is_not_8_bytes_or_unknown_is_refused_with_its_text() {
+        for text in [
+            "serial",
+            "serial[0..9]",
+            "card[0..8]",
+            "serial[4..2]",
+            "serial[5..13]",
+            "",
+        ] {
+            assert!(recipe(&[text]).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_card_without_uid_has_no_key_by_uid() {
+        let level: Level = "uid[0..8]".parse().unwrap();
+        assert_eq!(level.factor(&card()), Err(FactorMissing));
+    }
+}

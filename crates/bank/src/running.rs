@@ -1,0 +1,261 @@
+//! Starting and stopping.
+
+use std::collections::BTreeMap;
+use std::net::{SocketAddr, TcpListener};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum_server::Handle;
+use axum_server::accept::NoDelayAcceptor;
+use axum_server::tls_rustls::{RustlsAcceptor, RustlsConfig};
+use serde_json::json;
+use tokio::sync::{Notify, Semaphore};
+use tokio::task::JoinHandle;
+
+use crate::bank::Bank;
+use crate::card_hsm::SoftwareHsm;
+use crate::check::{self, Money, Report};
+use crate::config::{Config, Settings};
+use crate::error::{Problem, StartError};
+use crate::files::{Directory, restrict};
+use crate::http;
+use crate::inbox::Inbox;
+use crate::store::{Store, customer, terminal};
+use crate::tls::{self, Identity};
+use crate::vault::Vault;
+use crate::{packages, worker};
+
+/// How long requests in work may take to finish when the bank stops.
+const GRACE: Duration = Duration::from_secs(5);
+/// How long a peer may take for its first request's head, the TLS handshake included.
+const FIRST_REQUEST: Duration = Duration::from_secs(15);
+
+/// A bank that serves. Dropping it does not stop it: call [`Running::stop`].
+pub struct Running {
+    /// Address of the security server.
+    pub security_addr: SocketAddr,
+    /// Address of the transaction server.
+    pub transaction_addr: SocketAddr,
+    /// The profile that terminals of this bank are installed with.
+    pub profile_path: PathBuf,
+    bank: Arc<Bank>,
+    handles: [Handle<SocketAddr>; 2],
+    servers: Vec<JoinHandle<()>>,
+    worker: JoinHandle<()>,
+}
+
+/// Makes what a first start needs, opens the store and serves both addresses.
+///
+/// # Errors
+/// [`StartError`], with a code and what it is about.
+pub async fn start(config: Config) -> Result<Running, StartError> {
+    let dir = Directory::open(&config.dir)?;
+    let settings = config.settings.clone();
+    let identity = tls::identity(&dir, &settings.bank.host_names)?;
+    let [security, transaction] = listeners(&config)?;
+    let bank = Arc::new(bank(&config, &dir).await?);
+    customer::seed(&bank).await.map_err(store_failed)?;
+    let security_addr = address(&security)?;
+    let transaction_addr = address(&transaction)?;
+    let package_signer = dir.secret("package-signer.key")?;
+    let profile = profile(
+        &bank,
+        &identity,
+        (security_addr, transaction_addr),
+        &package_signer,
+    );
+    dir.write("profile.json", profile.to_string().as_bytes())?;
+    restrict(&dir.path("profile.json"), 0o644)?;
+    let mut security_routes = http::security::routes();
+    if bank.inbox.is_some() {
+        security_routes = security_routes.merge(http::inbox::routes());
+    }
+    let security_routes = http::routes(bank.clone(), security_routes);
+    let transaction_routes = http::routes(bank.clone(), http::transaction::routes());
+    let handles = [Handle::new(), Handle::new()];
+    let [first, second] = handles.clone();
+    let servers = vec![
+        serve(security, security_routes, &identity, first)?,
+        serve(transaction, transaction_routes, &identity, second)?,
+    ];
+    let worker = tokio::spawn(worker::run(bank.clone()));
+    let profile_path = dir.path("profile.json");
+    Ok(Running {
+        security_addr,
+        transaction_addr,
+        profile_path,
+        bank,
+        handles,
+        servers,
+        worker,
+    })
+}
+
+impl Running {
+    /// Lets requests in work finish, closes the store.
+    pub async fn stop(self) {
+        for handle in &self.handles {
+            handle.graceful_shutdown(Some(GRACE));
+        }
+        for server in self.servers {
+            if let Err(error) = server.await {
+                log::error!("a server ended badly: {error}");
+            }
+        }
+        self.worker.abort();
+        self.bank.store.close().await;
+    }
+
+    /// Every invariant as a query.
+    ///
+    /// # Errors
+    /// When the store can't be read; the text says why.
+    pub async fn check(&self) -> Result<Report, String> {
+        check::report(&self.bank.store, &self.bank.vault)
+            .await
+            .map_err(|error| text(&error))
+    }
+
+    /// Where the money is, fen: the bank's part of I14.
+    ///
+    /// # Errors
+    /// When the store can't be read; the text says why.
+    pub async fn money(&self) -> Result<Money, String> {
+        check::money(&self.bank.store)
+            .await
+            .map_err(|error| text(&error))
+    }
+
+    /// Refuses a terminal from now on; false when there is none of this number (12 digits).
+    ///
+    /// # Errors
+    /// When the number is none, or the store can't be written; the text says why.
+    pub async fn revoke(&self, number: &str) -> Result<bool, String> {
+        let number: envelope::Terminal = number.parse().map_err(|_| "not 12 digits".to_owned())?;
+        let work = async {
+            let mut tx = self.bank.store.begin().await?;
+            let found = terminal::revoke(&mut tx, &number).await?;
+            tx.commit().await?;
+            Ok(found)
+        };
+        work.await.map_err(|error| text(&error))
+    }
+}
+
+fn text(error: &Problem) -> String {
+    match error {
+        Problem::Refused { code, .. } => (*code).to_owned(),
+        Problem::Internal { place, cause } => format!("{cause} at {place}"),
+    }
+}
+
+pub(crate) fn store_failed(error: Problem) -> StartError {
+    StartError::Store(text(&error))
+}
+
+async fn bank(config: &Config, dir: &Directory) -> Result<Bank, StartError> {
+    let settings = config.settings.clone();
+    let vault = Arc::new(Vault::new(dir.secret("store.key")?));
+    let hpke_seed = dir.secret("enrolment.key")?;
+    let (enrolment_secret, enrolment_public) = envelope::enrol::hpke_key_pair(&hpke_seed);
+    let signer = dir.secret("package-signer.key")?;
+    let wait = Duration::from_millis(settings.limits.database_wait_ms);
+    let store = Store::open(&dir.private("bank.sqlite")?, wait).await?;
+    Ok(Bank {
+        clock: config.clock.clone(),
+        hsm: Box::new(hsm(&settings)?),
+        packages: packages::load(settings.bank.packages.as_deref(), &signer)?,
+        enrolment_secret: zeroize::Zeroizing::new(*enrolment_secret.expose()),
+        enrolment_public,
+        signer_secret: dir.secret("enrolment-signer.key")?,
+        inbox: config.dev.then(Inbox::default),
+        outbox: Notify::new(),
+        permits: Semaphore::new(settings.limits.concurrent_requests),
+        settings,
+        store,
+        vault,
+    })
+}
+
+fn hsm(settings: &Settings) -> Result<SoftwareHsm, StartError> {
+    let mut keys = BTreeMap::new();
+    for (at, industry) in settings.industries.iter().enumerate() {
+        keys.insert(industry.code.clone(), industry.issuer_keys(at)?);
+    }
+    Ok(SoftwareHsm(keys))
+}
+
+fn listeners(config: &Config) -> Result<[TcpListener; 2], StartError> {
+    let bind = |address: SocketAddr| {
+        TcpListener::bind(address).map_err(|error| StartError::Address {
+            address: address.to_string(),
+            cause: error.to_string(),
+        })
+    };
+    let own = &config.settings.bank;
+    Ok([
+        bind(config.security.unwrap_or(own.security))?,
+        bind(config.transaction.unwrap_or(own.transaction))?,
+    ])
+}
+
+fn address(listener: &TcpListener) -> Result<SocketAddr, StartError> {
+    listener.local_addr().map_err(|error| StartError::Address {
+        address: "unknown".to_owned(),
+        cause: error.to_string(),
+    })
+}
+
+fn serve(
+    listener: TcpListener,
+    routes: Router,
+    identity: &Identity,
+    handle: Handle<SocketAddr>,
+) -> Result<JoinHandle<()>, StartError> {
+    let config = RustlsConfig::from_config(identity.server.clone());
+    // One round trip of a card is worth more than a full packet.
+    let acceptor = RustlsAcceptor::new(config).acceptor(NoDelayAcceptor::new());
+    let server =
+        axum_server::from_tcp(listener).map_err(|error| StartError::Tls(error.to_string()))?;
+    let mut server = server
+        .acceptor(acceptor)
+        .handle(handle)
+        .first_request_timeout(FIRST_REQUEST);
+    server
+        .http_builder()
+        .http1()
+        .header_read_timeout(FIRST_REQUEST);
+    Ok(tokio::spawn(async move {
+        if let Err(error) = server.serve(routes.into_make_service()).await {
+            log::error!("a server stopped: {error}");
+        }
+    }))
+}
+
+fn profile(
+    bank: &Bank,
+    identity: &Identity,
+    (security, transaction): (SocketAddr, SocketAddr),
+    package_signer: &[u8; 32],
+) -> serde_json::Value {
+    let settings = &bank.settings.bank;
+    let url = |given: &Option<String>, address: SocketAddr| {
+        given
+            .clone()
+            .unwrap_or_else(|| format!("https://{address}"))
+    };
+    let public = |secret: &[u8; 32]| hex::encode(envelope::package::signer_public(secret));
+    json!({
+        "name": settings.name,
+        "security_url": url(&settings.security_url, security),
+        "transaction_url": url(&settings.transaction_url, transaction),
+        "authority_pem": identity.authority_pem,
+        "pins": identity.pins,
+        "enrolment_hpke": hex::encode(bank.enrolment_public),
+        "enrolment_signer": public(&bank.signer_secret),
+        "package_signer": public(package_signer),
+        "lowest_suite": bank.settings.keys.lowest_suite,
+    })
+}

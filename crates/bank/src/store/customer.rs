@@ -1,0 +1,205 @@
+//! Customers: seeded from the configuration; passwords and their tries.
+
+use std::num::NonZeroU32;
+
+use ledger::{Account, AccountId, Transfer};
+use subtle::ConstantTimeEq;
+
+use crate::bank::Bank;
+use crate::config::CustomerSettings;
+use crate::error::Problem;
+use crate::store::{Conn, card, money, narrow, signed};
+use crate::vault::{Purpose, random};
+
+/// What a password is compared with.
+pub(crate) struct PasswordRow {
+    pub(crate) customer: i64,
+    pub(crate) salt: Vec<u8>,
+    pub(crate) hash: Vec<u8>,
+    pub(crate) rounds: NonZeroU32,
+}
+
+/// What a try gave.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Try {
+    Right,
+    Wrong { left: u8 },
+    Locked,
+}
+
+/// Brings the store up to the configuration. Balances are deposited once, with a new customer.
+pub(crate) async fn seed(bank: &Bank) -> Result<(), Problem> {
+    let mut tx = bank.store.begin().await?;
+    let own = [
+        Account::InTransit,
+        Account::CardFloat,
+        Account::WrittenOff,
+        Account::Funding,
+    ];
+    for account in own {
+        money::open(&mut tx, account).await?;
+    }
+    for customer in &bank.settings.customers {
+        let id = seed_customer(bank, &mut tx, customer).await?;
+        for settings in &customer.cards {
+            card::seed(bank, &mut tx, id, settings).await?;
+        }
+    }
+    tx.commit().await?;
+    Ok(())
+}
+
+async fn seed_customer(
+    bank: &Bank,
+    conn: &mut Conn,
+    customer: &CustomerSettings,
+) -> Result<i64, Problem> {
+    let phone_hash = bank
+        .vault
+        .hash(Purpose::Phone, &[customer.phone.as_bytes()]);
+    let found: Option<(i64, Vec<u8>, Vec<u8>, i64)> = sqlx::query_as(
+        "SELECT id, password_salt, password_hash, password_rounds FROM customer WHERE phone_hash = ?",
+    )
+    .bind(&phone_hash[..])
+    .fetch_optional(&mut *conn)
+    .await?;
+    let Some((id, salt, hash, rounds)) = found else {
+        return new_customer(bank, conn, customer, &phone_hash).await;
+    };
+    let password = customer.password.as_bytes();
+    let same: bool = bank
+        .vault
+        .slow_hash(password, &salt, self::rounds(rounds)?)
+        .ct_eq(&hash[..])
+        .into();
+    if !same {
+        let salt: [u8; 16] = random()?;
+        let rounds = bank.settings.password.rounds;
+        sqlx::query(
+            "UPDATE customer SET password_salt = ?, password_hash = ?, password_rounds = ?,
+             tries_left = ?, locked_ms = NULL WHERE id = ?",
+        )
+        .bind(&salt[..])
+        .bind(&bank.vault.slow_hash(password, &salt, rounds)[..])
+        .bind(rounds.get())
+        .bind(bank.settings.password.tries)
+        .bind(id)
+        .execute(conn)
+        .await?;
+    }
+    Ok(id)
+}
+
+async fn new_customer(
+    bank: &Bank,
+    conn: &mut Conn,
+    customer: &CustomerSettings,
+    phone_hash: &[u8; 32],
+) -> Result<i64, Problem> {
+    let salt: [u8; 16] = random()?;
+    let rounds = bank.settings.password.rounds;
+    let hash = bank
+        .vault
+        .slow_hash(customer.password.as_bytes(), &salt, rounds);
+    let id = sqlx::query(
+        "INSERT INTO customer (phone_hash, phone_sealed, password_salt, password_hash,
+         password_rounds, tries_left) VALUES (?, ?, ?, ?, ?, ?)",
+    )
+    .bind(&phone_hash[..])
+    .bind(bank.vault.seal("phone", customer.phone.as_bytes())?)
+    .bind(&salt[..])
+    .bind(&hash[..])
+    .bind(rounds.get())
+    .bind(bank.settings.password.tries)
+    .execute(&mut *conn)
+    .await?
+    .last_insert_rowid();
+    let account = Account::Customer(AccountId(id));
+    money::open(conn, account).await?;
+    if customer.balance > 0 {
+        let deposit = Transfer {
+            from: Account::Funding,
+            to: account,
+            amount: customer.balance,
+        };
+        money::post(conn, &deposit, None, bank.now_ms()).await?;
+    }
+    Ok(id)
+}
+
+pub(crate) async fn password(conn: &mut Conn, customer: i64) -> Result<PasswordRow, Problem> {
+    let (salt, hash, rounds): (Vec<u8>, Vec<u8>, i64) = sqlx::query_as(
+        "SELECT password_salt, password_hash, password_rounds FROM customer WHERE id = ?",
+    )
+    .bind(customer)
+    .fetch_one(conn)
+    .await?;
+    Ok(PasswordRow {
+        customer,
+        salt,
+        hash,
+        rounds: self::rounds(rounds)?,
+    })
+}
+
+/// Counts a try. A lock ends by itself after the configured time, as banks do over night.
+pub(crate) async fn try_password(
+    bank: &Bank,
+    conn: &mut Conn,
+    customer: i64,
+    right: bool,
+    now_ms: u64,
+) -> Result<Try, Problem> {
+    let (mut left, locked_ms): (i64, Option<i64>) =
+        sqlx::query_as("SELECT tries_left, locked_ms FROM customer WHERE id = ?")
+            .bind(customer)
+            .fetch_one(&mut *conn)
+            .await?;
+    let lock_ms = signed(bank.settings.password.lock_s.saturating_mul(1_000));
+    if locked_ms.is_some_and(|since| signed(now_ms) >= since.saturating_add(lock_ms)) {
+        left = bank.settings.password.tries.into();
+    }
+    if left <= 0 {
+        return Ok(Try::Locked);
+    }
+    let left = if right {
+        bank.settings.password.tries.into()
+    } else {
+        left - 1
+    };
+    sqlx::query("UPDATE customer SET tries_left = ?, locked_ms = ? WHERE id = ?")
+        .bind(left)
+        .bind((left == 0).then_some(signed(now_ms)))
+        .bind(customer)
+        .execute(conn)
+        .await?;
+    if right {
+        return Ok(Try::Right);
+    }
+    Ok(if left == 0 {
+        Try::Locked
+    } else {
+        Try::Wrong {
+            left: narrow(left)?,
+        }
+    })
+}
+
+/// The number on file of a customer whose number was typed.
+pub(crate) async fn phone_on_file(
+    bank: &Bank,
+    conn: &mut Conn,
+    customer: i64,
+) -> Result<zeroize::Zeroizing<String>, Problem> {
+    let sealed: Vec<u8> = sqlx::query_scalar("SELECT phone_sealed FROM customer WHERE id = ?")
+        .bind(customer)
+        .fetch_one(conn)
+        .await?;
+    let plain = bank.vault.open("phone", &sealed)?;
+    let text = String::from_utf8(plain.to_vec()).map_err(Problem::internal)?;
+    Ok(zeroize::Zeroizing::new(text))
+}
+
+fn rounds(number: i64) -> Result<NonZeroU32, Problem> {
+    NonZeroU32::new(narrow(number)?).ok_or_else(|| Problem::internal("a password of 0 rounds"))
+}

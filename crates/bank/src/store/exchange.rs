@@ -1,0 +1,140 @@
+//! Transactions of the relay, their stored replies and the ones that can never come.
+
+use envelope::Terminal;
+
+use crate::bank::Bank;
+use crate::error::Problem;
+use crate::store::{Conn, array, narrow, signed};
+
+/// Where a transaction of the relay stands.
+#[derive(Clone, Debug)]
+pub(crate) struct Exchange {
+    pub(crate) id: [u8; 16],
+    pub(crate) terminal: Terminal,
+    pub(crate) operation: u8,
+    pub(crate) industry: String,
+    pub(crate) next_step: u8,
+    /// The phase that the driver runs now; none when the transaction has ended.
+    pub(crate) awaits: Option<String>,
+    pub(crate) load: Option<[u8; 16]>,
+    /// Fen spent since the load in doubt, as the card's log says.
+    pub(crate) spent: Option<u32>,
+}
+
+type Row = (
+    Vec<u8>,
+    String,
+    i64,
+    String,
+    i64,
+    Option<String>,
+    Option<Vec<u8>>,
+    Option<i64>,
+);
+
+pub(crate) async fn find(conn: &mut Conn, id: &[u8; 16]) -> Result<Option<Exchange>, Problem> {
+    let row: Option<Row> = sqlx::query_as(
+        "SELECT id, terminal, operation, industry, next_step, awaits, load, spent FROM exchange
+         WHERE id = ?",
+    )
+    .bind(&id[..])
+    .fetch_optional(conn)
+    .await?;
+    let Some((id, terminal, operation, industry, next_step, awaits, load, spent)) = row else {
+        return Ok(None);
+    };
+    Ok(Some(Exchange {
+        id: array(&id)?,
+        terminal: terminal.parse().map_err(Problem::internal)?,
+        operation: narrow(operation)?,
+        industry,
+        next_step: narrow(next_step)?,
+        awaits,
+        load: load.as_deref().map(array).transpose()?,
+        spent: spent.map(narrow).transpose()?,
+    }))
+}
+
+pub(crate) async fn save(conn: &mut Conn, it: &Exchange, now_ms: u64) -> Result<(), Problem> {
+    sqlx::query(
+        "INSERT INTO exchange (id, terminal, operation, industry, next_step, awaits, load, spent, at_ms)
+         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
+         ON CONFLICT (id) DO UPDATE SET next_step = excluded.next_step, awaits = excluded.awaits,
+             load = excluded.load, spent = excluded.spent, at_ms = excluded.at_ms",
+    )
+    .bind(&it.id[..])
+    .bind(it.terminal.to_string())
+    .bind(it.operation)
+    .bind(&it.industry)
+    .bind(it.next_step)
+    .bind(&it.awaits)
+    .bind(it.load.as_ref().map(<[u8; 16]>::as_slice))
+    .bind(it.spent)
+    .bind(signed(now_ms))
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
+/// The hash of the request and the reply that was sent to it.
+pub(crate) async fn reply(
+    bank: &Bank,
+    conn: &mut Conn,
+    exchange: &[u8; 16],
+    step: u8,
+) -> Result<Option<(Vec<u8>, Vec<u8>)>, Problem> {
+    let row: Option<(Vec<u8>, Vec<u8>)> =
+        sqlx::query_as("SELECT request_hash, sealed FROM reply WHERE exchange = ? AND step = ?")
+            .bind(&exchange[..])
+            .bind(step)
+            .fetch_optional(conn)
+            .await?;
+    let Some((hash, sealed)) = row else {
+        return Ok(None);
+    };
+    Ok(Some((hash, bank.vault.open("reply", &sealed)?.to_vec())))
+}
+
+/// A reply can name a card in full, so it is sealed.
+pub(crate) async fn keep_reply(
+    bank: &Bank,
+    conn: &mut Conn,
+    (exchange, step): (&[u8; 16], u8),
+    (request_hash, reply): (&[u8; 32], &[u8]),
+    now_ms: u64,
+) -> Result<(), Problem> {
+    sqlx::query(
+        "INSERT INTO reply (exchange, step, request_hash, sealed, at_ms) VALUES (?, ?, ?, ?, ?)",
+    )
+    .bind(&exchange[..])
+    .bind(step)
+    .bind(&request_hash[..])
+    .bind(bank.vault.seal("reply", reply)?)
+    .bind(signed(now_ms))
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
+pub(crate) async fn is_void(conn: &mut Conn, id: &[u8; 16]) -> Result<bool, Problem> {
+    let found: Option<i64> = sqlx::query_scalar("SELECT 1 FROM void WHERE id = ?")
+        .bind(&id[..])
+        .fetch_optional(conn)
+        .await?;
+    Ok(found.is_some())
+}
+
+pub(crate) async fn void(
+    conn: &mut Conn,
+    id: &[u8; 16],
+    terminal: &Terminal,
+    now_ms: u64,
+) -> Result<(), Problem> {
+    sqlx::query("INSERT INTO void (id, terminal, at_ms) VALUES (?, ?, ?) ON CONFLICT DO NOTHING")
+        .bind(&id[..])
+        .bind(terminal.to_string())
+        .bind(signed(now_ms))
+        .execute(conn)
+        .await?;
+    Ok(())
+}

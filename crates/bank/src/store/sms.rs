@@ -1,0 +1,199 @@
+//! Codes by SMS: keyed hashes, tries, and the proof for one load.
+
+use envelope::Terminal;
+use subtle::ConstantTimeEq;
+
+use crate::bank::Bank;
+use crate::error::Problem;
+use crate::store::{Conn, narrow, signed, unsigned};
+use crate::vault::Purpose;
+
+const HOUR_MS: u64 = 3_600_000;
+
+/// One code: for the transaction ids that share 15 bytes.
+pub(crate) struct CodeRow {
+    pub(crate) stem: [u8; 15],
+    pub(crate) terminal: Terminal,
+    pub(crate) industry: String,
+    pub(crate) card_tail: String,
+    /// None when the number that was typed is not the one on file.
+    pub(crate) card: Option<i64>,
+    pub(crate) ceiling: u32,
+    pub(crate) code_hash: Vec<u8>,
+    pub(crate) sent_ms: u64,
+    pub(crate) sends: u32,
+    pub(crate) tries_left: u32,
+    pub(crate) verified_ms: Option<u64>,
+    pub(crate) spent: bool,
+}
+
+impl CodeRow {
+    /// What is stored of a code: bound to transaction, terminal, card tail and ceiling.
+    pub(crate) fn hash_of(&self, bank: &Bank, code: &str) -> [u8; 32] {
+        let parts = [
+            &self.stem[..],
+            &self.terminal.bcd(),
+            self.industry.as_bytes(),
+            self.card_tail.as_bytes(),
+            &self.ceiling.to_be_bytes(),
+            code.as_bytes(),
+        ];
+        bank.vault.hash(Purpose::SmsCode, &parts)
+    }
+
+    pub(crate) fn is_right(&self, bank: &Bank, code: &str) -> bool {
+        let right: bool = self.hash_of(bank, code).ct_eq(&self.code_hash[..]).into();
+        right && self.card.is_some()
+    }
+
+    /// 16 bytes that only this bank makes, the same whenever asked, so that nothing secret is stored.
+    pub(crate) fn proof(&self, bank: &Bank) -> [u8; 16] {
+        let hash = bank
+            .vault
+            .hash(Purpose::SmsProof, &[&self.stem, &self.code_hash]);
+        let [proof, _] = hash.as_chunks::<16>().0 else {
+            unreachable!("32 bytes are two of 16")
+        };
+        *proof
+    }
+}
+
+/// The first 15 bytes of a transaction's id: the last one counts the attempts under the same code.
+pub(crate) fn stem(transaction: &[u8; 16]) -> [u8; 15] {
+    let [stem @ .., _] = *transaction;
+    stem
+}
+
+#[derive(sqlx::FromRow)]
+struct Stored {
+    terminal: String,
+    industry: String,
+    card_tail: String,
+    card: Option<i64>,
+    ceiling: i64,
+    code_hash: Vec<u8>,
+    sent_ms: i64,
+    sends: i64,
+    tries_left: i64,
+    verified_ms: Option<i64>,
+    spent_ms: Option<i64>,
+}
+
+pub(crate) async fn find(conn: &mut Conn, stem: &[u8; 15]) -> Result<Option<CodeRow>, Problem> {
+    let row: Option<Stored> = sqlx::query_as(
+        "SELECT terminal, industry, card_tail, card, ceiling, code_hash, sent_ms, sends, tries_left,
+         verified_ms, spent_ms FROM sms_code WHERE stem = ?",
+    )
+    .bind(&stem[..])
+    .fetch_optional(conn)
+    .await?;
+    let Some(row) = row else { return Ok(None) };
+    Ok(Some(CodeRow {
+        stem: *stem,
+        terminal: row.terminal.parse().map_err(Problem::internal)?,
+        industry: row.industry,
+        card_tail: row.card_tail,
+        card: row.card,
+        ceiling: narrow(row.ceiling)?,
+        code_hash: row.code_hash,
+        sent_ms: unsigned(row.sent_ms)?,
+        sends: narrow(row.sends)?,
+        tries_left: narrow(row.tries_left)?,
+        verified_ms: row.verified_ms.map(unsigned).transpose()?,
+        spent: row.spent_ms.is_some(),
+    }))
+}
+
+pub(crate) async fn save(conn: &mut Conn, row: &CodeRow) -> Result<(), Problem> {
+    sqlx::query(
+        "INSERT INTO sms_code (stem, terminal, industry, card_tail, card, ceiling, code_hash, sent_ms,
+         sends, tries_left, verified_ms) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+         ON CONFLICT (stem) DO UPDATE SET industry = excluded.industry,
+             card_tail = excluded.card_tail, card = excluded.card, ceiling = excluded.ceiling,
+             code_hash = excluded.code_hash, sent_ms = excluded.sent_ms, sends = excluded.sends,
+             tries_left = excluded.tries_left, verified_ms = excluded.verified_ms",
+    )
+    .bind(&row.stem[..])
+    .bind(row.terminal.to_string())
+    .bind(&row.industry)
+    .bind(&row.card_tail)
+    .bind(row.card)
+    .bind(row.ceiling)
+    .bind(&row.code_hash)
+    .bind(signed(row.sent_ms))
+    .bind(row.sends)
+    .bind(row.tries_left)
+    .bind(row.verified_ms.map(signed))
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
+/// The proof is used up (I15).
+pub(crate) async fn spend(conn: &mut Conn, stem: &[u8; 15], now_ms: u64) -> Result<(), Problem> {
+    sqlx::query("UPDATE sms_code SET spent_ms = ? WHERE stem = ?")
+        .bind(signed(now_ms))
+        .bind(&stem[..])
+        .execute(conn)
+        .await?;
+    Ok(())
+}
+
+/// How long the next send must wait, ms; none when it may go now. Counts every typed number, known or not.
+pub(crate) async fn wait_ms(
+    bank: &Bank,
+    conn: &mut Conn,
+    (terminal, phone): (&Terminal, &str),
+    now_ms: u64,
+) -> Result<Option<u64>, Problem> {
+    let since = signed(now_ms.saturating_sub(HOUR_MS));
+    let limits = &bank.settings.sms;
+    let number = phone_hash(bank, phone);
+    let by_number: (i64, Option<i64>) = sqlx::query_as(
+        "SELECT count(*), min(at_ms) FROM sms_sent WHERE phone_hash = ? AND at_ms > ?",
+    )
+    .bind(&number[..])
+    .bind(since)
+    .fetch_one(&mut *conn)
+    .await?;
+    let by_terminal: (i64, Option<i64>) = sqlx::query_as(
+        "SELECT count(*), min(at_ms) FROM sms_sent WHERE terminal = ? AND at_ms > ?",
+    )
+    .bind(terminal.to_string())
+    .bind(since)
+    .fetch_one(&mut *conn)
+    .await?;
+    let wait = |(count, oldest): (i64, Option<i64>), most: u32| {
+        let freed = oldest.map(|at| unsigned(at).map(|at| at.saturating_add(HOUR_MS)));
+        (count >= i64::from(most))
+            .then_some(freed)
+            .flatten()
+            .transpose()
+    };
+    let freed = wait(by_number, limits.per_number_per_hour)?
+        .max(wait(by_terminal, limits.per_terminal_per_hour)?);
+    Ok(freed.map(|at| at.saturating_sub(now_ms).max(1_000)))
+}
+
+pub(crate) async fn count(
+    bank: &Bank,
+    conn: &mut Conn,
+    (terminal, phone): (&Terminal, &str),
+    now_ms: u64,
+) -> Result<(), Problem> {
+    sqlx::query("DELETE FROM sms_sent WHERE at_ms <= ?")
+        .bind(signed(now_ms.saturating_sub(HOUR_MS)))
+        .execute(&mut *conn)
+        .await?;
+    sqlx::query("INSERT INTO sms_sent (terminal, phone_hash, at_ms) VALUES (?, ?, ?)")
+        .bind(terminal.to_string())
+        .bind(&phone_hash(bank, phone)[..])
+        .bind(signed(now_ms))
+        .execute(conn)
+        .await?;
+    Ok(())
+}
+
+fn phone_hash(bank: &Bank, phone: &str) -> [u8; 32] {
+    bank.vault.hash(Purpose::Phone, &[phone.as_bytes()])
+}

@@ -1,0 +1,277 @@
+//! Terminals, their keys (wrapped under the store key) and what was already seen from them.
+
+use envelope::keys::{KeyFacts, MasterKey, WorkingKey};
+use envelope::replay::Window;
+use envelope::{Suite, Terminal};
+
+use crate::bank::Bank;
+use crate::error::Problem;
+use crate::store::{Conn, array, narrow, signed, unsigned};
+
+/// Working keys of one terminal that are kept: what is older than these was replaced long ago.
+const KEYS_KEPT: i64 = 8;
+/// Answers that a repeated counter can ask for: the highest and the 64 below.
+const WINDOW: u64 = 65;
+
+pub(crate) struct TerminalRow {
+    pub(crate) terminal: Terminal,
+    pub(crate) master: MasterKey,
+    pub(crate) suite: Suite,
+    pub(crate) lowest: Suite,
+    pub(crate) revoked: bool,
+}
+
+/// A terminal that is enrolled now.
+pub(crate) struct NewTerminal<'a> {
+    pub(crate) row: TerminalRow,
+    pub(crate) previous: Option<Terminal>,
+    pub(crate) device: &'a str,
+    pub(crate) nonce_hash: [u8; 32],
+}
+
+type Row = (String, Vec<u8>, i64, i64, String);
+
+pub(crate) async fn find(
+    bank: &Bank,
+    conn: &mut Conn,
+    terminal: &Terminal,
+) -> Result<Option<TerminalRow>, Problem> {
+    let row: Option<Row> = sqlx::query_as(
+        "SELECT id, master_wrapped, suite, lowest_suite, state FROM terminal WHERE id = ?",
+    )
+    .bind(terminal.to_string())
+    .fetch_optional(conn)
+    .await?;
+    row.map(|row| read(bank, row)).transpose()
+}
+
+/// The terminal that this very enrolment request made before.
+pub(crate) async fn by_nonce(
+    bank: &Bank,
+    conn: &mut Conn,
+    nonce_hash: &[u8; 32],
+) -> Result<Option<TerminalRow>, Problem> {
+    let row: Option<Row> = sqlx::query_as(
+        "SELECT id, master_wrapped, suite, lowest_suite, state FROM terminal WHERE nonce_hash = ?",
+    )
+    .bind(&nonce_hash[..])
+    .fetch_optional(conn)
+    .await?;
+    row.map(|row| read(bank, row)).transpose()
+}
+
+fn read(bank: &Bank, (id, wrapped, suite, lowest, state): Row) -> Result<TerminalRow, Problem> {
+    let terminal: Terminal = id.parse().map_err(Problem::internal)?;
+    let master = bank.vault.open(&format!("master-key {id}"), &wrapped)?;
+    Ok(TerminalRow {
+        terminal,
+        master: MasterKey::try_from(master.as_slice()).map_err(Problem::internal)?,
+        suite: self::suite(suite)?,
+        lowest: self::suite(lowest)?,
+        revoked: state != "active",
+    })
+}
+
+pub(crate) async fn insert(
+    bank: &Bank,
+    conn: &mut Conn,
+    new: &NewTerminal<'_>,
+    now_ms: u64,
+) -> Result<(), Problem> {
+    let id = new.row.terminal.to_string();
+    sqlx::query(
+        "INSERT INTO terminal (id, master_wrapped, suite, lowest_suite, state, previous, device,
+         nonce_hash, enrolled_ms) VALUES (?, ?, ?, ?, 'active', ?, ?, ?, ?)",
+    )
+    .bind(&id)
+    .bind(
+        bank.vault
+            .seal(&format!("master-key {id}"), new.row.master.expose())?,
+    )
+    .bind(new.row.suite.number())
+    .bind(new.row.lowest.number())
+    .bind(new.previous.map(|previous| previous.to_string()))
+    .bind(new.device)
+    .bind(&new.nonce_hash[..])
+    .bind(signed(now_ms))
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
+/// Revoked for good; false when there is no such terminal.
+pub(crate) async fn revoke(conn: &mut Conn, terminal: &Terminal) -> Result<bool, Problem> {
+    let done = sqlx::query("UPDATE terminal SET state = 'revoked' WHERE id = ?")
+        .bind(terminal.to_string())
+        .execute(conn)
+        .await?;
+    Ok(done.rows_affected() > 0)
+}
+
+pub(crate) async fn next_key_id(conn: &mut Conn, terminal: &Terminal) -> Result<u32, Problem> {
+    let last: Option<i64> =
+        sqlx::query_scalar("SELECT max(id) FROM working_key WHERE terminal = ?")
+            .bind(terminal.to_string())
+            .fetch_one(conn)
+            .await?;
+    narrow(last.unwrap_or(0) + 1)
+}
+
+pub(crate) async fn insert_key(
+    bank: &Bank,
+    conn: &mut Conn,
+    terminal: &Terminal,
+    key: &WorkingKey,
+) -> Result<(), Problem> {
+    let (id, facts) = (terminal.to_string(), key.facts());
+    sqlx::query(
+        "INSERT INTO working_key (terminal, id, suite, wrapped, not_before_ms, expires_ms)
+         VALUES (?, ?, ?, ?, ?, ?)",
+    )
+    .bind(&id)
+    .bind(facts.id)
+    .bind(facts.suite.number())
+    .bind(
+        bank.vault
+            .seal(&format!("working-key {id} {}", facts.id), key.expose())?,
+    )
+    .bind(signed(facts.not_before_ms))
+    .bind(signed(facts.expires_ms))
+    .execute(&mut *conn)
+    .await?;
+    let oldest = i64::from(facts.id) - KEYS_KEPT;
+    for sql in [
+        "DELETE FROM working_key WHERE terminal = ? AND id <= ?",
+        "DELETE FROM answered WHERE terminal = ? AND key_id <= ?",
+    ] {
+        sqlx::query(sql)
+            .bind(&id)
+            .bind(oldest)
+            .execute(&mut *conn)
+            .await?;
+    }
+    Ok(())
+}
+
+pub(crate) async fn key(
+    bank: &Bank,
+    conn: &mut Conn,
+    terminal: &Terminal,
+    key_id: u32,
+) -> Result<Option<WorkingKey>, Problem> {
+    let row: Option<(Vec<u8>, i64, i64, i64)> = sqlx::query_as(
+        "SELECT wrapped, suite, not_before_ms, expires_ms FROM working_key
+         WHERE terminal = ? AND id = ?",
+    )
+    .bind(terminal.to_string())
+    .bind(key_id)
+    .fetch_optional(conn)
+    .await?;
+    let Some((wrapped, number, not_before, expires)) = row else {
+        return Ok(None);
+    };
+    let plain = bank
+        .vault
+        .open(&format!("working-key {terminal} {key_id}"), &wrapped)?;
+    let facts = KeyFacts {
+        id: key_id,
+        suite: suite(number)?,
+        not_before_ms: unsigned(not_before)?,
+        expires_ms: unsigned(expires)?,
+    };
+    Ok(Some(WorkingKey::new(facts, array(&plain)?)))
+}
+
+pub(crate) async fn window(
+    conn: &mut Conn,
+    terminal: &Terminal,
+    key_id: u32,
+) -> Result<Window, Problem> {
+    let (highest, seen): (i64, i64) =
+        sqlx::query_as("SELECT highest, seen FROM working_key WHERE terminal = ? AND id = ?")
+            .bind(terminal.to_string())
+            .bind(key_id)
+            .fetch_one(conn)
+            .await?;
+    // All 64 bits of `seen` are flags: the sign of the stored number means nothing.
+    Ok(Window {
+        highest: highest.cast_unsigned(),
+        seen: seen.cast_unsigned(),
+    })
+}
+
+/// Keeps the window and the sealed answer of one counter, in the commit of the effect.
+pub(crate) async fn keep_answer(
+    conn: &mut Conn,
+    (terminal, key_id, counter): (&Terminal, u32, u64),
+    window: &Window,
+    (request_hash, answer): (&[u8; 32], &[u8]),
+) -> Result<(), Problem> {
+    let terminal = terminal.to_string();
+    sqlx::query("UPDATE working_key SET highest = ?, seen = ? WHERE terminal = ? AND id = ?")
+        .bind(window.highest.cast_signed())
+        .bind(window.seen.cast_signed())
+        .bind(&terminal)
+        .bind(key_id)
+        .execute(&mut *conn)
+        .await?;
+    sqlx::query(
+        "INSERT INTO answered (terminal, key_id, counter, request_hash, answer)
+         VALUES (?, ?, ?, ?, ?)",
+    )
+    .bind(&terminal)
+    .bind(key_id)
+    .bind(counter.cast_signed())
+    .bind(&request_hash[..])
+    .bind(answer)
+    .execute(&mut *conn)
+    .await?;
+    sqlx::query("DELETE FROM answered WHERE terminal = ? AND key_id = ? AND counter <= ?")
+        .bind(&terminal)
+        .bind(key_id)
+        .bind(signed(window.highest.saturating_sub(WINDOW)))
+        .execute(conn)
+        .await?;
+    Ok(())
+}
+
+/// The hash of the request and the sealed answer of a counter.
+pub(crate) async fn answered(
+    conn: &mut Conn,
+    (terminal, key_id, counter): (&Terminal, u32, u64),
+) -> Result<Option<(Vec<u8>, Vec<u8>)>, Problem> {
+    Ok(sqlx::query_as(
+        "SELECT request_hash, answer FROM answered WHERE terminal = ? AND key_id = ? AND counter = ?",
+    )
+    .bind(terminal.to_string())
+    .bind(key_id)
+    .bind(counter.cast_signed())
+    .fetch_optional(conn)
+    .await?)
+}
+
+/// False when this nonce came before. Nonces older than `oldest_ms` are forgotten: their time is refused.
+pub(crate) async fn fresh_nonce(
+    conn: &mut Conn,
+    terminal: &Terminal,
+    nonce: &[u8],
+    (now_ms, oldest_ms): (u64, u64),
+) -> Result<bool, Problem> {
+    sqlx::query("DELETE FROM nonce WHERE at_ms < ?")
+        .bind(signed(oldest_ms))
+        .execute(&mut *conn)
+        .await?;
+    let done = sqlx::query(
+        "INSERT INTO nonce (terminal, nonce, at_ms) VALUES (?, ?, ?) ON CONFLICT DO NOTHING",
+    )
+    .bind(terminal.to_string())
+    .bind(nonce)
+    .bind(signed(now_ms))
+    .execute(conn)
+    .await?;
+    Ok(done.rows_affected() > 0)
+}
+
+fn suite(number: i64) -> Result<Suite, Problem> {
+    Suite::try_from(narrow::<u8>(number)?).map_err(Problem::internal)
+}

@@ -1,0 +1,95 @@
+//! What the bank does by itself: delivers its outbox, and doubts loads that nobody speaks of any more.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use ledger::{Doubt, Event};
+
+use crate::bank::Bank;
+use crate::error::Problem;
+use crate::inbox::Sms;
+use crate::store::load;
+use crate::store::outbox::{self, Waiting};
+
+const PAUSE: Duration = Duration::from_secs(1);
+
+/// Runs until it is aborted. Nothing is lost then: what was not marked as delivered is delivered again.
+pub(crate) async fn run(bank: Arc<Bank>) {
+    loop {
+        if let Err(error) = round(&bank).await {
+            let (status, body) = error.answer();
+            log::warn!(
+                "a round of the bank's own work: {status} {}",
+                String::from_utf8_lossy(&body)
+            );
+        }
+        // A wake-up and a pause are both fine: a round without work changes nothing.
+        let _woken = tokio::time::timeout(PAUSE, bank.outbox.notified()).await;
+    }
+}
+
+async fn round(bank: &Bank) -> Result<(), Problem> {
+    deliver(bank).await?;
+    doubt_silent(bank).await
+}
+
+async fn deliver(bank: &Bank) -> Result<(), Problem> {
+    loop {
+        let mut conn = bank.store.read().await?;
+        let waiting = outbox::waiting(&mut conn).await?;
+        drop(conn);
+        if waiting.is_empty() {
+            return Ok(());
+        }
+        // Delivered first, marked after: a crash between sends one more, never none.
+        for item in &waiting {
+            hand_over(bank, item)?;
+        }
+        let mut tx = bank.store.begin().await?;
+        for item in &waiting {
+            outbox::delivered(&mut tx, item.id, bank.now_ms()).await?;
+        }
+        tx.commit().await?;
+    }
+}
+
+fn hand_over(bank: &Bank, item: &Waiting) -> Result<(), Problem> {
+    if let Some(payload) = &item.payload {
+        log::info!("{}: {payload}", item.kind);
+    }
+    let Some(sealed) = &item.sealed else {
+        return Ok(());
+    };
+    let plain = bank.vault.open("sms", sealed)?;
+    let sms: Sms = serde_json::from_slice(&plain).map_err(Problem::internal)?;
+    // A number that is not on file: the row is there so that it looks the same.
+    if sms.phone.is_empty() {
+        return Ok(());
+    }
+    match &bank.inbox {
+        Some(inbox) => inbox.push(sms),
+        None => {
+            log::warn!("an SMS has no way out: this bank has no sender but the development inbox")
+        }
+    }
+    Ok(())
+}
+
+async fn doubt_silent(bank: &Bank) -> Result<(), Problem> {
+    let now_ms = bank.now_ms();
+    let before_ms = now_ms.saturating_sub(bank.settings.limits.silence_s.saturating_mul(1_000));
+    let mut conn = bank.store.read().await?;
+    if load::silent(bank, &mut conn, before_ms).await?.is_empty() {
+        return Ok(());
+    }
+    drop(conn);
+    let mut tx = bank.store.begin().await?;
+    for mut row in load::silent(bank, &mut tx, before_ms).await? {
+        let stepped = row.load.clone().step(Event::Doubt(Doubt::Silence), now_ms);
+        let (load, effects) = stepped.map_err(Problem::internal)?;
+        row.load = load;
+        load::keep(bank, &mut tx, &row, &effects, now_ms).await?;
+    }
+    tx.commit().await?;
+    Ok(())
+}

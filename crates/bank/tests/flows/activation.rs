@@ -1,0 +1,98 @@
+use relay::{Message, Operation};
+
+use crate::card::Card;
+use crate::stage::{PASSWORD, Stage};
+use crate::terminal::{Terminal, message, new_id, outcome, phase};
+
+const CHALLENGE: [u8; 4] = [0xA3, 0xBB, 0xCF, 0xC8];
+
+fn first(terminal: &Terminal, id: [u8; 16], card: &Card, password: &str) -> Message {
+    let mut body = terminal.body(Operation::Activation, id, 1, "activate");
+    body.pin_block = Some(terminal.pin_block(password));
+    body.put("file15", card.file15());
+    body.put("challenge", CHALLENGE);
+    message(body)
+}
+
+fn second(terminal: &Terminal, id: [u8; 16], card: &Card, status: [u8; 2]) -> Message {
+    let mut body = terminal.body(Operation::Activation, id, 2, "enable");
+    body.put("status", status);
+    body.put("file15", card.file15());
+    message(body)
+}
+
+#[tokio::test]
+async fn an_inactive_card_becomes_active_and_says_so_when_asked_again() {
+    let stage = Stage::new().await;
+    let (mut terminal, mut card) = (stage.terminal().await, Card::inactive());
+    card.expiry = [0xFF; 4];
+    let id = new_id();
+    let asked = first(&terminal, id, &card, PASSWORD);
+    let answer = terminal.relay(&asked).await;
+    assert_eq!(phase(&answer), "enable");
+    assert_eq!(terminal.relay(&asked).await, answer, "the same bytes");
+    assert!(card.update(CHALLENGE, answer.body.field("update").unwrap()));
+    assert_eq!(card.expiry, [0x20, 0x36, 0x11, 0x23], "ten years");
+    let done = terminal
+        .relay(&second(&terminal, id, &card, [0x90, 0]))
+        .await;
+    assert_eq!(outcome(&done), "ok");
+    let again = terminal
+        .relay(&first(&terminal, new_id(), &card, PASSWORD))
+        .await;
+    assert_eq!(
+        (outcome(&again), again.body.field("already")),
+        ("ok", Some(&[1][..]))
+    );
+    stage.close(0).await;
+}
+
+#[tokio::test]
+async fn a_torn_activation_is_settled_by_the_next_one_both_ways() {
+    let stage = Stage::new().await;
+    let (mut terminal, mut card) = (stage.terminal().await, Card::inactive());
+    let torn = terminal
+        .relay(&first(&terminal, new_id(), &card, PASSWORD))
+        .await;
+    assert_eq!(phase(&torn), "enable");
+    let answer = terminal
+        .relay(&first(&terminal, new_id(), &card, PASSWORD))
+        .await;
+    assert_eq!(phase(&answer), "enable", "not active: once more");
+    assert!(card.update(CHALLENGE, answer.body.field("update").unwrap()));
+    let answer = terminal
+        .relay(&first(&terminal, new_id(), &card, PASSWORD))
+        .await;
+    assert_eq!(
+        outcome(&answer),
+        "ok",
+        "active: settled by the card's own word"
+    );
+    assert_eq!(stage.bank.check().await.unwrap().open_loads, 0);
+    stage.close(0).await;
+}
+
+#[tokio::test]
+async fn a_card_that_refuses_and_a_wrong_password_activate_nothing() {
+    let stage = Stage::new().await;
+    let (mut terminal, card) = (stage.terminal().await, Card::inactive());
+    let wrong = terminal
+        .relay(&first(&terminal, new_id(), &card, "000000"))
+        .await;
+    assert_eq!(
+        (outcome(&wrong), wrong.body.field("tries_left")),
+        ("password-wrong", Some(&[2][..]))
+    );
+    let id = new_id();
+    terminal.relay(&first(&terminal, id, &card, PASSWORD)).await;
+    let refused = terminal
+        .relay(&second(&terminal, id, &card, [0x69, 0x88]))
+        .await;
+    assert_eq!(outcome(&refused), "card-refused");
+    let unknown = Card::new("00006217000000009999", false, 0);
+    let answer = terminal
+        .relay(&first(&terminal, new_id(), &unknown, PASSWORD))
+        .await;
+    assert_eq!(outcome(&answer), "card-unknown");
+    stage.close(0).await;
+}

@@ -1,0 +1,13 @@
+//! The bank through real HTTPS: a small terminal and a small card on one side, both servers on the other.
+#![allow(clippy::unwrap_used)] // a helper of a test may fail like the test itself
+
+mod activation;
+mod card;
+mod faults;
+mod keys;
+mod process;
+mod resume;
+mod secrets;
+mod stage;
+mod terminal;
+mod topup;

@@ -1,0 +1,84 @@
+//! The binary itself.
+
+use std::io::{BufRead, BufReader, Read};
+use std::path::Path;
+use std::process::{Child, Command, Output, Stdio};
+
+fn bank(dir: &Path, words: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_bank"));
+    command
+        .arg(words[0])
+        .arg("--dir")
+        .arg(dir)
+        .args(&words[1..]);
+    command.stdout(Stdio::piped()).stderr(Stdio::piped());
+    command
+}
+
+fn failed(dir: &Path, words: &[&str]) -> String {
+    let Output { status, stderr, .. } = bank(dir, words).output().unwrap();
+    assert!(!status.success());
+    String::from_utf8(stderr).unwrap()
+}
+
+fn started(dir: &Path) -> Child {
+    let free = "127.0.0.1:0";
+    let words = ["run", "--dev", "--security", free, "--transaction", free];
+    let mut child = bank(dir, &words).spawn().unwrap();
+    let mut line = String::new();
+    BufReader::new(child.stdout.as_mut().unwrap())
+        .read_line(&mut line)
+        .unwrap();
+    assert!(
+        line.starts_with("bank: ready security=127.0.0.1:"),
+        "{line}"
+    );
+    child
+}
+
+#[test]
+fn a_bad_start_says_what_is_wrong() {
+    let dir = tempfile::tempdir().unwrap();
+    assert!(failed(dir.path(), &["run"]).contains("config-missing"));
+    let file = dir.path().join("bank.toml");
+    let path = file.to_str().unwrap();
+    assert!(failed(dir.path(), &["run", "--config", path]).contains("config-unreadable"));
+    std::fs::write(&file, "[bank]\nname = \"B\"\n[keys]\nsuite = 9\n").unwrap();
+    assert!(failed(dir.path(), &["run", "--config", path]).contains("config-bad: keys.suite"));
+    std::fs::write(&file, "[bank]\nname = 7\n").unwrap();
+    assert!(failed(dir.path(), &["run", "--config", path]).contains("config-syntax"));
+    assert!(failed(dir.path(), &["run", "--security", "here"]).contains("--security"));
+    assert!(failed(dir.path(), &["check"]).contains("there is no bank here"));
+    std::fs::write(dir.path().join("bank.sqlite"), "not a database").unwrap();
+    assert!(failed(dir.path(), &["run", "--dev"]).contains("unusable"));
+}
+
+#[cfg(unix)]
+#[test]
+fn a_signal_stops_the_bank_and_a_killed_one_starts_again() {
+    let dir = tempfile::tempdir().unwrap();
+    for (signal, clean) in [("TERM", true), ("KILL", false), ("INT", true)] {
+        let mut child = started(dir.path());
+        let id = child.id().to_string();
+        let sent = Command::new("kill")
+            .args([format!("-{signal}"), id])
+            .status()
+            .unwrap();
+        assert!(sent.success());
+        let status = child.wait().unwrap();
+        assert_eq!(status.success(), clean, "{signal}");
+        let mut log = String::new();
+        child
+            .stderr
+            .take()
+            .unwrap()
+            .read_to_string(&mut log)
+            .unwrap();
+        assert!(!log.contains("ERROR"), "{log}");
+    }
+    let Output { status, stdout, .. } = bank(dir.path(), &["check"]).output().unwrap();
+    assert!(status.success());
+    let report: serde_json::Value = serde_json::from_slice(&stdout).unwrap();
+    assert_eq!(report["findings"], serde_json::json!([]));
+    assert_eq!(report["money"]["customers"], 1_000_000);
+}

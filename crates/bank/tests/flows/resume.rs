@@ -1,0 +1,319 @@
+use relay::{Message, Operation};
+
+use crate::card::Card;
+use crate::stage::Stage;
+use crate::terminal::{Terminal, message, new_id, number, outcome, phase};
+
+const AMOUNT: u32 = 5_000;
+
+/// The steps of a re-top-up as the driver takes them.
+struct Resume {
+    id: [u8; 16],
+    about: Option<[u8; 16]>,
+}
+
+impl Resume {
+    fn of(about: Option<[u8; 16]>) -> Self {
+        Self {
+            id: new_id(),
+            about,
+        }
+    }
+
+    async fn open(&self, terminal: &mut Terminal, card: &Card) -> Message {
+        let mut body = terminal.body(Operation::ReTopUp, self.id, 1, "resume");
+        body.about = self.about;
+        body.put("file15", card.file15());
+        body.put("balance", card.balance.to_be_bytes());
+        terminal.relay(&message(body)).await
+    }
+
+    /// GET TRANSACTION PROVE with n + 1, then with n, and the log.
+    async fn prove(&self, terminal: &mut Terminal, card: &Card, asked: &Message) -> Message {
+        assert_eq!(phase(asked), "prove");
+        let counter =
+            |name: &str| u16::from_be_bytes(asked.body.field(name).unwrap().try_into().unwrap());
+        let (after, before) = (counter("after"), counter("before"));
+        let mut body = terminal.body(Operation::ReTopUp, self.id, 2, "prove");
+        if let Some(proof) = card.prove(after) {
+            body.put("proof", proof);
+        }
+        if let Some(proof) = card.prove(before) {
+            body.put("proof_before", proof);
+        }
+        body.put("log", card.log_bytes());
+        terminal.relay(&message(body)).await
+    }
+
+    async fn initialize(
+        &self,
+        terminal: &mut Terminal,
+        card: &mut Card,
+        asked: &Message,
+    ) -> Message {
+        assert_eq!((phase(asked), number(asked, "amount")), ("load", AMOUNT));
+        let init = card.initialize(AMOUNT, terminal.bcd());
+        let mut body = terminal.body(Operation::ReTopUp, self.id, 3, "load");
+        body.put("init", init);
+        body.put("balance", card.balance.to_be_bytes());
+        terminal.relay(&message(body)).await
+    }
+
+    /// Up to the bank's answer to the fresh INITIALIZE.
+    async fn decide(&self, terminal: &mut Terminal, card: &mut Card) -> Message {
+        let asked = self.open(terminal, card).await;
+        let asked = self.prove(terminal, card, &asked).await;
+        self.initialize(terminal, card, &asked).await
+    }
+
+    async fn credit(&self, terminal: &mut Terminal, card: &mut Card, asked: &Message) -> Message {
+        assert_eq!(phase(asked), "credit");
+        let tac = card.credit(asked.body.field("credit_data").unwrap());
+        let credited = terminal.credit_message(Operation::ReTopUp, (self.id, 4), tac);
+        terminal.relay(&credited).await
+    }
+}
+
+#[track_caller]
+fn already(answer: &Message) {
+    assert_eq!(outcome(answer), "ok");
+    assert_eq!(answer.body.field("already"), Some(&[1][..]));
+    assert_eq!(answer.body.amount, Some(AMOUNT));
+    assert!(answer.body.reference.is_some());
+}
+
+#[tokio::test]
+async fn a_tac_by_805a_confirms_the_load() {
+    let stage = Stage::new().await;
+    let (mut terminal, mut card) = (stage.terminal().await, Card::demo());
+    let (id, data) = terminal.issued(&stage, &mut card, AMOUNT).await;
+    card.credit(&data).unwrap();
+    let resume = Resume::of(Some(id));
+    let asked = resume.open(&mut terminal, &card).await;
+    let done = resume.prove(&mut terminal, &card, &asked).await;
+    already(&done);
+    assert_eq!(number(&done, "new_balance"), 17_850);
+    already(&Resume::of(Some(id)).open(&mut terminal, &card).await);
+    stage.close(5_000).await;
+}
+
+#[tokio::test]
+async fn a_card_that_was_not_credited_is_loaded_again_without_a_second_debit() {
+    let stage = Stage::new().await;
+    let (mut terminal, mut card) = (stage.terminal().await, Card::demo());
+    let (id, dead) = terminal.issued(&stage, &mut card, AMOUNT).await;
+    let resume = Resume::of(Some(id));
+    let asked = resume.decide(&mut terminal, &mut card).await;
+    let credit = asked.body.field("credit_data").unwrap().to_vec();
+    assert_ne!(credit, dead);
+    let done = resume.credit(&mut terminal, &mut card, &asked).await;
+    assert_eq!(outcome(&done), "ok");
+    assert!(done.body.field("already").is_none());
+    assert_eq!(stage.bank.money().await.unwrap().customers, 995_000);
+    stage.close(5_000).await;
+}
+
+#[tokio::test]
+async fn the_proof_of_an_earlier_load_proves_nothing_about_this_one() {
+    let stage = Stage::new().await;
+    let (mut terminal, mut card) = (stage.terminal().await, Card::demo());
+    assert_eq!(
+        outcome(&terminal.top_up(&stage, &mut card, AMOUNT).await),
+        "ok"
+    );
+    let (id, _) = terminal.issued(&stage, &mut card, AMOUNT).await;
+    let resume = Resume::of(Some(id));
+    let asked = resume.open(&mut terminal, &card).await;
+    assert!(
+        card.prove(card.counter).is_some(),
+        "the earlier load's proof answers for n"
+    );
+    let asked = resume.prove(&mut terminal, &card, &asked).await;
+    let asked = resume.initialize(&mut terminal, &mut card, &asked).await;
+    assert_eq!(
+        outcome(&resume.credit(&mut terminal, &mut card, &asked).await),
+        "ok"
+    );
+    stage.close(10_000).await;
+}
+
+#[tokio::test]
+async fn counter_and_balance_confirm_where_the_card_gives_no_proof() {
+    let stage = Stage::new().await;
+    let (mut terminal, mut card) = (stage.terminal().await, Card::demo());
+    let (id, data) = terminal.issued(&stage, &mut card, AMOUNT).await;
+    card.credit(&data).unwrap();
+    card.forget_proof();
+    already(&Resume::of(Some(id)).decide(&mut terminal, &mut card).await);
+    stage.close(5_000).await;
+}
+
+#[tokio::test]
+async fn what_was_spent_since_is_taken_from_the_log() {
+    let stage = Stage::new().await;
+    let (mut terminal, mut card) = (stage.terminal().await, Card::demo());
+    let (_, data) = terminal.issued(&stage, &mut card, AMOUNT).await;
+    card.credit(&data).unwrap();
+    card.forget_proof();
+    card.spend(200);
+    card.spend(300);
+    already(&Resume::of(None).decide(&mut terminal, &mut card).await);
+    stage.close(5_000).await;
+}
+
+#[tokio::test]
+async fn a_balance_that_contradicts_moves_nothing_and_waits_for_people() {
+    let stage = Stage::new().await;
+    let (mut terminal, mut card) = (stage.terminal().await, Card::demo());
+    let (id, data) = terminal.issued(&stage, &mut card, AMOUNT).await;
+    card.credit(&data).unwrap();
+    card.forget_proof();
+    card.balance -= 700;
+    let end = Resume::of(Some(id)).decide(&mut terminal, &mut card).await;
+    assert_eq!((outcome(&end), end.body.amount), ("manual", Some(AMOUNT)));
+    assert_eq!(
+        outcome(&Resume::of(Some(id)).open(&mut terminal, &card).await),
+        "manual"
+    );
+    assert_eq!(stage.bank.money().await.unwrap().in_transit, 5_000);
+    stage.close(5_000).await;
+}
+
+#[tokio::test]
+async fn any_other_counter_moves_nothing_and_waits_for_people() {
+    for shift in [-1_i32, 2] {
+        let stage = Stage::new().await;
+        let (mut terminal, mut card) = (stage.terminal().await, Card::demo());
+        let (id, _) = terminal.issued(&stage, &mut card, AMOUNT).await;
+        card.counter = u16::try_from(i32::from(card.counter) + shift).unwrap();
+        let end = Resume::of(Some(id)).decide(&mut terminal, &mut card).await;
+        assert_eq!(outcome(&end), "manual", "counter {shift}");
+        stage.close(0).await;
+    }
+}
+
+#[tokio::test]
+async fn another_card_leaves_the_load_pending() {
+    let stage = Stage::new().await;
+    let (mut terminal, mut card) = (stage.terminal().await, Card::demo());
+    let (id, data) = terminal.issued(&stage, &mut card, AMOUNT).await;
+    let other = Card::inactive();
+    let end = Resume::of(Some(id)).open(&mut terminal, &other).await;
+    assert_eq!((outcome(&end), end.body.amount), ("in-doubt", Some(AMOUNT)));
+    let tac = card.credit(&data);
+    let late = terminal
+        .relay(&terminal.credit_message(Operation::TopUp, (id, 2), tac))
+        .await;
+    assert_eq!(outcome(&late), "ok");
+    stage.close(5_000).await;
+}
+
+#[tokio::test]
+async fn a_forged_initialize_decides_nothing() {
+    let stage = Stage::new().await;
+    let (mut terminal, mut card) = (stage.terminal().await, Card::demo());
+    let (id, data) = terminal.issued(&stage, &mut card, AMOUNT).await;
+    card.credit(&data).unwrap();
+    let forged = Resume::of(Some(id));
+    let asked = forged.open(&mut terminal, &card).await;
+    let mut silent = card.clone();
+    silent.forget_proof();
+    forged.prove(&mut terminal, &silent, &asked).await;
+    let mut init = card.clone().initialize(AMOUNT, terminal.bcd());
+    init[5] = 7;
+    let mut body = terminal.body(Operation::ReTopUp, forged.id, 3, "load");
+    body.put("init", init);
+    assert_eq!(
+        outcome(&terminal.relay(&message(body)).await),
+        "card-mac-bad"
+    );
+    let honest = Resume::of(Some(id));
+    let asked = honest.open(&mut terminal, &card).await;
+    already(&honest.prove(&mut terminal, &card, &asked).await);
+    stage.close(5_000).await;
+}
+
+#[tokio::test]
+async fn a_top_up_that_never_came_is_void_and_a_late_copy_can_never_debit() {
+    let stage = Stage::new().await;
+    let (mut terminal, mut card) = (stage.terminal().await, Card::demo());
+    let id = new_id();
+    let proof = terminal.sms_proof(&stage, &id, &card).await;
+    let late = terminal.load_message(id, &mut card, (AMOUNT, proof));
+    let end = Resume::of(Some(id)).open(&mut terminal, &card).await;
+    assert_eq!(outcome(&end), "nothing-pending");
+    assert_eq!(outcome(&terminal.relay(&late).await), "voided");
+    assert_eq!(
+        outcome(&Resume::of(None).open(&mut terminal, &card).await),
+        "nothing-pending"
+    );
+    stage.close(0).await;
+}
+
+#[tokio::test]
+async fn another_device_can_finish_the_load() {
+    let stage = Stage::new().await;
+    let (mut terminal, mut card) = (stage.terminal().await, Card::demo());
+    let (id, _) = terminal.issued(&stage, &mut card, AMOUNT).await;
+    let mut other = stage.terminal().await;
+    let resume = Resume::of(None);
+    let asked = resume.decide(&mut other, &mut card).await;
+    assert_eq!(
+        outcome(&resume.credit(&mut other, &mut card, &asked).await),
+        "ok"
+    );
+    already(&Resume::of(Some(id)).open(&mut terminal, &card).await);
+    let late = terminal.credit_message(Operation::TopUp, (id, 2), None);
+    already(&terminal.relay(&late).await);
+    stage.close(5_000).await;
+}
+
+#[tokio::test]
+async fn a_re_top_up_that_is_torn_itself_is_settled_by_the_next() {
+    let stage = Stage::new().await;
+    let (mut terminal, mut card) = (stage.terminal().await, Card::demo());
+    let (id, _) = terminal.issued(&stage, &mut card, AMOUNT).await;
+    let first = Resume::of(Some(id)).decide(&mut terminal, &mut card).await;
+    let second = Resume::of(Some(id)).decide(&mut terminal, &mut card).await;
+    assert_eq!((phase(&first), phase(&second)), ("credit", "credit"));
+    assert!(
+        card.clone()
+            .credit(first.body.field("credit_data").unwrap())
+            .is_none(),
+        "dead"
+    );
+    card.credit(second.body.field("credit_data").unwrap())
+        .unwrap();
+    let last = Resume::of(Some(id));
+    let asked = last.open(&mut terminal, &card).await;
+    already(&last.prove(&mut terminal, &card, &asked).await);
+    stage.close(5_000).await;
+}
+
+#[tokio::test]
+async fn a_restarted_bank_goes_on_where_it_stopped() {
+    let stage = Stage::new().await;
+    let (mut terminal, mut card) = (stage.terminal().await, Card::demo());
+    let before = std::fs::read_to_string(&stage.bank.profile_path).unwrap();
+    let (id, data) = terminal.issued(&stage, &mut card, AMOUNT).await;
+    let stage = stage.restarted().await;
+    let after = std::fs::read_to_string(&stage.bank.profile_path).unwrap();
+    for name in [
+        "authority_pem",
+        "pins",
+        "enrolment_hpke",
+        "enrolment_signer",
+        "package_signer",
+    ] {
+        let value =
+            |text: &str| serde_json::from_str::<serde_json::Value>(text).unwrap()[name].clone();
+        assert_eq!(value(&before), value(&after), "{name}");
+    }
+    terminal.client = Terminal::client(&stage);
+    let tac = card.credit(&data);
+    let done = terminal
+        .relay(&terminal.credit_message(Operation::TopUp, (id, 2), tac))
+        .await;
+    assert_eq!(outcome(&done), "ok");
+    stage.close(5_000).await;
+}

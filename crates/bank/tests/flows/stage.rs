@@ -1,0 +1,101 @@
+//! A bank of its own for each test, with a clock that the test holds.
+
+use std::sync::Arc;
+
+use bank::{Config, ManualClock, Money, Running, Settings};
+use tempfile::TempDir;
+
+use crate::terminal::Terminal;
+
+pub(crate) const DEMO: &str = include_str!("../../src/demo.toml");
+/// 2026-11-23 10:00:00 UTC.
+pub(crate) const NOW_MS: u64 = 1_795_428_000_000;
+pub(crate) const PASSWORD: &str = "246810";
+pub(crate) const PHONE: &str = "13800006021";
+
+pub(crate) struct Stage {
+    pub(crate) dir: TempDir,
+    pub(crate) clock: Arc<ManualClock>,
+    pub(crate) bank: Running,
+    pub(crate) money: Money,
+}
+
+impl Stage {
+    pub(crate) async fn new() -> Self {
+        Self::with(|text| text).await
+    }
+
+    pub(crate) async fn with(change: impl Fn(String) -> String) -> Self {
+        let text = change(format!("{DEMO}\n[password]\nrounds = 10\n"));
+        let dir = tempfile::tempdir().unwrap();
+        let clock = Arc::new(ManualClock::new(NOW_MS));
+        let bank = bank::start(config(&dir, &text, clock.clone()))
+            .await
+            .unwrap();
+        let money = bank.money().await.unwrap();
+        Self {
+            dir,
+            clock,
+            bank,
+            money,
+        }
+    }
+
+    /// The same bank, stopped and started again.
+    pub(crate) async fn restarted(self) -> Self {
+        let Self {
+            dir,
+            clock,
+            bank,
+            money,
+        } = self;
+        bank.stop().await;
+        let text = format!("{DEMO}\n[password]\nrounds = 10\n");
+        let bank = bank::start(config(&dir, &text, clock.clone()))
+            .await
+            .unwrap();
+        Self {
+            dir,
+            clock,
+            bank,
+            money,
+        }
+    }
+
+    pub(crate) async fn terminal(&self) -> Terminal {
+        let mut terminal = Terminal::enrol(self).await;
+        terminal.fetch_key().await.unwrap();
+        terminal
+    }
+
+    /// Every invariant holds, and no fen was lost or made: `on_cards` is what cards hold and spent more than
+    /// at the start of the test.
+    pub(crate) async fn close(self, on_cards: i64) {
+        let report = self.bank.check().await.unwrap();
+        assert!(report.findings.is_empty(), "{:?}", report.findings);
+        let now = report.money;
+        let in_doubt = now.in_transit;
+        let before = self.money.outside_cards();
+        let after = now.outside_cards() + on_cards;
+        let credited_twice = after - before;
+        assert!(
+            credited_twice == 0 || credited_twice == in_doubt,
+            "I14: {before} before, {after} after, {in_doubt} in transit"
+        );
+        if in_doubt == 0 {
+            assert_eq!(
+                now.card_float - self.money.card_float,
+                on_cards,
+                "what cards hold"
+            );
+        }
+        self.bank.stop().await;
+    }
+}
+
+fn config(dir: &TempDir, text: &str, clock: Arc<ManualClock>) -> Config {
+    let settings = Settings::parse(text).unwrap();
+    let mut config = Config::new(dir.path(), settings, true).on_free_ports();
+    config.clock = clock;
+    config
+}

@@ -1,0 +1,98 @@
+use ipc::{Command, MoneyPlace, Reply, ResumeState, TransactionKind};
+use virtual_card::CardProfile;
+
+use crate::stage::{CARD_BEFORE, Stage};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_first_top_up_takes_two_requests_with_one_between_initialize_and_credit() {
+    let stage = Stage::ready().await;
+    let view = stage.person.top_up(5_000).await.unwrap();
+    let receipt = view.receipt.unwrap();
+    assert_eq!(receipt.amount, Some(5_000));
+    assert_eq!(
+        (receipt.old_balance, receipt.new_balance),
+        (Some(12_850), Some(17_850))
+    );
+    assert!(receipt.reference.unwrap().starts_with("TF-"));
+    assert_eq!(receipt.place, MoneyPlace::OnCard);
+    assert_eq!(stage.card_balance(), CARD_BEFORE + 5_000);
+    let times = stage.person.session.times().unwrap();
+    assert_eq!(times.requests, 2, "a whole top-up after the code");
+    assert_eq!(
+        times.requests_before_write, 1,
+        "between INITIALIZE and CREDIT FOR LOAD"
+    );
+    let sent: Vec<u8> = stage.slot.record().iter().map(|r| r.command[1]).collect();
+    let tail = &sent[sent.len() - 2..];
+    assert_eq!(
+        tail,
+        [0x50, 0x52],
+        "nothing stands between the two commands of a load"
+    );
+    stage.healed().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_balance_shows_the_cards_own_log_and_needs_no_bank() {
+    let mut stage = Stage::ready().await;
+    stage.stop_bank().await;
+    let view = stage.person.balance().await.unwrap();
+    let card = view.card.unwrap();
+    assert_eq!((card.balance, card.tail.as_str()), (12_850, "4471"));
+    assert!(card.log.len() >= 3, "the card's own records");
+    assert!(card.expiry.is_some());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_inactive_card_is_activated_and_then_takes_money() {
+    let stage = Stage::with(CardProfile::demo_inactive()).await;
+    stage.person.ready().await.unwrap();
+    assert!(!stage.person.balance().await.unwrap().card.unwrap().active);
+    stage.person.activate().await.unwrap();
+    assert!(stage.person.balance().await.unwrap().card.unwrap().active);
+    stage.person.top_up(1_000).await.unwrap();
+    assert_eq!(stage.card_balance(), 1_000);
+    stage.healed().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_waiting_is_a_friendly_answer() {
+    let stage = Stage::ready().await;
+    let view = stage.person.resume().await.unwrap();
+    assert_eq!(view.resume, Some(ResumeState::None));
+    assert_eq!(view.error, None);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_second_start_finds_its_key_and_its_history() {
+    let mut stage = Stage::ready().await;
+    let first = stage.person.look().terminal.unwrap().id;
+    stage.person.top_up(2_000).await.unwrap();
+    stage.restart_app();
+    let view = stage.person.ready().await.unwrap();
+    assert_eq!(view.terminal.unwrap().id, first, "no second enrolment");
+    assert_eq!(
+        view.purses[0].balance, 14_850,
+        "the balance after the load is remembered"
+    );
+    let Reply::History { entries } = stage.person.give(Command::History).await.unwrap() else {
+        panic!("a history");
+    };
+    assert_eq!(entries.len(), 1);
+    assert_eq!(entries[0].kind, TransactionKind::Topup);
+    let exported = stage.person.give(Command::ExportHistory).await.unwrap();
+    let Reply::Exported { path } = exported else {
+        panic!("a path")
+    };
+    assert!(std::fs::read_to_string(path).unwrap().contains("20.00"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn several_top_ups_in_a_row_need_no_restart() {
+    let stage = Stage::ready().await;
+    for _ in 0..3 {
+        stage.person.top_up(1_000).await.unwrap();
+    }
+    assert_eq!(stage.card_balance(), CARD_BEFORE + 3_000);
+    stage.healed().await;
+}

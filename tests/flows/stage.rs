@@ -1,0 +1,155 @@
+use std::path::Path;
+use std::sync::Arc;
+
+use bank::{Config, Money, Running};
+use bank_client::{BankClient, Profile};
+use session::shells::{MemoryVault, SimulatedReader};
+use session::{Parts, Session, SystemClock};
+use tapfill_tests::Person;
+use tempfile::TempDir;
+use virtual_card::{Card, CardProfile, Slot};
+
+/// Balance of the demo card when it comes out of the box, fen.
+pub(crate) const CARD_BEFORE: i64 = 12_850;
+
+/// A bank, a card, a terminal and a person.
+pub(crate) struct Stage {
+    pub(crate) person: Person,
+    pub(crate) slot: Slot,
+    pub(crate) vault: Arc<MemoryVault>,
+    pub(crate) dir: TempDir,
+    bank: Option<Running>,
+    profile: Profile,
+    /// Money of the bank at the start.
+    before: Money,
+}
+
+impl Stage {
+    pub(crate) async fn new() -> Self {
+        Self::with(CardProfile::demo()).await
+    }
+
+    pub(crate) async fn with(card: CardProfile) -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let bank = bank::start(Config::demo(&dir.path().join("bank")).unwrap())
+            .await
+            .unwrap();
+        let profile = Profile::parse(&std::fs::read(&bank.profile_path).unwrap()).unwrap();
+        let before = bank.money().await.unwrap();
+        let slot = Slot::with_card(Card::new(card));
+        let vault = Arc::new(MemoryVault::default());
+        let person = person(&profile, &slot, &vault, &dir.path().join("app"));
+        Self {
+            person,
+            slot,
+            vault,
+            dir,
+            bank: Some(bank),
+            profile,
+            before,
+        }
+    }
+
+    /// The same, with the first start done.
+    pub(crate) async fn ready() -> Self {
+        let stage = Self::new().await;
+        stage.person.ready().await.unwrap();
+        stage
+    }
+
+    pub(crate) fn bank(&self) -> &Running {
+        self.bank.as_ref().unwrap()
+    }
+
+    pub(crate) fn app_dir(&self) -> std::path::PathBuf {
+        self.dir.path().join("app")
+    }
+
+    /// The app ends here and starts again on the same device.
+    pub(crate) fn restart_app(&mut self) {
+        self.person = person(&self.profile, &self.slot, &self.vault, &self.app_dir());
+    }
+
+    pub(crate) async fn stop_bank(&mut self) {
+        self.bank.take().unwrap().stop().await;
+    }
+
+    /// The bank comes back on the addresses that terminals know.
+    pub(crate) async fn start_bank(&mut self) {
+        let address = |url: &str| url.trim_start_matches("https://").parse().unwrap();
+        let mut config = Config::demo(&self.dir.path().join("bank")).unwrap();
+        config.security = Some(address(&self.profile.security_url));
+        config.transaction = Some(address(&self.profile.transaction_url));
+        self.bank = Some(bank::start(config).await.unwrap());
+    }
+
+    pub(crate) fn card_balance(&self) -> i64 {
+        self.slot.profile().unwrap().balance.into()
+    }
+
+    /// The card comes back to the reader.
+    pub(crate) fn insert(&self) {
+        assert!(self.slot.insert(), "a card was waiting");
+    }
+
+    /// I1 to I13 by the bank's own queries, and I14: nothing was lost, nothing was made.
+    pub(crate) async fn books_balance(&self) {
+        let report = self.bank().check().await.unwrap();
+        assert_eq!(report.findings, vec![], "every invariant holds");
+        let money = report.money;
+        let whole = money.outside_cards() + self.card_balance();
+        let expected = self.before.outside_cards() + self.first_balance();
+        // What is on the card already and not yet reported counts twice until the bank hears of it; never less.
+        let unreported = if report.open_loads == 0 {
+            0
+        } else {
+            money.in_transit
+        };
+        let fits = (expected..=expected + unreported).contains(&whole);
+        assert!(
+            fits,
+            "I14: {whole} is not {expected} (in transit: {})",
+            money.in_transit
+        );
+    }
+
+    /// The demo card starts with its balance, the inactive one with nothing.
+    fn first_balance(&self) -> i64 {
+        let serial = self.slot.status().card.unwrap().serial;
+        if serial.ends_with("4471") {
+            CARD_BEFORE
+        } else {
+            0
+        }
+    }
+
+    /// The same with no load in doubt.
+    pub(crate) async fn healed(&self) {
+        self.books_balance().await;
+        assert_eq!(
+            self.bank().check().await.unwrap().open_loads,
+            0,
+            "I19: nothing stays in doubt"
+        );
+        assert_eq!(
+            self.person.look().pending,
+            vec![],
+            "and the app says so too"
+        );
+    }
+}
+
+fn person(profile: &Profile, slot: &Slot, vault: &Arc<MemoryVault>, dir: &Path) -> Person {
+    let session = Session::start(Parts {
+        reader: Arc::new(SimulatedReader::new(slot.clone())),
+        bank: BankClient::new(profile.clone()).unwrap(),
+        vault: vault.clone(),
+        clock: Arc::new(SystemClock),
+        dir: dir.to_owned(),
+        documents: dir.join("documents"),
+        version: "test".to_owned(),
+        development: true,
+    });
+    let inbox = BankClient::new(profile.clone()).unwrap();
+    Person::new(session.unwrap(), inbox, "13800006021", "246810")
+}

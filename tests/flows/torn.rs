@@ -1,0 +1,213 @@
+//! A card or a network that goes at any step: the money is where the app says it is, and a re-top-up settles it.
+
+use ipc::{Code, MoneyPlace, ReaderKind, ResumeState, Retry};
+use tapfill_tests::Trouble;
+use virtual_card::{Card, CardProfile, Fault, Moment};
+
+use crate::stage::{CARD_BEFORE, Stage};
+
+async fn card_back(stage: &Stage) {
+    stage.insert();
+    stage
+        .person
+        .until("the card", |view| view.reader.state == ReaderKind::Card)
+        .await
+        .unwrap();
+}
+
+fn failure(result: Result<ipc::TransactionView, Trouble>) -> ipc::ErrorView {
+    match result {
+        Err(Trouble::Failed(error)) => error,
+        Err(other) => panic!("{other}"),
+        Ok(view) => panic!("ended well: {view:?}"),
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_card_torn_at_any_command_of_a_load_is_settled_by_a_re_top_up() {
+    let stage = Stage::ready().await;
+    let mut expected = CARD_BEFORE;
+    for ins in [0xA4, 0xB0, 0x5C, 0x50, 0x52] {
+        for moment in [Moment::Before, Moment::During, Moment::After] {
+            stage
+                .person
+                .begin(ipc::TransactionKind::Topup)
+                .await
+                .unwrap();
+            stage.person.verify().await.unwrap();
+            stage.slot.arm(Fault::Tear {
+                ins: Some(ins),
+                moment,
+                nth: 1,
+            });
+            stage.person.submit("246810", Some(100)).await.unwrap();
+            let error = failure(stage.person.end().await);
+            assert_eq!(error.code, Code::CardLost, "{ins:02X} {moment:?}");
+            stage.books_balance().await;
+            stage.slot.clear();
+            card_back(&stage).await;
+            if ins == 0x52 {
+                assert_eq!(error.money, MoneyPlace::InTransit);
+                assert_eq!(error.retry, Retry::Resume);
+                assert_eq!(stage.person.look().pending.len(), 1);
+                let resumed = stage.person.resume().await.unwrap();
+                let already = matches!(moment, Moment::After);
+                let want = if already {
+                    ResumeState::AlreadyOnCard
+                } else {
+                    ResumeState::Loaded
+                };
+                assert_eq!(resumed.resume, Some(want), "{moment:?}");
+                expected += 100;
+            } else {
+                assert_eq!(error.money, MoneyPlace::Account, "{ins:02X} {moment:?}");
+                assert_eq!(error.retry, Retry::Again);
+            }
+            assert_eq!(stage.card_balance(), expected, "{ins:02X} {moment:?}");
+            stage.healed().await;
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_re_top_up_torn_in_its_turn_is_settled_by_the_next() {
+    let stage = Stage::ready().await;
+    let mut loads = 0;
+    for ins in [0x5A, 0x50, 0x52] {
+        for moment in [Moment::Before, Moment::During, Moment::After] {
+            let tear = Fault::Tear {
+                ins: Some(0x52),
+                moment: Moment::Before,
+                nth: 1,
+            };
+            stage.slot.arm(tear);
+            failure(stage.person.top_up(100).await);
+            card_back(&stage).await;
+            stage.slot.arm(Fault::Tear {
+                ins: Some(ins),
+                moment,
+                nth: 1,
+            });
+            let error = failure(stage.person.resume().await);
+            assert_eq!(error.money, MoneyPlace::InTransit, "{ins:02X} {moment:?}");
+            stage.books_balance().await;
+            stage.slot.clear();
+            card_back(&stage).await;
+            stage.person.resume().await.unwrap();
+            loads += 100;
+            assert_eq!(
+                stage.card_balance(),
+                CARD_BEFORE + loads,
+                "once, {ins:02X} {moment:?}"
+            );
+            stage.healed().await;
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_app_that_starts_again_says_what_waits_and_finishes_it() {
+    let mut stage = Stage::ready().await;
+    stage.slot.arm(Fault::Tear {
+        ins: Some(0x52),
+        moment: Moment::After,
+        nth: 1,
+    });
+    failure(stage.person.top_up(2_000).await);
+    stage.restart_app();
+    let view = stage.person.ready().await.unwrap();
+    assert_eq!(view.pending.len(), 1);
+    assert_eq!(
+        (view.pending[0].amount, view.pending[0].tail.as_str()),
+        (2_000, "4471")
+    );
+    card_back(&stage).await;
+    let resumed = stage.person.resume().await.unwrap();
+    assert_eq!(resumed.resume, Some(ResumeState::AlreadyOnCard));
+    stage.healed().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn another_card_never_settles_the_load_of_the_first() {
+    let stage = Stage::ready().await;
+    stage.slot.arm(Fault::Tear {
+        ins: Some(0x52),
+        moment: Moment::Before,
+        nth: 1,
+    });
+    failure(stage.person.top_up(2_000).await);
+    let first = Card::new(stage.slot.profile().unwrap());
+    stage.slot.replace(Card::new(CardProfile::demo_inactive()));
+    stage
+        .person
+        .until("a card", |view| view.reader.state == ReaderKind::Card)
+        .await
+        .unwrap();
+    let error = failure(stage.person.resume().await);
+    assert_eq!(error.code, Code::CardOther);
+    assert_eq!(error.params.get("tail").map(String::as_str), Some("4471"));
+    assert_eq!(stage.person.look().pending.len(), 1, "it still waits");
+    stage.slot.replace(first);
+    tokio::time::sleep(std::time::Duration::from_millis(200)).await;
+    stage
+        .person
+        .until("the card", |view| view.reader.state == ReaderKind::Card)
+        .await
+        .unwrap();
+    stage.person.resume().await.unwrap();
+    assert_eq!(stage.card_balance(), CARD_BEFORE + 2_000);
+    stage.healed().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_proof_that_could_not_be_told_is_delivered_at_the_next_start() {
+    let mut stage = Stage::ready().await;
+    stage
+        .person
+        .begin(ipc::TransactionKind::Topup)
+        .await
+        .unwrap();
+    stage.person.verify().await.unwrap();
+    stage.slot.arm(Fault::Slow { ms: 400 });
+    stage.person.submit("246810", Some(3_000)).await.unwrap();
+    let writing = |view: &ipc::AppView| {
+        view.transaction.as_ref().is_some_and(|t| {
+            t.steps
+                .iter()
+                .any(|s| s.name == ipc::StepName::Write && s.state == ipc::StepState::Running)
+        })
+    };
+    stage.person.until("the write", writing).await.unwrap();
+    stage.stop_bank().await;
+    let error = failure(stage.person.end().await);
+    assert_eq!(error.money, MoneyPlace::OnCardUnreported, "{error:?}");
+    assert_eq!(stage.card_balance(), CARD_BEFORE + 3_000);
+    stage.slot.clear();
+    stage.start_bank().await;
+    stage.restart_app();
+    stage
+        .person
+        .until("nothing waits", |view| view.pending.is_empty())
+        .await
+        .unwrap();
+    stage.healed().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_open_load_blocks_the_next_until_it_is_settled() {
+    let stage = Stage::ready().await;
+    stage.slot.arm(Fault::Tear {
+        ins: Some(0x52),
+        moment: Moment::Before,
+        nth: 1,
+    });
+    failure(stage.person.top_up(2_000).await);
+    card_back(&stage).await;
+    let error = failure(stage.person.top_up(1_000).await);
+    assert_eq!(error.code, Code::LoadOpen);
+    assert_eq!(error.retry, Retry::Resume);
+    stage.person.resume().await.unwrap();
+    stage.person.top_up(1_000).await.unwrap();
+    assert_eq!(stage.card_balance(), CARD_BEFORE + 3_000);
+    stage.healed().await;
+}
