@@ -1,1 +1,159 @@
-fn main() {}
+//! The project's own tools: `cargo xtask <verb>`. Only the standard library and the virtual reader, so that it
+//! compiles in seconds on a fresh machine.
+
+mod build;
+mod ci;
+mod demo;
+mod install;
+mod process;
+mod rig;
+mod session;
+mod surroundings;
+mod test;
+
+use std::process::ExitCode;
+
+const USAGE: &str = "\
+usage: cargo xtask <verb>
+
+  demo [--headless] [--external-card PORT] [--bank-config FILE] [--keep]
+        opens the app with a bank, an SMS inbox and a virtual card, all started for it
+        --headless              a whole top-up and a torn one, without a window, with times
+        --external-card PORT    leaves the virtual reader on PORT empty for a card of your own
+        --bank-config FILE      configuration for the bank (docs/testing.md)
+        --keep                  goes on with the bank and the app data of the last demo
+  test [--only unit|flows|web|ui] [--filter TEXT]
+        everything, or one part; --filter takes the UI tests whose name contains TEXT
+  lint  rustfmt, clippy, rustdoc and the checks of the web part
+  bindings [--check]
+        writes the TypeScript types of crates/ipc; --check only tells whether they changed
+  rig --dir DIR [...]
+        the parts around the app for a test: see docs/ui-testing.md";
+
+/// What went wrong, in words for the person at the terminal.
+pub(crate) type Failure = String;
+pub(crate) type Outcome<T> = Result<T, Failure>;
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    match run(&arguments) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(why) => {
+            eprintln!("\nxtask: {why}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(arguments: &[String]) -> Outcome<()> {
+    let (verb, rest) = arguments.split_first().ok_or(USAGE)?;
+    match verb.as_str() {
+        "demo" => demo::run(&Options::parse(
+            rest,
+            &["--headless", "--keep"],
+            &["--external-card", "--bank-config"],
+        )?),
+        "test" => test::run(&Options::parse(rest, &[], &["--only", "--filter"])?),
+        "lint" => ci::lint(),
+        "bindings" => ci::bindings(Options::parse(rest, &["--check"], &[])?.has("--check")),
+        "rig" => rig::serve(&Options::parse(
+            rest,
+            &["--no-card", "--empty", "--bank-only"],
+            &[
+                "--dir",
+                "--card",
+                "--keyring",
+                "--external-card",
+                "--bank-config",
+            ],
+        )?),
+        "help" | "--help" | "-h" => {
+            println!("{USAGE}");
+            Ok(())
+        }
+        other => Err(format!("unknown verb {other}\n\n{USAGE}")),
+    }
+}
+
+/// The options after a verb: flags, and names with a value (`--name value` or `--name=value`).
+pub(crate) struct Options(Vec<(String, Option<String>)>);
+
+impl Options {
+    fn parse(arguments: &[String], flags: &[&str], named: &[&str]) -> Outcome<Self> {
+        let mut options = Vec::new();
+        let mut rest = arguments.iter();
+        while let Some(argument) = rest.next() {
+            let (name, inline) = match argument.split_once('=') {
+                Some((name, value)) => (name, Some(value.to_owned())),
+                None => (argument.as_str(), None),
+            };
+            if flags.contains(&name) && inline.is_none() {
+                options.push((name.to_owned(), None));
+            } else if named.contains(&name) {
+                let value = inline.or_else(|| rest.next().cloned());
+                let value = value.ok_or_else(|| format!("{name} needs a value"))?;
+                options.push((name.to_owned(), Some(value)));
+            } else {
+                return Err(format!("unknown option {argument}\n\n{USAGE}"));
+            }
+        }
+        Ok(Self(options))
+    }
+
+    pub(crate) fn has(&self, name: &str) -> bool {
+        self.0.iter().any(|(given, _)| given == name)
+    }
+
+    pub(crate) fn value(&self, name: &str) -> Option<&str> {
+        self.0
+            .iter()
+            .rev()
+            .find(|(given, _)| given == name)?
+            .1
+            .as_deref()
+    }
+
+    pub(crate) fn port(&self, name: &str) -> Outcome<Option<u16>> {
+        self.value(name)
+            .map(|text| {
+                text.parse()
+                    .map_err(|_| format!("{name} {text}: not a port"))
+            })
+            .transpose()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(words: &[&str]) -> Outcome<Options> {
+        let words: Vec<String> = words.iter().map(|w| (*w).to_owned()).collect();
+        Options::parse(&words, &["--keep"], &["--external-card"])
+    }
+
+    #[test]
+    fn a_value_may_follow_a_space_or_an_equals_sign() {
+        for words in [
+            &["--external-card", "35963"][..],
+            &["--external-card=35963"],
+        ] {
+            let options = parse(words).expect("both forms are usual");
+            assert_eq!(
+                options.port("--external-card"),
+                Ok(Some(35963)),
+                "{words:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn what_nobody_knows_is_refused_rather_than_ignored() {
+        assert!(
+            parse(&["--kept"]).is_err(),
+            "a typing error must not run another thing"
+        );
+        assert!(parse(&["--external-card"]).is_err(), "a value is missing");
+        assert!(parse(&["--keep=yes"]).is_err(), "a flag has no value");
+    }
+}

@@ -162,7 +162,10 @@ mod tests {
     #[test]
     fn the_example_of_the_documentation_is_fine() {
         let text = include_str!("../../../docs/testing.md");
-        let example = text.split("```toml").nth(1).and_then(|rest| rest.split("```").next());
+        let example = text
+            .split("```toml")
+            .nth(1)
+            .and_then(|rest| rest.split("```").next());
         let settings = Settings::parse(example.unwrap()).unwrap();
         assert_eq!(settings.customers[0].cards.len(), 1);
     }

@@ -77,7 +77,13 @@ impl Vault {
     pub(crate) fn slow_hash(&self, password: &[u8], salt: &[u8], rounds: NonZeroU32) -> [u8; 32] {
         let pepper = Zeroizing::new(self.hash(Purpose::Password, &[password]));
         let mut out = [0; 32];
-        pbkdf2::derive(pbkdf2::PBKDF2_HMAC_SHA256, rounds, salt, pepper.as_slice(), &mut out);
+        pbkdf2::derive(
+            pbkdf2::PBKDF2_HMAC_SHA256,
+            rounds,
+            salt,
+            pepper.as_slice(),
+            &mut out,
+        );
         out
     }
 
@@ -155,10 +161,18 @@ mod tests {
     }
 
     #[test]
-    fn timing_probe() {
-        let t = std::time::Instant::now();
-        vault().slow_hash(b"246810", &[1; 16], NonZeroU32::new(20_000).unwrap());
-        panic!("{:?}", t.elapsed());
+    fn a_password_hashes_the_same_under_the_same_salt_and_rounds_alone() {
+        let hash = |password: &[u8], salt: u8, rounds| {
+            vault().slow_hash(password, &[salt; 16], NonZeroU32::new(rounds).unwrap())
+        };
+        assert_eq!(hash(b"246810", 1, 10), hash(b"246810", 1, 10));
+        for other in [
+            hash(b"246811", 1, 10),
+            hash(b"246810", 2, 10),
+            hash(b"246810", 1, 11),
+        ] {
+            assert_ne!(hash(b"246810", 1, 10), other);
+        }
     }
 
     #[test]

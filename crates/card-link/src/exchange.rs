@@ -1,18 +1,22 @@
-//! `61xx` and `6Cxx`, in this one place below everything else.
+//! `61xx` and `6Cxx`, in this one place below everything else; and what of an exchange may stand in the log.
 
 use crate::LinkError;
 
 /// A card that answers `61xx` for ever is not a card.
 const MOST_PARTS: usize = 8;
 
-/// Sends `command` by `send` and collects the whole reply. A reply without a status word means that contact was lost
-/// in the middle of the command.
+/// Sends `command` by `send` and collects the whole reply.
+///
+/// A reply without a status word means that contact was lost in the middle of the command. So does a status word that
+/// begins with neither 6 nor 9 (ISO/IEC 7816-3, 10.3.3): the reply was cut. And so does a refused GET RESPONSE: the
+/// command before it was done, and its outcome stayed on the card.
 pub(crate) fn exchange(
     command: &[u8],
     mut send: impl FnMut(&[u8]) -> Result<Vec<u8>, LinkError>,
 ) -> Result<Vec<u8>, LinkError> {
     let mut whole = Vec::new();
     let mut next = command.to_vec();
+    let mut fetching = false;
     for _ in 0..MOST_PARTS {
         let mut reply = send(&next)?;
         let Some(&[sw1, sw2]) = reply.last_chunk::<2>() else {
@@ -22,25 +26,28 @@ pub(crate) fn exchange(
             0x61 => {
                 reply.truncate(reply.len() - 2);
                 whole.append(&mut reply);
-                next = vec![
-                    command.first().copied().unwrap_or_default() & 0x03,
-                    0xC0,
-                    0,
-                    0,
-                    sw2,
-                ];
+                next = get_response(command, sw2);
+                fetching = true;
             }
             0x6C if reply.len() == 2 => {
                 next.truncate(body_length(&next));
                 next.push(sw2);
             }
-            _ => {
+            0x62 | 0x63 | 0x90..=0x9F => {
                 whole.append(&mut reply);
                 return Ok(whole);
             }
+            0x60..=0x6F if !fetching => return Ok(reply),
+            _ => return Err(LinkError::Lost),
         }
     }
     Err(LinkError::Lost)
+}
+
+/// On the logical channel of `command`, without secure messaging.
+fn get_response(command: &[u8], length: u8) -> Vec<u8> {
+    let class = command.first().copied().unwrap_or_default() & 0x03;
+    vec![class, 0xC0, 0, 0, length]
 }
 
 /// Length of a short command without its Le.
@@ -51,20 +58,23 @@ fn body_length(command: &[u8]) -> usize {
     }
 }
 
-/// First 5 and last 2 bytes and the length: never the data.
-pub(crate) fn brief(bytes: &[u8]) -> String {
-    use std::fmt::Write;
-    let mut text = String::new();
-    for byte in bytes.iter().take(5) {
-        let _ = write!(text, "{byte:02X}");
-    }
-    if bytes.len() > 7 {
-        text.push_str("..");
-    }
-    for byte in bytes.iter().skip(5.max(bytes.len().saturating_sub(2))) {
-        let _ = write!(text, "{byte:02X}");
-    }
-    format!("{text} ({} B)", bytes.len())
+/// A command and its reply for the log: the first 5 bytes of the one, the last 2 of the other, both lengths. Never the
+/// data: the last bytes of a command may be digits of a PIN.
+pub(crate) fn brief(command: &[u8], reply: &[u8]) -> String {
+    let head: String = command.iter().take(5).map(hexadecimal).collect();
+    let status = reply.last_chunk::<2>();
+    let status: String = status
+        .map(|status| status.iter().map(hexadecimal).collect())
+        .unwrap_or_default();
+    format!(
+        "{head} ({} B) -> {status} ({} B)",
+        command.len(),
+        reply.len()
+    )
+}
+
+fn hexadecimal(byte: &u8) -> String {
+    format!("{byte:02X}")
 }
 
 #[cfg(test)]
@@ -126,11 +136,37 @@ mod tests {
     }
 
     #[test]
-    fn a_command_in_the_log_shows_no_data() {
+    fn a_reply_cut_inside_its_data_is_no_status() {
+        let cut = scripted(&[0, 0xB0, 0x95, 0, 0], &[&[0x10, 0x00, 0x00]]).0;
+        assert_eq!(cut, Err(LinkError::Lost), "0000 is no status word");
+        let own = scripted(&[0, 0xB0, 0x95, 0, 0], &[&[0x94, 0x06]]).0;
+        assert_eq!(own, Ok(vec![0x94, 0x06]), "the field's own are");
+    }
+
+    #[test]
+    fn a_done_command_whose_outcome_stays_on_the_card_is_no_refusal() {
+        let credit = [0x80, 0x52, 0, 0, 1, 0xAA, 4];
+        let lost = scripted(&credit, &[&[0x61, 4], &[0x6D, 0]]).0;
+        assert_eq!(lost, Err(LinkError::Lost), "6D00 was not CREDIT's answer");
+        let refused = scripted(&credit, &[&[0x93, 0x02]]).0;
+        assert_eq!(refused, Ok(vec![0x93, 0x02]));
+        let unknown = scripted(&credit, &[&[0x6D, 0]]).0;
+        assert_eq!(unknown, Ok(vec![0x6D, 0]));
+    }
+
+    #[test]
+    fn a_log_line_shows_neither_data_nor_pin() {
         assert_eq!(
-            brief(&[0x80, 0x50, 0, 2, 0x0B, 1, 2, 3, 4, 5, 6]),
-            "805000020B..0506 (11 B)"
+            brief(&[0, 0x20, 0, 0, 3, 0x12, 0x34, 0x56], &[0x63, 0xC2]),
+            "0020000003 (8 B) -> 63C2 (2 B)"
         );
-        assert_eq!(brief(&[0x90, 0x00]), "9000 (2 B)");
+        assert_eq!(
+            brief(&[0, 0xB0, 0x95, 0, 0], &[0x62, 0x17, 0x90, 0x00]),
+            "00B0950000 (5 B) -> 9000 (4 B)"
+        );
+        assert_eq!(
+            brief(&[0, 0x84, 0, 0, 4], &[]),
+            "0084000004 (5 B) ->  (0 B)"
+        );
     }
 }

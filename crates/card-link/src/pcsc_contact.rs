@@ -6,7 +6,7 @@ use std::thread;
 use std::time::Duration;
 
 use pcsc::{Card, Context, Disposition, Error, Protocols, Scope, ShareMode, Transaction};
-use tokio::sync::oneshot;
+use tokio::sync::{OwnedSemaphorePermit, oneshot};
 
 use crate::exchange::{brief, exchange};
 use crate::{CardContact, Future, LinkError, Timing};
@@ -16,6 +16,15 @@ type Reply = Result<Vec<u8>, LinkError>;
 struct Order {
     command: Vec<u8>,
     reply: oneshot::Sender<Reply>,
+}
+
+/// What a contact needs besides its reader.
+pub(crate) struct Terms {
+    pub(crate) timing: Timing,
+    /// One of the few threads that there may be, hung ones included.
+    pub(crate) thread: OwnedSemaphorePermit,
+    /// Dropped when the card is free again.
+    pub(crate) end: oneshot::Sender<()>,
 }
 
 /// A contact through PC/SC. Its transaction lives on the thread that takes the orders.
@@ -28,13 +37,17 @@ pub(crate) struct PcscContact {
 }
 
 impl PcscContact {
-    pub(crate) async fn open(reader: String, timing: Timing) -> Result<Self, LinkError> {
+    pub(crate) async fn open(reader: String, terms: Terms) -> Result<Self, LinkError> {
+        let timing = terms.timing;
         let (orders, inbox) = mpsc::channel();
         let (ready, opened) = oneshot::channel();
         let name = CString::new(reader.clone()).map_err(|_| LinkError::NoReader)?;
         thread::Builder::new()
             .name("pcsc-contact".to_owned())
-            .spawn(move || hold(&name, timing.keep_alive, ready, &inbox))
+            .spawn(move || {
+                hold(&name, timing.keep_alive, ready, &inbox);
+                drop(terms);
+            })
             .map_err(|_| LinkError::ServiceDown)?;
         match tokio::time::timeout(timing.connect, opened).await {
             Ok(Ok(result)) => result.map(|()| Self {
@@ -43,8 +56,9 @@ impl PcscContact {
                 timing,
                 over: None,
             }),
-            Ok(Err(_)) => Err(LinkError::Lost),
-            // The transaction of another program blocks without limit.
+            // The thread ended without a word: no command was sent.
+            Ok(Err(_)) => Err(LinkError::NoCard),
+            // The transaction of another program blocks without limit; the thread lets go of the card when it has it.
             Err(_) => Err(LinkError::Busy),
         }
     }
@@ -105,10 +119,17 @@ fn hold(
             let _ = ready.send(Err(error));
         }
     }
-    // Dropping the card would reset it.
+    leave(card);
+}
+
+/// Dropping a [`Card`] would reset it. Where another program holds the card it is left for good instead; all other
+/// failures mean that the card or the service is gone, and only the handle is given back.
+fn leave(card: Card) {
     if let Err((card, error)) = card.disconnect(Disposition::LeaveCard) {
         log::debug!("the card was left with {error}");
-        std::mem::forget(card);
+        if error == Error::SharingViolation {
+            std::mem::forget(card);
+        }
     }
 }
 
@@ -131,10 +152,7 @@ fn connect(reader: &CString) -> Result<Card, LinkError> {
 /// Somebody may have reset the card since: then it is taken up anew, once.
 fn begin(card: &mut Card) -> Result<Transaction<'_>, LinkError> {
     let fresh = match card.transaction2() {
-        Ok(transaction) => {
-            // An old transaction handle can outlive a card; the state tells.
-            return Ok(transaction);
-        }
+        Ok(transaction) => return Ok(transaction),
         Err((card, Error::ResetCard)) => {
             card.reconnect(ShareMode::Shared, Protocols::ANY, Disposition::LeaveCard)
                 .map_err(before_contact)?;
@@ -155,12 +173,14 @@ fn work(transaction: &Transaction<'_>, keep_alive: Duration, orders: &mpsc::Rece
                     return;
                 }
             }
-            Err(RecvTimeoutError::Timeout) => {
-                log::debug!(
-                    "keep-alive: {:?}",
-                    transaction.status2_owned().map(|s| s.status())
-                );
-            }
+            // A card that went or was reset meanwhile ends the contact: the next order finds nobody.
+            Err(RecvTimeoutError::Timeout) => match transaction.status2_owned() {
+                Ok(_) => log::trace!("keep-alive"),
+                Err(error) => {
+                    log::warn!("contact was lost while idle: {error}");
+                    return;
+                }
+            },
             Err(RecvTimeoutError::Disconnected) => return,
         }
     }
@@ -170,11 +190,11 @@ fn send(transaction: &Transaction<'_>, command: &[u8]) -> Reply {
     let mut buffer = [0; pcsc::MAX_BUFFER_SIZE];
     match transaction.transmit(command, &mut buffer) {
         Ok(reply) => {
-            log::debug!("{} -> {} B", brief(command), reply.len());
+            log::debug!("{}", brief(command, reply));
             Ok(reply.to_vec())
         }
         Err(error) => {
-            log::warn!("{} -> {error}", brief(command));
+            log::warn!("{} {error}", brief(command, &[]));
             Err(LinkError::Lost)
         }
     }

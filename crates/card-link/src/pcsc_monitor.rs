@@ -4,19 +4,28 @@ use std::ffi::CString;
 use std::thread;
 use std::time::Duration;
 
-use pcsc::{Context, Error, PNP_NOTIFICATION, ReaderState as Raw, Scope, State};
+use pcsc::{Context, Error, ReaderState as Raw, Scope, State};
 use tokio::sync::watch;
 
-use crate::status::Seen;
+use crate::status::{Seen, count_new};
 use crate::{ReaderState, ReaderStatus};
 
-/// Also the longest delay until a new choice of reader shows.
+/// The longest delay until a new reader, a new choice of one or a service that is back shows. A card shows at once.
 const LOOK_EVERY: Duration = Duration::from_millis(250);
 
-pub(crate) fn start(chosen: watch::Receiver<Option<String>>) -> watch::Receiver<ReaderStatus> {
+/// What the watching thread tells.
+pub(crate) struct Watching {
+    pub(crate) status: watch::Receiver<ReaderStatus>,
+    /// Until the first look the status says nothing.
+    pub(crate) looked: watch::Receiver<bool>,
+}
+
+pub(crate) fn start(chosen: watch::Receiver<Option<String>>) -> Watching {
     let (tell, status) = watch::channel(ReaderStatus::default());
+    let (tell_looked, looked) = watch::channel(false);
     let mut monitor = Monitor {
         tell,
+        tell_looked,
         chosen,
         insertions: 0,
         known: Vec::new(),
@@ -27,15 +36,15 @@ pub(crate) fn start(chosen: watch::Receiver<Option<String>>) -> watch::Receiver<
     if let Err(error) = started {
         log::error!("no thread for the reader: {error}");
     }
-    status
+    Watching { status, looked }
 }
 
 struct Monitor {
     tell: watch::Sender<ReaderStatus>,
+    tell_looked: watch::Sender<bool>,
     chosen: watch::Receiver<Option<String>>,
     insertions: u64,
-    /// Readers at the last look, with the count of card events where the driver keeps one.
-    known: Vec<(Seen, u32)>,
+    known: Vec<Seen>,
 }
 
 impl Monitor {
@@ -45,6 +54,7 @@ impl Monitor {
                 Ok(context) => self.watch(&context),
                 Err(error) => error,
             };
+            log::debug!("no view of the readers: {error}");
             self.known.clear();
             let denied = matches!(error, Error::NoAccess | Error::SecurityViolation);
             let state = if denied {
@@ -67,42 +77,32 @@ impl Monitor {
                 Err(error) => return error,
             };
             follow(&mut states, names);
+            self.tell_of(&states);
+            if states.is_empty() {
+                thread::sleep(LOOK_EVERY);
+                continue;
+            }
             match context.get_status_change(LOOK_EVERY, &mut states) {
-                Ok(()) | Err(Error::Timeout | Error::UnknownReader) => {}
+                Ok(()) => states.iter_mut().for_each(Raw::sync_current_state),
+                Err(Error::Timeout) => {}
+                // One went between the list and the look. Without a pause this could spin.
+                Err(Error::UnknownReader) => thread::sleep(LOOK_EVERY),
                 Err(error) => return error,
             }
-            self.look(&states);
-            states.iter_mut().for_each(Raw::sync_current_state);
+            self.tell_of(&states);
         }
         Error::Cancelled
     }
 
-    fn look(&mut self, states: &[Raw]) {
-        let now: Vec<(Seen, u32)> = states
-            .iter()
-            .filter(|state| state.name() != PNP_NOTIFICATION())
-            .map(|state| {
-                let name = state.name().to_string_lossy().into_owned();
-                let card = state.event_state().contains(State::PRESENT)
-                    && !state.event_state().contains(State::MUTE);
-                (Seen { name, card }, state.event_count())
-            })
-            .collect();
-        for (reader, count) in now.iter().filter(|(reader, _)| reader.card) {
-            let before = self
-                .known
-                .iter()
-                .find(|(known, _)| known.name == reader.name);
-            // A card that was swapped between two looks shows in the count of events alone.
-            let same =
-                before.is_some_and(|(known, known_count)| known.card && known_count == count);
-            if !same {
-                self.insertions += 1;
-            }
+    fn tell_of(&mut self, states: &[Raw]) {
+        // A reader that came this moment has no state yet.
+        if states.iter().any(|state| state.event_state().is_empty()) {
+            return;
         }
+        let now: Vec<Seen> = states.iter().map(seen).collect();
+        self.insertions += count_new(&self.known, &now);
         self.known = now;
-        let seen: Vec<Seen> = self.known.iter().map(|(seen, _)| seen.clone()).collect();
-        self.publish(|chosen, insertions| ReaderStatus::of(&seen, chosen, insertions));
+        self.publish(|chosen, insertions| ReaderStatus::of(&self.known, chosen, insertions));
     }
 
     fn publish(&self, status: impl FnOnce(Option<&str>, u64) -> ReaderStatus) {
@@ -113,18 +113,22 @@ impl Monitor {
             *known = status;
             changed
         });
+        self.tell_looked.send_replace(true);
+    }
+}
+
+fn seen(state: &Raw) -> Seen {
+    let flags = state.event_state();
+    Seen {
+        name: state.name().to_string_lossy().into_owned(),
+        card: flags.contains(State::PRESENT) && !flags.contains(State::MUTE),
+        events: state.event_count(),
     }
 }
 
 /// Keeps what is known of readers that stay, adds new ones, forgets those that went.
 fn follow(states: &mut Vec<Raw>, names: Vec<CString>) {
-    states.retain(|state| {
-        state.name() == PNP_NOTIFICATION()
-            || names.iter().any(|name| name.as_c_str() == state.name())
-    });
-    if states.is_empty() {
-        states.push(Raw::new(PNP_NOTIFICATION(), State::UNAWARE));
-    }
+    states.retain(|state| names.iter().any(|name| name.as_c_str() == state.name()));
     for name in names {
         if !states.iter().any(|state| state.name() == name.as_c_str()) {
             states.push(Raw::new(name, State::UNAWARE));

@@ -1,9 +1,10 @@
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, oneshot, watch};
 
-use crate::pcsc_contact::PcscContact;
-use crate::pcsc_monitor;
+use crate::pcsc_contact::{PcscContact, Terms};
+use crate::pcsc_monitor::{self, Watching};
 use crate::{CardContact, CardReader, Future, LinkError, ReaderState, ReaderStatus};
 
 /// How long things may take.
@@ -27,11 +28,21 @@ impl Default for Timing {
     }
 }
 
+/// Threads that may be with cards at once: the contact in use, and those that hung cards keep.
+const MOST_THREADS: usize = 4;
+
+/// How long a contact that was dropped may take to let go of the card. One that hangs is not waited for.
+const LETTING_GO: Duration = Duration::from_millis(250);
+
 /// The readers of this system's PC/SC service. A thread of its own watches them; each contact has one too.
 pub struct PcscReader {
     status: watch::Receiver<ReaderStatus>,
+    looked: watch::Receiver<bool>,
     chosen: watch::Sender<Option<String>>,
     timing: Timing,
+    threads: Arc<Semaphore>,
+    /// Closes when the contact before has let go of the card.
+    before: Mutex<Option<oneshot::Receiver<()>>>,
 }
 
 impl PcscReader {
@@ -43,11 +54,48 @@ impl PcscReader {
     /// The same with other limits.
     pub fn with_timing(timing: Timing) -> Self {
         let (chosen, choice) = watch::channel(None);
+        let Watching { status, looked } = pcsc_monitor::start(choice);
         Self {
-            status: pcsc_monitor::start(choice),
+            status,
+            looked,
             chosen,
             timing,
+            threads: Arc::new(Semaphore::new(MOST_THREADS)),
+            before: Mutex::new(None),
         }
+    }
+
+    /// The reader with the card that is there now.
+    async fn ready_reader(&self) -> Result<String, LinkError> {
+        let mut looked = self.looked.clone();
+        let first_look = looked.wait_for(|looked| *looked);
+        let _ = tokio::time::timeout(self.timing.connect, first_look).await;
+        let status = self.status.borrow().clone();
+        match (status.state, status.reader) {
+            (ReaderState::ServiceDown, _) => Err(LinkError::ServiceDown),
+            (ReaderState::Denied, _) => Err(LinkError::Denied),
+            (ReaderState::Empty, _) => Err(LinkError::NoCard),
+            (ReaderState::None, _) | (ReaderState::Card, None) => Err(LinkError::NoReader),
+            (ReaderState::Card, Some(reader)) => Ok(reader),
+        }
+    }
+
+    /// Waits for the contact before, so that a program never finds the card held by itself.
+    async fn terms(&self) -> Result<Terms, LinkError> {
+        let (end, ended) = oneshot::channel();
+        let before = {
+            let mut before = self.before.lock().unwrap_or_else(PoisonError::into_inner);
+            before.replace(ended)
+        };
+        if let Some(before) = before {
+            let _ = tokio::time::timeout(LETTING_GO, before).await;
+        }
+        let thread = Arc::clone(&self.threads).try_acquire_owned();
+        Ok(Terms {
+            timing: self.timing,
+            thread: thread.map_err(|_| LinkError::Busy)?,
+            end,
+        })
     }
 }
 
@@ -62,18 +110,24 @@ impl CardReader for PcscReader {
 
     fn open(&self) -> Future<'_, Result<Box<dyn CardContact>, LinkError>> {
         Box::pin(async {
-            let status = self.status.borrow().clone();
-            let reader = match (status.state, status.reader) {
-                (ReaderState::ServiceDown, _) => return Err(LinkError::ServiceDown),
-                (ReaderState::Denied, _) => return Err(LinkError::Denied),
-                (ReaderState::Empty, _) => return Err(LinkError::NoCard),
-                (ReaderState::None, _) | (ReaderState::Card, None) => {
-                    return Err(LinkError::NoReader);
-                }
-                (ReaderState::Card, Some(reader)) => reader,
-            };
-            let contact = PcscContact::open(reader, self.timing).await?;
+            let reader = self.ready_reader().await?;
+            let contact = PcscContact::open(reader, self.terms().await?).await?;
             Ok(Box::new(contact) as Box<dyn CardContact>)
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn signs_of_life_come_before_windows_resets_an_idle_card() {
+        let timing = Timing::default();
+        assert!(
+            timing.keep_alive < Duration::from_secs(4),
+            "Windows waits 5 s"
+        );
+        assert_eq!(timing.command, Duration::from_secs(5));
     }
 }

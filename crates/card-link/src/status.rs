@@ -34,6 +34,14 @@ pub struct ReaderStatus {
 pub(crate) struct Seen {
     pub(crate) name: String,
     pub(crate) card: bool,
+    /// Cards that came and went, where the system counts them; else always 0.
+    pub(crate) events: u32,
+}
+
+/// Cards that came between two looks. One that was swapped meanwhile shows in the count of events alone.
+pub(crate) fn count_new(before: &[Seen], now: &[Seen]) -> u64 {
+    let is_new = |reader: &&Seen| reader.card && !before.contains(reader);
+    now.iter().filter(is_new).map(|_| 1).sum()
 }
 
 impl ReaderStatus {
@@ -75,7 +83,22 @@ mod tests {
         Seen {
             name: name.to_owned(),
             card,
+            events: 0,
         }
+    }
+
+    #[test]
+    fn each_coming_of_a_card_counts_once() {
+        let (empty, card) = ([seen("a", false)], [seen("a", true)]);
+        assert_eq!(count_new(&[], &card), 1, "there at the start");
+        assert_eq!(count_new(&empty, &card), 1);
+        assert_eq!(count_new(&card, &card), 0, "it stays");
+        assert_eq!(count_new(&card, &empty), 0, "it goes");
+        let swapped = [Seen {
+            events: 2,
+            ..seen("a", true)
+        }];
+        assert_eq!(count_new(&card, &swapped), 1, "between two looks");
     }
 
     #[test]

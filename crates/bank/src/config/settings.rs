@@ -6,8 +6,8 @@ use std::path::PathBuf;
 
 use serde::Deserialize;
 
-/// 5 ms of a server's core: what protects six digits is the key beside them, not the rounds.
-const DEFAULT_ROUNDS: NonZeroU32 = NonZeroU32::MIN.saturating_add(19_999);
+/// A few ms of a server's core: what protects six digits is the store key, rounds only delay who has both.
+const DEFAULT_ROUNDS: NonZeroU32 = NonZeroU32::MIN.saturating_add(4_999);
 
 /// What a configuration file says. Holds keys and passwords, so it has no `Debug`.
 #[derive(Deserialize)]

@@ -1,0 +1,245 @@
+// The real app under WebKitWebDriver: one driver process and one window at a time.
+import { spawn } from "node:child_process";
+import { closeSync, existsSync, mkdirSync, openSync, readFileSync, readdirSync, readlinkSync, writeFileSync } from "node:fs";
+import net from "node:net";
+import path from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { Builder, By } from "selenium-webdriver";
+
+const APP = path.resolve(process.env.TAPFILL_APP ?? "target/debug/tapfill");
+const SCREENS = path.resolve(process.env.TAPFILL_SCREENS ?? "target/artefacts/screens");
+const WAIT_MS = 20_000;
+const POLL_MS = 40;
+
+export class App {
+  #driverProcess;
+  #pid;
+  driver;
+
+  /** Starts the app with the rig's environment and a home of its own. */
+  static async start(rig, dir) {
+    const app = new App();
+    const port = await freePort();
+    const log = openSync(path.join(dir, "app.log"), "a");
+    app.#driverProcess = spawn("WebKitWebDriver", [`--port=${port}`, "--host=127.0.0.1"], {
+      env: environment(rig),
+      stdio: ["ignore", log, log],
+    });
+    closeSync(log);
+    try {
+      await until(() => answers(port), "WebKitWebDriver answers");
+      app.driver = await new Builder()
+        .disableEnvironmentOverrides()
+        .usingServer(`http://127.0.0.1:${port}`)
+        .withCapabilities({ browserName: "wry", "webkitgtk:browserOptions": { binary: APP, args: [] } })
+        .build();
+      app.#pid = childRunning(app.#driverProcess.pid, APP);
+      await until(() => app.screen(), "a screen is shown");
+      return app;
+    } catch (failure) {
+      await app.close();
+      throw failure;
+    }
+  }
+
+  /** The name of the screen that is shown, or null. */
+  async screen() {
+    return this.driver.executeScript(`
+      const shown = [...document.querySelectorAll('[data-testid^="screen-"]')].find((e) => e.checkVisibility());
+      return shown ? shown.dataset.testid.slice("screen-".length) : null;`);
+  }
+
+  /** The elements with this test id that are displayed. */
+  async all(id) {
+    const shown = await this.driver.executeScript(
+      `return [...document.querySelectorAll('[data-testid="' + arguments[0] + '"]')].filter((e) => e.checkVisibility())`,
+      id,
+    );
+    return shown;
+  }
+
+  async shows(id) {
+    return (await this.all(id)).length > 0;
+  }
+
+  /** The first element with this test id, once it is displayed. */
+  async get(id) {
+    return until(async () => (await this.all(id))[0], `${id} is shown`, () => this.situation());
+  }
+
+  async text(id) {
+    return this.#patient(id, async (element) => (await element.getText()).trim());
+  }
+
+  async state(id) {
+    const [element] = await this.driver.findElements(By.css(`[data-testid="${id}"]`));
+    return element ? element.getAttribute("data-state") : null;
+  }
+
+  /** Waits until the element's `data-state` is one of `states`; which one it is. */
+  async untilState(id, ...states) {
+    const now = async () => {
+      const state = await this.state(id).catch(() => null);
+      return states.includes(state) ? state : null;
+    };
+    return until(now, `${id} is ${states.join(" or ")}`, () => this.situation());
+  }
+
+  async untilScreen(name) {
+    await until(async () => (await this.screen()) === name, `screen ${name}`, () => this.situation());
+  }
+
+  /** Clicks as soon as the element is there and enabled. */
+  async click(id) {
+    await this.#patient(id, async (element) => {
+      if (!(await element.isEnabled())) throw new Error(`${id} is disabled`);
+      await element.click();
+    });
+  }
+
+  async type(id, text) {
+    await this.#patient(id, async (element) => {
+      await element.clear();
+      await element.sendKeys(text);
+    });
+  }
+
+  async choose(id, value) {
+    await this.#patient(id, async (element) => {
+      await element.findElement(By.css(`option[value="${value}"]`)).click();
+    });
+  }
+
+  /** Waits for any of the ids; which one is shown. */
+  async first(...ids) {
+    const shown = async () => {
+      for (const id of ids) if (await this.shows(id)) return id;
+      return null;
+    };
+    return until(shown, `one of ${ids.join(", ")} is shown`, () => this.situation());
+  }
+
+  // The page is redrawn whole at each change: an element may be replaced between finding and using it.
+  async #patient(id, use) {
+    let last;
+    const attempt = async () => {
+      const element = (await this.all(id))[0];
+      if (!element) return null;
+      try {
+        return { value: await use(element) };
+      } catch (failure) {
+        last = failure;
+        return null;
+      }
+    };
+    const done = await until(attempt, `${id} can be used`, async () => `${last ?? ""} ${await this.situation()}`);
+    return done.value;
+  }
+
+  /** Everything that the page holds, shown or not. */
+  async everything() {
+    return this.driver.executeScript(`
+      const values = [...document.querySelectorAll("input, textarea")].map((e) => e.value);
+      const stored = [localStorage, sessionStorage].map((s) => JSON.stringify(s));
+      return [document.documentElement.outerHTML, ...values, ...stored].join("\\n");`);
+  }
+
+  async size(width, height) {
+    await this.driver.manage().window().setRect({ width, height });
+    const inner = () => this.driver.executeScript("return innerWidth");
+    await until(async () => Math.abs((await inner()) - width) <= 1, `the window is ${width} wide`, inner);
+  }
+
+  async picture(name) {
+    mkdirSync(SCREENS, { recursive: true });
+    await this.driver.executeScript("return document.fonts.ready.then(() => true)");
+    await sleep(250); // movements on the page end within this time
+    const png = await this.driver.takeScreenshot();
+    writeFileSync(path.join(SCREENS, `${name}.png`), Buffer.from(png, "base64"));
+  }
+
+  async situation() {
+    const screen = await this.screen().catch(() => "?");
+    const error = (await this.shows("error-code").catch(() => false))
+      ? await this.all("error-code").then((found) => found[0].getText()).catch(() => "?")
+      : "none";
+    return `screen ${screen}, error ${error}`;
+  }
+
+  /** Ends the app the hard way, as a power cut would. */
+  async kill() {
+    process.kill(this.#pid, "SIGKILL");
+    await this.close();
+  }
+
+  async close() {
+    if (this.driver) await Promise.race([this.driver.quit().catch(() => {}), sleep(5_000)]);
+    this.#driverProcess.kill("SIGTERM");
+    await until(() => this.#driverProcess.exitCode !== null || this.#driverProcess.signalCode !== null, "the driver ends");
+    if (!this.#pid) return;
+    const gone = () => !existsSync(`/proc/${this.#pid}`) || readFileSync(`/proc/${this.#pid}/stat`, "utf8").includes(") Z ");
+    await until(gone, "the app ends", null, 5_000).catch(() => process.kill(this.#pid, "SIGKILL"));
+  }
+}
+
+/** Tries until `probe` gives something; `tell` says more when it never does. */
+export async function until(probe, what, tell, limitMs = WAIT_MS) {
+  const end = Date.now() + limitMs;
+  for (;;) {
+    const value = await probe();
+    if (value) return value;
+    if (Date.now() > end) {
+      const more = tell ? ` (${await tell()})` : "";
+      throw new Error(`not within ${limitMs} ms: ${what}${more}`);
+    }
+    await sleep(POLL_MS);
+  }
+}
+
+function environment(rig) {
+  const kept = ["PATH", "DISPLAY", "XAUTHORITY", "LANG", "RUST_BACKTRACE", "RUST_LOG"];
+  const own = Object.fromEntries(kept.filter((name) => process.env[name]).map((name) => [name, process.env[name]]));
+  return {
+    LANG: "C.UTF-8",
+    ...own,
+    ...rig.env,
+    HOME: rig.env.RIG_HOME,
+    XDG_RUNTIME_DIR: rig.env.RIG_RUNTIME_DIR,
+    TAURI_WEBVIEW_AUTOMATION: "true",
+    WEBKIT_DISABLE_DMABUF_RENDERER: "1",
+  };
+}
+
+function childRunning(parent, program) {
+  for (const pid of readdirSync("/proc").filter((name) => /^\d+$/.test(name))) {
+    try {
+      const stat = readFileSync(`/proc/${pid}/stat`, "utf8");
+      const ppid = Number(stat.slice(stat.lastIndexOf(")") + 2).split(" ")[1]);
+      if (ppid === parent && readlinkSync(`/proc/${pid}/exe`) === program) return Number(pid);
+    } catch {
+      // a process that ended while we looked
+    }
+  }
+  throw new Error(`no ${program} under the driver`);
+}
+
+function answers(port) {
+  return new Promise((resolve) => {
+    const socket = net.connect({ host: "127.0.0.1", port }, () => {
+      socket.destroy();
+      resolve(true);
+    });
+    socket.on("error", () => resolve(false));
+  });
+}
+
+function freePort() {
+  return new Promise((resolve, reject) => {
+    const server = net.createServer();
+    server.on("error", reject);
+    server.listen(0, "127.0.0.1", () => {
+      const { port } = server.address();
+      server.close(() => resolve(port));
+    });
+  });
+}

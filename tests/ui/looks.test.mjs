@@ -1,0 +1,97 @@
+import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { createRequire } from "node:module";
+import { firstStart, home, open, settings } from "./lib/journeys.mjs";
+import { scenario } from "./lib/scenario.mjs";
+
+const AXE = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
+const SIZES = { desktop: [1060, 760], phone: [390, 844] };
+const LANGUAGES = ["zh-CN", "en"];
+const THEMES = ["light", "dark"];
+
+const SCREENS = {
+  home: (app) => home(app),
+  balance: async (app) => {
+    await open(app, "balance");
+    await app.get("balance-amount");
+  },
+  topup: async (app) => {
+    await open(app, "topup");
+    await app.get("phone-input");
+  },
+  resume: async (app) => {
+    await open(app, "resume");
+    await app.untilState("resume-state", "none");
+  },
+  activate: async (app) => {
+    await open(app, "activate");
+    await app.get("activate-state");
+  },
+  history: async (app) => {
+    await home(app);
+    await app.click("nav-history");
+    await app.untilScreen("history");
+  },
+  settings: (app) => settings(app),
+};
+
+for (const [size, [width, height]] of Object.entries(SIZES)) {
+  scenario(`every screen in both languages and themes, ${size}`, { limitMs: 300_000 }, async ({ app }) => {
+    await firstStart(app);
+    await app.size(width, height);
+    const texts = new Map();
+    for (const language of LANGUAGES) {
+      for (const theme of THEMES) {
+        await settings(app);
+        await app.choose("language-select", language);
+        await app.choose("theme-select", theme);
+        await app.driver.wait(async () => (await lang(app)) === language, 5_000, `the page is in ${language}`);
+        for (const [name, show] of Object.entries(SCREENS)) {
+          await show(app);
+          await app.picture(`${name}-${language}-${theme}-${size}`);
+          await fits(app, `${name} in ${language}`);
+          await accessible(app, `${name}, ${language}, ${theme}, ${size}`);
+          texts.set(`${name} ${language}`, await app.driver.executeScript("return document.body.innerText"));
+        }
+      }
+    }
+    for (const name of Object.keys(SCREENS)) {
+      assert.match(texts.get(`${name} zh-CN`), /[\u4e00-\u9fff]/, `${name} has Chinese text`);
+      assert.notEqual(texts.get(`${name} zh-CN`), texts.get(`${name} en`), `${name} is translated`);
+    }
+  });
+}
+
+scenario("language and theme are remembered", {}, async (world) => {
+  await firstStart(world.app);
+  await settings(world.app);
+  await world.app.choose("language-select", "en");
+  await world.app.choose("theme-select", "dark");
+  await world.app.driver.wait(async () => (await lang(world.app)) === "en", 5_000);
+  await world.app.close();
+  await world.restart();
+  await firstStart(world.app);
+  assert.equal(await lang(world.app), "en");
+  const background = await world.app.driver.executeScript("return getComputedStyle(document.body).backgroundColor");
+  const [red, green, blue] = background.match(/\d+/g).map(Number);
+  assert.ok(red + green + blue < 3 * 100, `a dark background, not ${background}`);
+});
+
+const lang = (app) => app.driver.executeScript("return document.documentElement.lang");
+
+async function fits(app, where) {
+  const [content, view] = await app.driver.executeScript(
+    "return [document.documentElement.scrollWidth, document.documentElement.clientWidth]",
+  );
+  assert.ok(content <= view, `${where} is ${content} wide on ${view}`);
+}
+
+async function accessible(app, where) {
+  await app.driver.executeScript(AXE);
+  const found = await app.driver.executeAsyncScript(`
+    const done = arguments[arguments.length - 1];
+    axe.run(document, { runOnly: ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa"] })
+      .then((result) => done(result.violations.map((v) => v.id + ": " + v.nodes.map((n) => n.target).join(" | "))))
+      .catch((e) => done(["axe: " + e]));`);
+  assert.deepEqual(found, [], where);
+}

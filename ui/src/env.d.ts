@@ -1,0 +1,5 @@
+/// <reference types="svelte" />
+/// <reference types="vite/client" />
+
+/** True in every build but the one that ships: scripted views may be shown with `?fake=<scene>`. */
+declare const __FAKE__: boolean;

@@ -1,0 +1,151 @@
+import type { AppView } from './bindings/AppView';
+import type { Command } from './bindings/Command';
+import type { ErrorView } from './bindings/ErrorView';
+import type { Reply } from './bindings/Reply';
+import type { Theme } from './bindings/Theme';
+import type { TransactionKind } from './bindings/TransactionKind';
+import type { TransactionView } from './bindings/TransactionView';
+import { asErrorView, type Backend } from './backend/types';
+import { useLanguage } from './i18n/words.svelte';
+
+export type Page = 'home' | 'history' | 'settings';
+export type Screen = Page | TransactionKind | 'welcome';
+
+/** How long a control stays shut after its command was taken, for the view that follows from it. */
+const SETTLE_MS = 600;
+const TOAST_MS = 4000;
+const DARK = window.matchMedia('(prefers-color-scheme: dark)');
+/** From this width in rem on there is a rail and two columns; text of 200 % makes one column of a window. */
+const WIDE_REM = 54;
+
+/** What the page knows: the newest view, the page chosen, and which requests are on their way. */
+export class App {
+  view = $state.raw<AppView | null>(null);
+  page = $state<Page>('home');
+  error = $state.raw<ErrorView | null>(null);
+  toast = $state('');
+  now = $state(Date.now());
+  wide = $state(false);
+  /** A transaction that goes on after its screen was left. */
+  hidden = $state<string | null>(null);
+  #flying = $state.raw<readonly string[]>([]);
+  #keys: Promise<unknown> = Promise.resolve();
+  #toastTimer: ReturnType<typeof setTimeout> | undefined;
+
+  constructor(readonly backend: Backend) {}
+
+  get transaction(): TransactionView | null {
+    const transaction = this.view?.transaction ?? null;
+    return transaction && transaction.id !== this.hidden ? transaction : null;
+  }
+
+  get background(): TransactionView | null {
+    const transaction = this.view?.transaction ?? null;
+    return transaction && transaction.id === this.hidden ? transaction : null;
+  }
+
+  get screen(): Screen {
+    if (!this.view || this.view.phase !== 'ready') return 'welcome';
+    return this.transaction?.kind ?? this.page;
+  }
+
+  /** Listens and draws the first view. The answer ends it. */
+  async start(): Promise<() => void> {
+    const stop = await this.backend.listen((view) => this.take(view));
+    this.take(await this.backend.view());
+    const tick = setInterval(() => (this.now = Date.now()), 1000);
+    const redress = (): void => this.dress(this.view?.settings.theme ?? 'system');
+    DARK.addEventListener('change', redress);
+    return () => {
+      DARK.removeEventListener('change', redress);
+      clearInterval(tick);
+      stop();
+    };
+  }
+
+  take(view: AppView): void {
+    if (this.view && view.revision < this.view.revision) return;
+    const stage = this.transaction?.stage;
+    this.view = view;
+    this.now = Date.now();
+    if (this.page === 'home' && this.background?.stage !== 'running') this.hidden = null;
+    if (this.transaction?.stage !== stage) this.error = null;
+    useLanguage(view.settings.language);
+    document.documentElement.style.fontSize = `${view.settings.textSize}%`;
+    this.dress(view.settings.theme);
+    this.measure();
+  }
+
+  /** Light or dark; with `system` it follows the system, also while the app runs. */
+  dress(theme: Theme): void {
+    const dark = theme === 'system' ? DARK.matches : theme === 'dark';
+    document.documentElement.dataset.theme = dark ? 'dark' : 'light';
+  }
+
+  measure(): void {
+    const rem = Number.parseFloat(getComputedStyle(document.documentElement).fontSize) || 16;
+    this.wide = window.innerWidth / rem >= WIDE_REM;
+  }
+
+  flying(command: Command['command']): boolean {
+    return this.#flying.includes(command);
+  }
+
+  /** Sends a command once: the same one again is dropped until the first is answered and drawn. */
+  async run(command: Command): Promise<Reply | null> {
+    const name = command.command;
+    if (this.flying(name)) return null;
+    this.#flying = [...this.#flying, name];
+    this.error = null;
+    const revision = this.view?.revision;
+    try {
+      const reply = await this.backend.run(command);
+      if (reply.reply === 'done') await this.#drawn(revision);
+      return reply;
+    } catch (thrown) {
+      this.error = asErrorView(thrown);
+      return null;
+    } finally {
+      this.#flying = this.#flying.filter((flying) => flying !== name);
+    }
+  }
+
+  /** A key of the keypad. They go one after the other, so that the order of the digits is kept. */
+  key(command: Command): void {
+    this.error = null;
+    this.#keys = this.#keys
+      .then(() => this.backend.run(command))
+      .catch((thrown: unknown) => (this.error = asErrorView(thrown)));
+  }
+
+  /** Enters a transaction; the core shows the one that can't be stopped instead, if there is one. */
+  async begin(kind: TransactionKind): Promise<void> {
+    if (this.flying('begin')) return;
+    this.hidden = null;
+    await this.run({ command: 'begin', kind });
+  }
+
+  /** Goes to a page. A transaction that can't be stopped goes on out of sight; its result shows at home. */
+  async open(page: Page): Promise<void> {
+    this.page = page;
+    if (page === 'home' && this.background?.stage !== 'running') this.hidden = null;
+    const transaction = this.transaction;
+    if (!transaction) return;
+    if (transaction.stage === 'running' && !transaction.canCancel) this.hidden = transaction.id;
+    else await this.run({ command: 'leave' });
+  }
+
+  say(text: string): void {
+    clearTimeout(this.#toastTimer);
+    this.toast = text;
+    this.#toastTimer = setTimeout(() => (this.toast = ''), TOAST_MS);
+  }
+
+  /** Waits for the view that follows from a command, but not for long. */
+  async #drawn(revision: number | undefined): Promise<void> {
+    const until = Date.now() + SETTLE_MS;
+    while (this.view?.revision === revision && Date.now() < until) {
+      await new Promise((resolve) => setTimeout(resolve, 16));
+    }
+  }
+}

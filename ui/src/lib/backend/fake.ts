@@ -1,0 +1,126 @@
+import type { AppView } from '../bindings/AppView';
+import type { Command } from '../bindings/Command';
+import type { Reply } from '../bindings/Reply';
+import type { TransactionView } from '../bindings/TransactionView';
+import { baseView, card, failure, history, receipt, scenes, steps, transaction } from './scenes';
+import type { Backend } from './types';
+
+const DONE: Reply = { reply: 'done' };
+const STEP_MS = 900;
+/** The code and the password that the scripted bank takes. */
+const RIGHT_CODE = '409128';
+
+/** A core on a script: shows one scene, and plays a top-up from there when someone uses the screens. */
+export class FakeBackend implements Backend {
+  readonly commands: Command[] = [];
+  #listeners = new Set<(view: AppView) => void>();
+  #view: AppView;
+  #phone = '';
+
+  constructor(scene: string, patch: Partial<AppView> = {}) {
+    const now = Date.now();
+    this.#view = { ...baseView(now), ...scenes[scene]?.(now), ...patch };
+  }
+
+  view(): Promise<AppView> {
+    return Promise.resolve(this.#view);
+  }
+
+  listen(onView: (view: AppView) => void): Promise<() => void> {
+    this.#listeners.add(onView);
+    return Promise.resolve(() => this.#listeners.delete(onView));
+  }
+
+  run(command: Command): Promise<Reply> {
+    this.commands.push(command);
+    try {
+      return Promise.resolve(this.#answer(command));
+    } catch (thrown) {
+      return Promise.reject(thrown as Error);
+    }
+  }
+
+  push(patch: Partial<AppView>): void {
+    this.#view = { ...this.#view, ...patch, revision: this.#view.revision + 1 };
+    for (const listener of this.#listeners) listener(this.#view);
+  }
+
+  #on(patch: Partial<TransactionView>): void {
+    const now = this.#view.transaction;
+    if (now) this.push({ transaction: { ...now, ...patch } });
+  }
+
+  #answer(command: Command): Reply {
+    const { settings } = this.#view;
+    switch (command.command) {
+      case 'history': return { reply: 'history', entries: history() };
+      case 'export-history': return { reply: 'exported', path: '/home/me/Documents/tapfill-2026-11-23.csv' };
+      case 'run-diagnostics': return this.#diagnostics();
+      case 'set-language': this.push({ settings: { ...settings, language: command.language } }); break;
+      case 'set-theme': this.push({ settings: { ...settings, theme: command.theme } }); break;
+      case 'set-text-size': this.push({ settings: { ...settings, textSize: command.percent } }); break;
+      case 'choose-reader': this.push({ reader: { ...this.#view.reader, chosen: command.name } }); break;
+      case 'enrol': this.push({ phase: 'enrolling', trouble: null }); setTimeout(() => this.push({ ...baseView(), phase: 'ready' }), 3 * STEP_MS); break;
+      case 'erase-device': this.push({ phase: 'welcome', terminal: null, purses: [], pending: [], packages: [], transaction: null }); break;
+      case 'leave': this.push({ transaction: null }); break;
+      case 'renew-key': break;
+      case 'begin': case 'send-code': case 'verify-code': case 'pin-press': case 'pin-delete': case 'submit': case 'retry': this.#play(command); break;
+    }
+    return DONE;
+  }
+
+  #play(command: Command): void {
+    const now = Date.now();
+    const typed = this.#view.transaction?.pinDigits ?? 0;
+    if (command.command === 'begin') {
+      const stage = command.kind === 'topup' ? 'phone' : command.kind === 'activate' ? 'password' : 'running';
+      this.push({ transaction: transaction(command.kind, { id: now.toString(16).padStart(32, '0'), stage, steps: steps('running') }) });
+      if (command.kind === 'balance') setTimeout(() => this.#on({ stage: 'done', card: card(now) }), STEP_MS);
+      if (command.kind === 'resume') setTimeout(() => this.#on({ stage: 'done', card: card(now), resume: 'none' }), STEP_MS);
+    }
+    if (command.command === 'send-code') {
+      this.#phone = `${command.phone.slice(0, 3)} •••• ${command.phone.slice(7)}`;
+      this.#on({ stage: 'code', error: null, sms: { phoneMasked: this.#phone, resendAtMs: now + 60_000, expiresAtMs: now + 300_000 } });
+    }
+    if (command.command === 'verify-code') {
+      if (command.code === RIGHT_CODE) this.#on({ stage: 'password', error: null, limits: { min: 100, max: 87_150 } });
+      else this.#on({ error: failure('code-wrong', 'account', 'edit', { tries_left: '4' }) });
+    }
+    if (command.command === 'pin-press') this.#on({ pinDigits: Math.min(12, typed + 1) });
+    if (command.command === 'pin-delete') this.#on({ pinDigits: Math.max(0, typed - 1) });
+    if (command.command === 'submit') this.#load(command.amount);
+    if (command.command === 'retry') this.#on({ stage: 'wait-card', error: null });
+  }
+
+  #load(amount: number | null): void {
+    const now = Date.now();
+    const script: Partial<TransactionView>[] = [
+      { stage: 'running', amount, steps: steps('running', 'waiting', 'waiting', 'waiting') },
+      { steps: steps('done', 'running', 'waiting', 'waiting'), place: 'unsure', canCancel: false },
+      { steps: steps('done', 'done', 'running', 'waiting'), place: 'in-transit' },
+      { steps: steps('done', 'done', 'done', 'running'), place: 'on-card-unreported' },
+      { stage: 'done', place: 'on-card', canCancel: true, card: card(now), receipt: receipt(now, { amount, newBalance: 12_850 + (amount ?? 0) }) },
+    ];
+    script.forEach((patch, i) => setTimeout(() => this.#on(patch), i * STEP_MS));
+  }
+
+  #diagnostics(): Reply {
+    const part = (name: 'reader' | 'service' | 'keystore' | 'security-server' | 'transaction-server' | 'clock', ok: boolean, elapsedMs: number) =>
+      ({ part: name, ok, code: ok ? null : ('bank-timeout' as const), elapsedMs });
+    return {
+      reply: 'diagnostics',
+      parts: [part('reader', true, 3), part('service', true, 1), part('keystore', true, 8), part('security-server', true, 41), part('transaction-server', false, 5002), part('clock', true, 0)],
+      report: 'Tapfill 0.1.0\nreader ok 3 ms\ntransaction-server bank-timeout 5002 ms',
+    };
+  }
+}
+
+export function fakeBackend(scene: string): FakeBackend {
+  const query = new URLSearchParams(location.search);
+  const view = baseView();
+  const settings = { ...view.settings };
+  if (query.get('lang') === 'en') settings.language = 'en';
+  if (query.get('theme') === 'dark') settings.theme = 'dark';
+  settings.textSize = Number(query.get('text') ?? 100);
+  return new FakeBackend(scene, { settings });
+}

@@ -1,0 +1,138 @@
+import type { AppView } from '../bindings/AppView';
+import type { CardView } from '../bindings/CardView';
+import type { Code } from '../bindings/Code';
+import type { ErrorView } from '../bindings/ErrorView';
+import type { HistoryEntry } from '../bindings/HistoryEntry';
+import type { LogEntryView } from '../bindings/LogEntryView';
+import type { MoneyPlace } from '../bindings/MoneyPlace';
+import type { ReceiptView } from '../bindings/ReceiptView';
+import type { Retry } from '../bindings/Retry';
+import type { StepState } from '../bindings/StepState';
+import type { StepView } from '../bindings/StepView';
+import type { TransactionKind } from '../bindings/TransactionKind';
+import type { TransactionView } from '../bindings/TransactionView';
+
+/** Views for every state a person can meet, for tests and for looking at the screens in a browser. */
+
+const MINUTE = 60_000;
+const NAME = { 'zh-CN': '公交钱包', en: 'Transit purse' };
+
+export function baseView(now = Date.now()): AppView {
+  return {
+    revision: 1,
+    phase: 'ready',
+    trouble: null,
+    network: 'online',
+    reader: { state: 'empty', name: 'ACS ACR1252 Dual Reader', readers: ['ACS ACR1252 Dual Reader', 'Virtual PCD 00 00'], chosen: null },
+    terminal: { id: '310000004471', keyCheckValue: '8CA64D', keyExpiresMs: now + 22 * 60 * MINUTE, suite: 3 },
+    purses: [{ industry: '0001', name: NAME, tail: '4471', balance: 12_850, seenMs: now - 4 * MINUTE, expiry: '2034-12-31', active: true }],
+    pending: [],
+    transaction: null,
+    packages: [{ industry: '0001', name: NAME, version: 3, signer: '7b1e90c4' }],
+    settings: { language: 'zh-CN', theme: 'light', textSize: 100 },
+    about: { version: '0.1.0', bank: 'Tapfill Demo Bank', development: false },
+  };
+}
+
+export function failure(code: Code, money: MoneyPlace, retry: Retry, params: Record<string, string> = {}): ErrorView {
+  return { code, params, retry, money, reference: money === 'none' || money === 'account' ? null : 'TF-7K2M-91QX' };
+}
+
+function localTime(ms: number): string {
+  const date = new Date(ms - new Date(ms).getTimezoneOffset() * MINUTE);
+  return date.toISOString().slice(0, 19);
+}
+
+function log(now: number): LogEntryView[] {
+  const entry = (kind: LogEntryView['kind'], amount: number, hoursAgo: number, terminal: string, balanceAfter: number): LogEntryView =>
+    ({ kind, amount, time: localTime(now - hoursAgo * 60 * MINUTE), terminal, balanceAfter });
+  return [
+    entry('purchase', 200, 1, '310000000411', 12_850), entry('load', 5000, 9, '310000004471', 13_050), entry('purchase', 400, 26, '310000000387', 8050),
+    entry('purchase', 200, 33, '310000000411', 8450), entry('load', 5000, 96, '310000004471', 8650), entry('purchase', 350, 120, '310000000387', 3650),
+  ];
+}
+
+export function card(now = Date.now(), patch: Partial<CardView> = {}): CardView {
+  return { industry: '0001', name: NAME, tail: '4471', balance: 12_850, expiry: '2034-12-31', active: true, log: log(now), ...patch };
+}
+
+export function receipt(now = Date.now(), patch: Partial<ReceiptView> = {}): ReceiptView {
+  return { amount: 5000, oldBalance: 12_850, newBalance: 17_850, tail: '4471', timeMs: now, reference: 'TF-7K2M-91QX', place: 'on-card', ...patch };
+}
+
+export function steps(...states: StepState[]): StepView[] {
+  const times = [212, 604, 180, 340];
+  return (['read', 'approve', 'write', 'confirm'] as const).slice(0, states.length)
+    .map((name, i) => ({ name, state: states[i] ?? 'waiting', elapsedMs: states[i] === 'done' ? (times[i] ?? null) : null }));
+}
+
+export function transaction(kind: TransactionKind, patch: Partial<TransactionView> = {}): TransactionView {
+  return {
+    id: '00112233445566778899aabbccddeeff', kind, stage: 'wait-card', card: null, sms: null, pinDigits: 0, limits: null, amount: null, steps: [],
+    place: kind === 'topup' ? 'account' : 'none', canCancel: true, error: null, receipt: null, resume: null, busy: false, ...patch,
+  };
+}
+
+export function history(now = Date.now()): HistoryEntry[] {
+  const entry = (n: number, kind: TransactionKind, minutesAgo: number, state: HistoryEntry['state'], patch: Partial<ReceiptView>): HistoryEntry =>
+    ({ id: String(n).padStart(32, '0'), kind, startedMs: now - minutesAgo * MINUTE, state, receipt: receipt(now - minutesAgo * MINUTE, patch), error: null });
+  return [
+    entry(1, 'topup', 12, 'unfinished', { newBalance: null, place: 'in-transit' }),
+    entry(2, 'topup', 540, 'done', { reference: 'TF-2B9C-44LD' }),
+    entry(3, 'topup', 1600, 'not-done', { amount: 20_000, reference: null, newBalance: null, place: 'account' }),
+    entry(4, 'resume', 5000, 'done', { amount: 10_000, reference: 'TF-9Q3F-70MW' }),
+    entry(5, 'activate', 9000, 'done', { amount: null, oldBalance: null, newBalance: null, reference: null, tail: '8826', place: 'none' }),
+  ];
+}
+
+type Scene = (now: number) => Partial<AppView>;
+const onCard = { state: 'card', name: 'ACS ACR1252 Dual Reader', readers: ['ACS ACR1252 Dual Reader'], chosen: null } as const;
+const reader = { ...onCard, readers: [...onCard.readers] };
+const show = (patch: (now: number) => TransactionView): Scene => (now) => ({ reader, transaction: patch(now) });
+const sms = (now: number): TransactionView['sms'] => ({ phoneMasked: '138 •••• 6021', resendAtMs: now + 42_000, expiresAtMs: now + 5 * MINUTE });
+const pending = (now: number, place: MoneyPlace): AppView['pending'] =>
+  [{ id: '1'.padStart(32, '0'), amount: 5000, tail: '4471', reference: place === 'unsure' ? null : 'TF-7K2M-91QX', startedMs: now - 12 * MINUTE, place }];
+const limits = { min: 100, max: 87_150 };
+const torn = failure('card-lost', 'in-transit', 'resume', {});
+
+export const scenes: Record<string, Scene> = {
+  starting: () => ({ phase: 'starting', terminal: null, purses: [], packages: [] }),
+  welcome: () => ({ phase: 'welcome', terminal: null, purses: [], packages: [] }),
+  enrolling: () => ({ phase: 'enrolling', terminal: null, purses: [], packages: [] }),
+  'welcome-trouble': () => ({ phase: 'welcome', terminal: null, purses: [], packages: [], trouble: failure('keystore-locked', 'none', 'again') }),
+  home: () => ({ reader }),
+  'home-empty': () => ({ purses: [] }),
+  'home-pending': (now) => ({ reader, pending: pending(now, 'in-transit') }),
+  'home-unsure': (now) => ({ network: 'offline', pending: pending(now, 'unsure'), reader: { state: 'none', name: null, readers: [], chosen: null } }),
+  'home-unreported': (now) => ({ pending: pending(now, 'on-card-unreported'), network: 'offline' }),
+  'home-many': (now) => ({ purses: [...baseView(now).purses, { industry: '0001', name: NAME, tail: '8826', balance: 0, seenMs: now - 90 * MINUTE, expiry: null, active: false }] }),
+  'home-trouble': () => ({ trouble: failure('terminal-revoked', 'none', 'no'), network: 'offline', reader: { state: 'service-down', name: null, readers: [], chosen: null } }),
+  balance: show((now) => transaction('balance', { stage: 'done', card: card(now), steps: steps('done') })),
+  'balance-wait': () => ({ transaction: transaction('balance', { steps: steps('waiting') }) }),
+  'balance-missing': () => ({ transaction: transaction('balance'), reader: { state: 'none', name: null, readers: [], chosen: null } }),
+  'balance-failed': show(() => transaction('balance', { stage: 'failed', error: failure('card-not-supported', 'none', 'again') })),
+  'topup-phone': show(() => transaction('topup', { stage: 'phone' })),
+  'topup-phone-offline': show(() => transaction('topup', { stage: 'phone', error: failure('offline', 'account', 'wait') })),
+  'topup-code': show((now) => transaction('topup', { stage: 'code', sms: sms(now) })),
+  'topup-code-wrong': show((now) => transaction('topup', { stage: 'code', sms: sms(now), error: failure('code-wrong', 'account', 'edit', { tries_left: '3' }) })),
+  'topup-amount': show(() => transaction('topup', { stage: 'password', limits, pinDigits: 3 })),
+  'topup-password-wrong': show(() => transaction('topup', { stage: 'password', limits, error: failure('password-wrong', 'account', 'edit', { tries_left: '2' }) })),
+  'topup-wait': () => ({ transaction: transaction('topup', { amount: 5000, steps: steps('waiting', 'waiting', 'waiting', 'waiting') }) }),
+  'topup-running': show(() => transaction('topup', { stage: 'running', amount: 5000, card: card(), steps: steps('done', 'done', 'running', 'waiting'), place: 'in-transit', canCancel: false })),
+  'topup-approve': show(() => transaction('topup', { stage: 'running', amount: 5000, card: card(), steps: steps('done', 'running', 'waiting', 'waiting'), place: 'unsure', canCancel: false })),
+  'topup-done': show((now) => transaction('topup', { stage: 'done', amount: 5000, card: card(now), receipt: receipt(now), place: 'on-card' })),
+  'topup-torn': show(() => transaction('topup', { stage: 'failed', amount: 5000, card: card(), place: 'in-transit', canCancel: true, error: torn })),
+  'topup-silent': show(() => transaction('topup', { stage: 'failed', amount: 5000, card: card(), place: 'unsure', error: failure('bank-silent', 'unsure', 'resume') })),
+  'topup-stop': show(() => transaction('topup', { stage: 'failed', amount: 5000, card: card(), error: failure('card-blocked', 'account', 'no') })),
+  'topup-funds': show(() => transaction('topup', { stage: 'failed', amount: 50_000, card: card(), error: failure('funds-short', 'account', 'edit') })),
+  'resume-running': show(() => transaction('resume', { stage: 'running', card: card(), amount: 5000, place: 'in-transit', resume: 'running', steps: steps('done', 'running', 'waiting', 'waiting'), canCancel: false })),
+  'resume-none': show(() => transaction('resume', { stage: 'done', card: card(), resume: 'none' })),
+  'resume-already': show((now) => transaction('resume', { stage: 'done', card: card(now), resume: 'already-on-card', receipt: receipt(now), place: 'on-card' })),
+  'resume-loaded': show((now) => transaction('resume', { stage: 'done', card: card(now), resume: 'loaded', receipt: receipt(now), place: 'on-card' })),
+  'resume-failed': show(() => transaction('resume', { stage: 'failed', card: card(), amount: 5000, resume: 'failed', place: 'in-transit', error: failure('card-other', 'in-transit', 'again', { tail: '4471' }) })),
+  'activate-password': show(() => transaction('activate', { stage: 'password', pinDigits: 2 })),
+  'activate-running': show(() => transaction('activate', { stage: 'running', steps: steps('done', 'done', 'running') , card: card(Date.now(), { tail: '8826', balance: 0, active: false, log: [] }) })),
+  'activate-done': show((now) => transaction('activate', { stage: 'done', card: card(now, { tail: '8826', balance: 0, log: [] }), receipt: receipt(now, { amount: null, oldBalance: null, newBalance: null, tail: '8826', reference: null, place: 'none' }) })),
+  history: () => ({}),
+  settings: () => ({}),
+};

@@ -1,0 +1,28 @@
+/** Where a card is held: on a USB reader, or to the back of the phone. */
+export const device: 'reader' | 'phone' = /Android|iPhone|iPad/.test(navigator.userAgent) ? 'phone' : 'reader';
+
+/** Copies text; false when the system refuses. */
+export async function copy(text: string): Promise<boolean> {
+  try {
+    await navigator.clipboard.writeText(text);
+    return true;
+  } catch {
+    return copyBySelection(text);
+  }
+}
+
+function copyBySelection(text: string): boolean {
+  const area = document.createElement('textarea');
+  area.value = text;
+  area.style.position = 'fixed';
+  area.style.top = '-100vh';
+  document.body.append(area);
+  area.select();
+  try {
+    return document.execCommand('copy');
+  } catch {
+    return false;
+  } finally {
+    area.remove();
+  }
+}

@@ -1,0 +1,62 @@
+import type { Code } from './bindings/Code';
+import type { ErrorView } from './bindings/ErrorView';
+import type { MoneyPlace } from './bindings/MoneyPlace';
+import { failureWord } from './i18n/failures.svelte';
+import { m } from './paraglide/messages.js';
+import { yuan } from './money';
+
+/** How loud a failure is: `stop` is red, `money` is amber, `note` is quiet. */
+export type Tone = 'stop' | 'money' | 'note';
+
+const STOPS: readonly Code[] = [
+  'card-app-blocked', 'card-blocked', 'card-expired', 'card-counter-exhausted', 'password-locked', 'code-locked',
+  'bank-untrusted', 'terminal-revoked', 'terminal-unknown', 'suite-refused', 'keystore-emptied', 'package-bad',
+  'disk-broken', 'profile-bad', 'internal',
+];
+
+export function toneOf(error: ErrorView): Tone {
+  if (waits(error.money)) return 'money';
+  return STOPS.includes(error.code) ? 'stop' : 'note';
+}
+
+/** True when money has left the account, or may have, and is not settled. */
+export function waits(place: MoneyPlace): boolean {
+  return place === 'unsure' || place === 'in-transit' || place === 'on-card-unreported';
+}
+
+export function titleOf(error: ErrorView): string {
+  return failureWord(`code.${error.code}.title`);
+}
+
+/** What to do, with the particulars that came with the failure. */
+export function actionOf(error: ErrorView): string {
+  return [failureWord(`code.${error.code}.remedy`), ...particulars(error.params)].join(gap());
+}
+
+/** Where the money is, with the amount when it is known. */
+export function moneyOf(place: MoneyPlace, amount: number | null): string {
+  if (amount === null) return failureWord(`money-unknown.${place}`);
+  return failureWord(`money-known.${place}`, { amount: yuan(amount) });
+}
+
+/** A failure found by the page itself before anything is sent. */
+export function typed(code: Code, params: Record<string, string> = {}): ErrorView {
+  return { code, params, retry: 'edit', money: 'none', reference: null };
+}
+
+function particulars(params: ErrorView['params']): string[] {
+  const told: string[] = [];
+  const { tries_left, limit, tail, retry_after_ms, reader, status, incident } = params;
+  if (tries_left) told.push(m['error.tries-left']({ count: tries_left }));
+  if (limit && /^\d+$/.test(limit)) told.push(m['error.limit']({ amount: yuan(Number(limit)) }));
+  if (tail) told.push(m['error.tail']({ tail }));
+  if (retry_after_ms) told.push(m['error.retry-after']({ seconds: Math.ceil(Number(retry_after_ms) / 1000) }));
+  if (reader) told.push(m['error.reader']({ reader }));
+  if (status) told.push(m['error.status']({ status }));
+  if (incident) told.push(m['error.incident']({ incident }));
+  return told;
+}
+
+function gap(): string {
+  return document.documentElement.lang.startsWith('zh') ? '' : ' ';
+}

@@ -1,0 +1,92 @@
+import { beforeAll, describe, expect, it } from 'vitest';
+
+import en from '../../../messages/en.json';
+import zh from '../../../messages/zh-CN.json';
+import codeType from '../bindings/Code.ts?raw';
+import placeType from '../bindings/MoneyPlace.ts?raw';
+import { actionOf, moneyOf, titleOf } from '../errors';
+import * as messages from '../paraglide/messages/_index.js';
+import type { Code } from '../bindings/Code';
+import type { MoneyPlace } from '../bindings/MoneyPlace';
+import { loadFailureWords } from './failures.svelte';
+import { locale, ofSystem, useLanguage } from './words.svelte';
+
+const texts = (type: string): string[] => [...(type.split('export type')[1] ?? '').matchAll(/"([a-z-]+)"/g)].map((match) => match[1] ?? '');
+const codes = texts(codeType) as Code[];
+const places = texts(placeType) as MoneyPlace[];
+
+function flat(tree: object, prefix = ''): Map<string, string> {
+  const found = new Map<string, string>();
+  for (const [key, value] of Object.entries(tree)) {
+    if (key === '$schema') continue;
+    if (typeof value === 'string') found.set(prefix + key, value);
+    else for (const [k, v] of flat(value as object, `${prefix}${key}.`)) found.set(k, v);
+  }
+  return found;
+}
+const languages = { 'zh-CN': flat(zh), en: flat(en) };
+const blanks = (text: string): string[] => [...text.matchAll(/\{(\w+)\}/g)].map((match) => match[1] ?? '').sort();
+
+beforeAll(loadFailureWords);
+
+describe('the words', () => {
+  it('are compiled, one function for each message', () => {
+    expect(Object.keys(messages).length, 'an empty catalogue means that the plugin was not found').toBeGreaterThan(300);
+    expect(new Set(Object.keys(messages))).toEqual(new Set(languages['zh-CN'].keys()));
+  });
+
+  it('exist in both languages with the same blanks', () => {
+    expect([...languages.en.keys()].sort()).toEqual([...languages['zh-CN'].keys()].sort());
+    for (const [key, text] of languages['zh-CN']) expect(blanks(languages.en.get(key) ?? ''), key).toEqual(blanks(text));
+  });
+
+  it('are never empty and never left in the other language', () => {
+    for (const [key, text] of languages['zh-CN']) expect(text.trim(), key).not.toBe('');
+    for (const [key, text] of languages.en) expect(text, key).toMatch(/^[^\u4e00-\u9fff]+$/);
+  });
+});
+
+describe.each(['zh-CN', 'en'] as const)('in %s', (language) => {
+  beforeAll(() => useLanguage(language));
+
+  it('every code says what happened and what to do', () => {
+    expect(codes.length, 'the binding lists the codes').toBeGreaterThan(70);
+    for (const code of codes) {
+      const error = { code, params: {}, retry: 'no' as const, money: 'none' as const, reference: null };
+      expect(titleOf(error), code).not.toBe('');
+      expect(actionOf(error), code).not.toBe('');
+      expect(actionOf(error), `${code}: what to do is not a repetition`).not.toBe(titleOf(error));
+    }
+  });
+
+  it('every place of the money has a sentence, with the amount when it is known', () => {
+    expect(places).toHaveLength(6);
+    for (const place of places) {
+      expect(moneyOf(place, null), place).not.toBe('');
+      if (place !== 'none') expect(moneyOf(place, 5000), place).toContain('50.00');
+    }
+  });
+
+  it('particulars of a failure are told', () => {
+    const error = { code: 'code-wrong' as const, params: { tries_left: '3' }, retry: 'edit' as const, money: 'account' as const, reference: null };
+    expect(actionOf(error)).toContain('3');
+    expect(actionOf({ ...error, code: 'amount-high', params: { limit: '87150' } })).toContain('¥871.50');
+  });
+});
+
+describe('the language', () => {
+  it('follows the system, and Chinese of any kind is Chinese', () => {
+    expect(ofSystem(['zh-TW', 'en'])).toBe('zh-CN');
+    expect(ofSystem(['en-GB'])).toBe('en');
+    expect(ofSystem(['fr'])).toBe('en');
+    expect(ofSystem([])).toBe('zh-CN');
+  });
+
+  it('changes at once, the document with it', () => {
+    useLanguage('en');
+    expect(messages['home.finish']()).toBe('Finish');
+    useLanguage('zh-CN');
+    expect(messages['home.finish']()).toBe('完成');
+    expect([locale(), document.documentElement.lang]).toEqual(['zh-CN', 'zh-CN']);
+  });
+});

@@ -1,0 +1,23 @@
+import { mount } from 'svelte';
+
+import Root from './App.svelte';
+import { App } from './lib/app.svelte';
+import type { Backend } from './lib/backend/types';
+import './styles/tokens.css';
+import './styles/base.css';
+
+async function backend(): Promise<Backend> {
+  const scene = new URLSearchParams(location.search).get('fake');
+  if (__FAKE__ && scene !== null) return (await import('./lib/backend/fake')).fakeBackend(scene);
+  return (await import('./lib/backend/tauri')).backend;
+}
+
+const target = document.getElementById('app');
+if (target) {
+  const app = new App(await backend());
+  app.dress('system');
+  mount(Root, { target, props: { app } });
+  void app.start();
+  const page = new URLSearchParams(location.search).get('fake');
+  if (__FAKE__ && (page === 'history' || page === 'settings')) app.page = page;
+}

@@ -1,0 +1,245 @@
+import { flushSync, mount, unmount } from 'svelte';
+import { afterEach, beforeAll, describe, expect, it } from 'vitest';
+
+import Root from './App.svelte';
+import { App } from './lib/app.svelte';
+import { FakeBackend } from './lib/backend/fake';
+import { failure, receipt, scenes, transaction } from './lib/backend/scenes';
+import { loadFailureWords } from './lib/i18n/failures.svelte';
+import type { Command } from './lib/bindings/Command';
+
+let stop: (() => void) | undefined;
+
+async function open(scene: string): Promise<{ app: App; backend: FakeBackend }> {
+  const backend = new FakeBackend(scene);
+  const app = new App(backend);
+  const root = mount(Root, { target: document.body, props: { app } });
+  const end = await app.start();
+  if (scene === 'history' || scene === 'settings') app.page = scene;
+  stop = () => { end(); void unmount(root); document.body.replaceChildren(); };
+  await settle();
+  return { app, backend };
+}
+async function settle(): Promise<void> {
+  for (let i = 0; i < 4; i += 1) await new Promise((resolve) => setTimeout(resolve, 1));
+  flushSync();
+}
+const all = (id: string): HTMLElement[] => [...document.querySelectorAll<HTMLElement>(`[data-testid="${id}"]`)];
+function one(id: string): HTMLElement {
+  const found = all(id);
+  expect(found.length, `${id} is there once`).toBe(1);
+  return found[0] as HTMLElement;
+}
+const text = (id: string): string => one(id).textContent.trim();
+async function type(id: string, value: string): Promise<void> {
+  const input = one(id) as HTMLInputElement;
+  input.value = value;
+  input.dispatchEvent(new Event('input', { bubbles: true }));
+  await settle();
+}
+async function tap(id: string): Promise<void> {
+  one(id).click();
+  await settle();
+}
+const sent = (backend: FakeBackend, name: Command['command']): Command[] => backend.commands.filter((command) => command.command === name);
+
+beforeAll(async () => {
+  await Promise.all([loadFailureWords(), import('./features/screens')]);
+});
+afterEach(() => stop?.());
+
+describe('the contract for UI testers', () => {
+  const contract: Record<string, string[]> = {
+    home: ['screen-home', 'nav-home', 'action-balance', 'action-topup', 'action-resume', 'action-activate', 'purse-card', 'reader-state', 'network-state'],
+    'home-pending': ['pending-load', 'pending-amount'],
+    balance: ['screen-balance', 'nav-home', 'balance-amount', 'card-number', 'card-expiry', 'balance-chart'],
+    'topup-phone': ['screen-topup', 'nav-home', 'phone-input', 'send-code'],
+    'topup-code': ['code-input', 'verify-code', 'resend-code'],
+    'topup-amount': ['amount-chip-20', 'amount-chip-50', 'amount-chip-100', 'amount-chip-200', 'amount-input', 'pin-pad', ...Array.from({ length: 10 }, (_, d) => `pin-key-${d}`), 'pin-delete', 'submit'],
+    'topup-running': ['step-read', 'step-approve', 'step-write', 'step-confirm'],
+    'topup-done': ['receipt', 'receipt-amount', 'receipt-balance', 'receipt-reference', 'done'],
+    'topup-torn': ['error-code', 'error-title', 'error-money', 'error-action', 'retry'],
+    'resume-none': ['screen-resume', 'resume-state', 'done'],
+    'resume-already': ['resume-state', 'receipt', 'receipt-amount', 'receipt-balance', 'receipt-reference'],
+    'activate-password': ['screen-activate', 'pin-pad', 'submit', 'activate-state'],
+    history: ['screen-history', 'export-history'],
+    settings: ['screen-settings', 'language-select', 'theme-select', 'reader-select', 'terminal-id', 'key-check-value', 'key-expiry', 'renew-key', 'package-row', 'run-diagnostics', 'erase-device'],
+    welcome: ['screen-welcome', 'start'],
+  };
+  it.each(Object.entries(contract))('%s has each of its names once', async (scene, ids) => {
+    await open(scene);
+    for (const id of ids) one(id);
+  });
+
+  it.each(Object.keys(scenes))('%s is drawn with one screen, one heading and no nameless control', async (scene) => {
+    await open(scene);
+    expect(document.querySelectorAll('[data-testid^="screen-"]')).toHaveLength(1);
+    expect(document.querySelectorAll('h1')).toHaveLength(1);
+    for (const control of document.querySelectorAll<HTMLElement>('button, input, select')) {
+      const label = control.id ? document.querySelector(`label[for="${control.id}"]`)?.textContent : '';
+      expect((control.getAttribute('aria-label') ?? '') + control.textContent + (label ?? ''), control.outerHTML).not.toBe('');
+    }
+    const ids = [...document.querySelectorAll('[data-testid]')].map((e) => e.getAttribute('data-testid')).filter((id) => !['log-row', 'history-row', 'purse-card', 'package-row', 'pending-load', 'pending-amount', 'pending-finish', 'pending-reference'].includes(id ?? ''));
+    expect(ids.filter((id, i) => ids.indexOf(id) !== i), 'a name stands for one thing').toEqual([]);
+  });
+
+  it('shows values as plain text', async () => {
+    await open('balance');
+    expect([text('balance-amount'), text('card-number'), text('card-expiry')]).toEqual(['128.50', '•••• 4471', '2034-12-31']);
+    expect(all('log-row')).toHaveLength(6);
+  });
+
+  it('gives states as attributes', async () => {
+    await open('topup-running');
+    expect(['read', 'approve', 'write', 'confirm'].map((step) => one(`step-${step}`).dataset.state)).toEqual(['done', 'done', 'running', 'waiting']);
+    stop?.();
+    for (const [scene, state] of [['resume-none', 'none'], ['resume-already', 'already-on-card'], ['resume-loaded', 'loaded'], ['resume-failed', 'failed'], ['resume-running', 'running']] as const) {
+      await open(scene);
+      expect(one('resume-state').dataset.state).toBe(state);
+      stop?.();
+    }
+    await open('home-trouble');
+    expect([one('reader-state').dataset.state, one('network-state').dataset.state]).toEqual(['service-down', 'offline']);
+  });
+});
+
+describe('a top-up', () => {
+  it('goes from the phone number to the password', async () => {
+    const { backend } = await open('home');
+    await tap('action-topup');
+    await type('phone-input', '138 0000 6021');
+    await tap('send-code');
+    expect(sent(backend, 'send-code')).toEqual([{ command: 'send-code', phone: '13800006021' }]);
+    await type('code-input', ' 409-128 ');
+    expect((one('code-input') as HTMLInputElement).value).toBe('409128');
+    await tap('verify-code');
+    await tap('amount-chip-50');
+    for (const digit of [2, 4, 6, 8, 1, 0]) await tap(`pin-key-${digit}`);
+    expect(one('pin-pad').dataset.count).toBe('6');
+    await tap('submit');
+    expect(sent(backend, 'submit')).toEqual([{ command: 'submit', amount: 5000 }]);
+    expect(document.body.innerHTML, 'the page keeps no digits').not.toContain('246810');
+  });
+
+  it('sends a command once however often it is tapped', async () => {
+    const { backend } = await open('topup-phone');
+    await type('phone-input', '13800006021');
+    const button = one('send-code');
+    for (let i = 0; i < 5; i += 1) button.click();
+    await settle();
+    expect(sent(backend, 'send-code')).toHaveLength(1);
+  });
+
+  it('keeps the order of password digits and takes physical keys', async () => {
+    const { backend } = await open('topup-amount');
+    for (const key of ['2', '4', '6', 'Backspace', '8']) window.dispatchEvent(new KeyboardEvent('keydown', { key }));
+    await settle();
+    const pressed = backend.commands.flatMap((c): (number | string)[] => (c.command === 'pin-press' ? [c.digit] : c.command === 'pin-delete' ? ['delete'] : []));
+    expect(pressed).toEqual([2, 4, 6, 'delete', 8]);
+  });
+
+  it('leaves keys typed into the amount to the amount', async () => {
+    const { backend } = await open('topup-amount');
+    one('amount-input').dispatchEvent(new KeyboardEvent('keydown', { key: '5', bubbles: true }));
+    await settle();
+    expect(sent(backend, 'pin-press')).toEqual([]);
+  });
+
+  it.each([['', 'amount-bad'], ['0', 'amount-low'], ['-5', 'amount-bad'], ['abc', 'amount-bad'], ['0.50', 'amount-low'], ['871.51', 'amount-high'], ['1.234', 'amount-bad']])('refuses the amount %j with %s before anything is sent', async (amount, code) => {
+    const { backend } = await open('topup-amount');
+    await type('amount-input', amount);
+    await tap('submit');
+    expect(text('error-code')).toBe(code);
+    expect(sent(backend, 'submit')).toEqual([]);
+  });
+
+  it('shows the limits before they are hit', async () => {
+    await open('topup-amount');
+    expect(text('amount-hint')).toContain('871.50');
+  });
+
+  it('refuses a phone number and a code that can not be ones', async () => {
+    await open('topup-phone');
+    await type('phone-input', '12');
+    await tap('send-code');
+    expect(text('error-code')).toBe('phone-bad');
+    stop?.();
+    await open('topup-code');
+    await type('code-input', '12');
+    await tap('verify-code');
+    expect(text('error-code')).toBe('code-bad');
+  });
+
+  it('offers no cancel once money has moved, and goes on when its screen is left', async () => {
+    const { app, backend } = await open('topup-running');
+    const before = text('cancel');
+    await tap('nav-home');
+    expect(before).not.toContain('取消');
+    expect(app.screen).toBe('home');
+    expect(sent(backend, 'leave'), 'the core would refuse it').toEqual([]);
+    backend.push({ transaction: { ...transaction('topup', { stage: 'done', receipt: receipt() }) } });
+    await settle();
+    expect(app.screen, 'the result shows at home').toBe('topup');
+  });
+});
+
+describe('a failure', () => {
+  it('says what happened, where the money is and what to do', async () => {
+    await open('topup-torn');
+    expect(text('error-code')).toBe('card-lost');
+    expect(text('error-money')).toContain('¥50.00');
+    expect(text('error-action').length).toBeGreaterThan(5);
+    await tap('retry');
+    expect(document.querySelector('[data-testid="screen-resume"]'), 'a load that waits is finished by a re-top-up').not.toBeNull();
+  });
+
+  it('that the core rejects with is shown like one of the view', async () => {
+    const { backend } = await open('topup-phone');
+    backend.run = () => Promise.reject(failure('too-many', 'account', 'again', { retry_after_ms: '30000' }) as unknown as Error);
+    await type('phone-input', '13800006021');
+    await tap('send-code');
+    expect([text('error-code'), text('error-action').includes('30')]).toEqual(['too-many', true]);
+  });
+});
+
+describe('the screens', () => {
+  it('ignore a view older than the one they show', async () => {
+    const { app, backend } = await open('home');
+    const old = await backend.view();
+    backend.push({ network: 'offline' });
+    app.take(old);
+    expect(app.view?.network).toBe('offline');
+  });
+
+  it('follow language, theme and text size at once', async () => {
+    const { app } = await open('home');
+    await app.run({ command: 'set-language', language: 'en' });
+    await app.run({ command: 'set-theme', theme: 'dark' });
+    await app.run({ command: 'set-text-size', percent: 200 });
+    await settle();
+    expect(document.querySelector('h1')?.textContent).toMatch(/Home|Tapfill/);
+    expect([document.documentElement.dataset.theme, document.documentElement.style.fontSize]).toEqual(['dark', '200%']);
+  });
+
+  it('ask before the device is erased', async () => {
+    const { backend } = await open('settings');
+    await tap('erase-device');
+    expect(sent(backend, 'erase-device')).toEqual([]);
+    await tap('erase-confirm');
+    expect(sent(backend, 'erase-device')).toHaveLength(1);
+  });
+
+  it('show each part of the diagnostics', async () => {
+    await open('settings');
+    await tap('run-diagnostics');
+    for (const part of ['reader', 'service', 'keystore', 'security-server', 'transaction-server', 'clock']) one(`diagnostic-${part}`);
+    one('copy-report');
+  });
+
+  it('filter the history', async () => {
+    await open('history');
+    expect(all('history-row')).toHaveLength(5);
+    await tap('filter-unfinished');
+    expect(all('history-row')).toHaveLength(1);
+  });
+});

@@ -1,0 +1,39 @@
+import { paraglideVitePlugin } from '@inlang/paraglide-js';
+import { svelte } from '@sveltejs/vite-plugin-svelte';
+import { defineConfig } from 'vitest/config';
+import { fileURLToPath } from 'node:url';
+
+// Absolute: some versions of Paraglide count from `root`, others from the working directory.
+const here = (path: string): string => fileURLToPath(new URL(path, import.meta.url));
+
+// `--mode fake` builds the screens on scripted views, for looking at them in a browser.
+export default defineConfig(({ mode }) => ({
+  root: 'ui',
+  base: './',
+  plugins: [
+    svelte(),
+    paraglideVitePlugin({
+      project: here('ui/project.inlang'),
+      outdir: here('ui/src/lib/paraglide'),
+      strategy: ['globalVariable', 'baseLocale'],
+    }),
+  ],
+  clearScreen: false,
+  server: { port: 5173, strictPort: true, host: '127.0.0.1' },
+  build: {
+    outDir: mode === 'fake' ? '../target/ui-fake' : '../dist',
+    emptyOutDir: true,
+    target: ['es2022', 'safari16', 'chrome111'],
+    // The content security policy has no `data:` for fonts and no inline scripts.
+    assetsInlineLimit: 0,
+    modulePreload: { polyfill: false },
+    reportCompressedSize: true,
+  },
+  define: { __FAKE__: JSON.stringify(mode !== 'production') },
+  resolve: mode === 'test' ? { conditions: ['browser'] } : {},
+  test: {
+    environment: 'happy-dom',
+    include: ['src/**/*.test.ts'],
+    restoreMocks: true,
+  },
+}));

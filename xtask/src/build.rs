@@ -1,0 +1,122 @@
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::SystemTime;
+
+use crate::install::node_modules;
+use crate::process::run;
+use crate::{Outcome, install};
+
+/// Development builds of the app carry the simulator; `custom-protocol` makes it load its own page.
+pub(crate) const APP_FEATURES: &str = "simulator,tauri/custom-protocol";
+
+/// The project's folder.
+pub(crate) fn root() -> PathBuf {
+    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
+    here.parent().unwrap_or(here).to_owned()
+}
+
+/// Where cargo puts what it builds.
+pub(crate) fn target() -> PathBuf {
+    root().join(std::env::var_os("CARGO_TARGET_DIR").unwrap_or_else(|| "target".into()))
+}
+
+/// A program of this project, as built by [`app`] or [`headless`].
+pub(crate) fn binary(name: &str) -> PathBuf {
+    target()
+        .join("debug")
+        .join(format!("{name}{}", std::env::consts::EXE_SUFFIX))
+}
+
+/// Cargo as it runs us, in the project's folder.
+pub(crate) fn cargo() -> Command {
+    let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    command.current_dir(root());
+    // Set by the cargo that runs us; a nested cargo would take some of them for its own.
+    for (name, _) in std::env::vars_os() {
+        let text = name.to_string_lossy();
+        if text.starts_with("CARGO_PKG_") || text.starts_with("CARGO_MANIFEST_") {
+            command.env_remove(name);
+        }
+    }
+    command
+}
+
+/// The bank, the virtual card and the headless run.
+pub(crate) fn headless() -> Outcome<()> {
+    println!("Building the bank, the virtual card and the headless run ...");
+    run(cargo().args([
+        "build",
+        "-p",
+        "bank",
+        "-p",
+        "virtual-card",
+        "-p",
+        "tapfill-tests",
+        "--bins",
+    ]))
+}
+
+/// The app with its page, the bank and the virtual card.
+pub(crate) fn app() -> Outcome<()> {
+    page()?;
+    println!("Building the app, the bank and the virtual card (some minutes the first time) ...");
+    run(cargo()
+        .args([
+            "build",
+            "-p",
+            "tapfill",
+            "-p",
+            "bank",
+            "-p",
+            "virtual-card",
+            "--bins",
+        ])
+        .args(["--features", APP_FEATURES]))
+}
+
+/// The web part, when one of its files is newer than the last build.
+pub(crate) fn page() -> Outcome<()> {
+    install::node_modules(&root())?;
+    let sources = [
+        "ui",
+        "package.json",
+        "package-lock.json",
+        "vite.config.ts",
+        "svelte.config.js",
+    ];
+    let newest = sources
+        .iter()
+        .filter_map(|name| newest(&root().join(name)))
+        .max();
+    let built = fs::metadata(root().join("dist/index.html"))
+        .and_then(|m| m.modified())
+        .ok();
+    let stamp = root().join("dist/assets");
+    if stamp.is_dir() && built.is_some() && built > newest {
+        return Ok(());
+    }
+    println!("Building the page ...");
+    npm(&["run", "--silent", "build"])
+}
+
+/// An npm command in the project's folder.
+pub(crate) fn npm(arguments: &[&str]) -> Outcome<()> {
+    node_modules(&root())?;
+    let npm = if cfg!(windows) { "npm.cmd" } else { "npm" };
+    run(Command::new(npm).args(arguments).current_dir(root()))
+}
+
+/// The newest change of a file or of any file in a folder, generated ones left out.
+fn newest(path: &Path) -> Option<SystemTime> {
+    let meta = fs::metadata(path).ok()?;
+    if !meta.is_dir() {
+        return meta.modified().ok();
+    }
+    fs::read_dir(path)
+        .ok()?
+        .filter_map(|entry| Some(entry.ok()?.path()))
+        .filter(|path| !path.ends_with("paraglide") && !path.ends_with("node_modules"))
+        .filter_map(|path| newest(&path))
+        .max()
+}

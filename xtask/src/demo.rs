@@ -1,0 +1,112 @@
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use crate::build::{self, binary};
+use crate::install::{self, Extent};
+use crate::process;
+use crate::rig::RigProcess;
+use crate::{Options, Outcome};
+
+/// The app, or the headless run, with everything around it; all of it has stopped on return.
+pub(crate) fn run(options: &Options) -> Outcome<()> {
+    if !cfg!(target_os = "linux") {
+        return in_process(options);
+    }
+    let asked = options.has("--headless");
+    let headless = asked || without_display();
+    if headless && !asked {
+        println!("No display here (DISPLAY, WAYLAND_DISPLAY): the demo runs without a window.");
+    }
+    install::system_packages(if headless {
+        Extent::Headless
+    } else {
+        Extent::Window
+    })?;
+    if headless {
+        build::headless()?
+    } else {
+        build::app()?
+    }
+    let dir = folder(options.has("--keep"))?;
+    let rig = RigProcess::start(&rig_arguments(&dir, options))?;
+    let mut program = Command::new(binary(if headless { "headless" } else { "tapfill" }));
+    program.envs(rig.environment());
+    if let Some(port) = options.value("--external-card") {
+        println!("The virtual reader is empty and waits for a card on port {port} (vpcd).");
+    }
+    if !headless {
+        program
+            .env("XDG_DATA_HOME", dir.join("data"))
+            .env("XDG_CACHE_HOME", dir.join("cache"));
+        what_to_try(rig.value("TAPFILL_INBOX"), options);
+    }
+    let outcome = process::run(&mut program);
+    drop(rig);
+    match &outcome {
+        Ok(()) => println!("Everything that the demo started has stopped."),
+        Err(_) => println!("The logs of all parts are in {}.", dir.display()),
+    }
+    outcome
+}
+
+/// Elsewhere than on Linux the card is in the app itself, and the keystore is the system's own.
+fn in_process(options: &Options) -> Outcome<()> {
+    for name in ["--headless", "--external-card"] {
+        if options.has(name) {
+            return Err(format!(
+                "{name} needs the virtual PC/SC reader, which is for Linux only"
+            ));
+        }
+    }
+    build::app()?;
+    let dir = folder(options.has("--keep"))?;
+    let mut arguments = rig_arguments(&dir, options);
+    arguments.push("--bank-only".into());
+    let rig = RigProcess::start(&arguments)?;
+    what_to_try(rig.value("TAPFILL_INBOX"), options);
+    let mut app = Command::new(binary("tapfill"));
+    process::run(app.envs(rig.environment()).env("TAPFILL_SIMULATOR", "demo"))
+}
+
+fn without_display() -> bool {
+    ["DISPLAY", "WAYLAND_DISPLAY"]
+        .iter()
+        .all(|name| std::env::var_os(name).is_none_or(|value| value.is_empty()))
+}
+
+/// The demo's own folder; a new one each time, so that each demo begins with a first start.
+fn folder(keep: bool) -> Outcome<PathBuf> {
+    let dir = build::target().join("demo");
+    if dir.exists() && !keep {
+        fs::remove_dir_all(&dir).map_err(|e| format!("{}: {e}", dir.display()))?;
+    }
+    fs::create_dir_all(&dir).map_err(|e| format!("{}: {e}", dir.display()))?;
+    Ok(dir)
+}
+
+fn rig_arguments(dir: &Path, options: &Options) -> Vec<String> {
+    let mut arguments = vec!["--dir".to_owned(), dir.display().to_string()];
+    for name in ["--external-card", "--bank-config"] {
+        if let Some(value) = options.value(name) {
+            arguments.extend([name.to_owned(), value.to_owned()]);
+        }
+    }
+    arguments
+}
+
+fn what_to_try(inbox: Option<&str>, options: &Options) {
+    println!("\nThe app opens. Try this:");
+    if options.has("--bank-config") {
+        println!("  the phone and the password of a customer in your bank configuration");
+    } else {
+        println!("  Top up: phone 13800006021, any amount, password 246810");
+    }
+    if let Some(inbox) = inbox {
+        let page = inbox.trim_end_matches(".json");
+        println!("  The SMS code appears at {page}");
+        println!("  (the demo bank made its own certificate: let the browser go on)");
+    }
+    println!("  Balance and \"finish a top-up\" start by themselves.");
+    println!("Close the window, or press Ctrl-C here, to stop everything.\n");
+}

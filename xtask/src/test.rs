@@ -1,0 +1,174 @@
+use std::fs;
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use crate::build::{self, APP_FEATURES, cargo};
+use crate::install::{self, Extent};
+use crate::process::{find, run as finish};
+use crate::session::{Keyring, Session, SocketDir};
+use crate::{Options, Outcome, ci};
+
+/// A part of the tests, as `--only` names it.
+#[derive(Clone, Copy, Eq, PartialEq)]
+enum Part {
+    /// Every crate's own tests and the flows, in one build with the app.
+    Rust,
+    /// Every crate's own tests, real pcscd included.
+    Unit,
+    /// Servers, session and card together.
+    Flows,
+    /// The page's checks and tests, and the bindings.
+    Web,
+    /// The real window under WebDriver.
+    Ui,
+}
+
+impl Part {
+    const EVERYTHING: [Self; 3] = [Self::Web, Self::Rust, Self::Ui];
+    const NAMED: [Self; 4] = [Self::Unit, Self::Flows, Self::Web, Self::Ui];
+
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Rust => "rust",
+            Self::Unit => "unit",
+            Self::Flows => "flows",
+            Self::Web => "web",
+            Self::Ui => "ui",
+        }
+    }
+
+    const fn needs(self) -> Extent {
+        match self {
+            Self::Unit | Self::Flows | Self::Web => Extent::Headless,
+            Self::Rust | Self::Ui => Extent::WindowTests,
+        }
+    }
+
+    fn run(self, options: &Options) -> Outcome<()> {
+        match self {
+            // The same features as the app's build below: nothing is compiled twice.
+            Self::Rust => {
+                build::page()?;
+                crate_tests(&["--workspace", "--features", APP_FEATURES])
+            }
+            Self::Unit => crate_tests(&["--workspace", "--exclude", "tapfill", "--exclude", FLOWS]),
+            Self::Flows => crate_tests(&["-p", FLOWS]),
+            Self::Web => ci::web().and_then(|()| ci::bindings(true)),
+            Self::Ui => window_tests(options),
+        }
+    }
+}
+
+const FLOWS: &str = "tapfill-tests";
+const WINDOW_TESTS: &str = "tests/ui";
+const SCREEN: &str = "-screen 0 1280x960x24";
+
+/// Installs what is missing, runs the parts asked for, and sums up. All parts run even when one fails.
+pub(crate) fn run(options: &Options) -> Outcome<()> {
+    let parts = match options.value("--only") {
+        None => Part::EVERYTHING.to_vec(),
+        Some(name) => {
+            let part = Part::NAMED.into_iter().find(|part| part.name() == name);
+            vec![part.ok_or_else(|| format!("--only {name}: unit, flows, web or ui"))?]
+        }
+    };
+    for part in &parts {
+        install::system_packages(part.needs())?;
+    }
+    let mut results = Vec::new();
+    for part in parts {
+        println!("\n== {} ==", part.name());
+        let start = Instant::now();
+        let outcome = part.run(options);
+        if let Err(why) = &outcome {
+            println!("{why}");
+        }
+        results.push((part, outcome, start.elapsed()));
+    }
+    summary(&results)
+}
+
+fn summary(results: &[(Part, Outcome<()>, Duration)]) -> Outcome<()> {
+    println!("\n== summary ==");
+    for (part, outcome, elapsed) in results {
+        let word = if outcome.is_ok() { "passed" } else { "FAILED" };
+        println!("{:<6} {word} in {} s", part.name(), elapsed.as_secs());
+    }
+    let failed: Vec<_> = results
+        .iter()
+        .filter(|(_, o, _)| o.is_err())
+        .map(|(part, ..)| part.name())
+        .collect();
+    if failed.is_empty() {
+        return Ok(());
+    }
+    Err(format!("failed: {}", failed.join(", ")))
+}
+
+/// Runs in a session with a keystore, which the tests of the vault and of the flows look for.
+fn crate_tests(selection: &[&str]) -> Outcome<()> {
+    let dir = build::target().join("test-session");
+    let _ = fs::remove_dir_all(&dir);
+    fs::create_dir_all(&dir).map_err(|e| format!("{}: {e}", dir.display()))?;
+    let sockets = SocketDir::create()?;
+    let session = cfg!(target_os = "linux")
+        .then(|| Session::start(&dir, sockets.path(), Keyring::Unlocked))
+        .transpose()?;
+    let mut command = cargo();
+    command.args(["test", "--no-fail-fast"]).args(selection);
+    command.envs(session.as_ref().map(Session::environment));
+    finish(&mut command)
+}
+
+fn window_tests(options: &Options) -> Outcome<()> {
+    build::app()?;
+    install::node_modules(&build::root().join(WINDOW_TESTS))?;
+    let screens = build::target().join("artefacts/screens");
+    let _ = fs::remove_dir_all(&screens);
+    fs::create_dir_all(&screens).map_err(|e| format!("{}: {e}", screens.display()))?;
+    let xvfb = find("xvfb-run").ok_or("xvfb-run is missing (package xvfb)")?;
+    let program = std::env::current_exe().map_err(|e| format!("this program: {e}"))?;
+    let mut command = Command::new(xvfb);
+    command.current_dir(build::root());
+    command.args(["-a", "-s", SCREEN, "node", "--test", "--test-concurrency=1"]);
+    command.args(
+        options
+            .value("--filter")
+            .map(|text| format!("--test-name-pattern={text}")),
+    );
+    command.arg("--test-reporter=spec").args(test_files()?);
+    command
+        .env("TAPFILL_XTASK", program)
+        .env("TAPFILL_APP", build::binary("tapfill"));
+    let outcome = finish(command.env("TAPFILL_SCREENS", &screens));
+    println!("Screenshots: {}", screens.display());
+    outcome
+}
+
+fn test_files() -> Outcome<Vec<String>> {
+    let mut files: Vec<String> = fs::read_dir(build::root().join(WINDOW_TESTS))
+        .map_err(|e| format!("{WINDOW_TESTS}: {e}"))?
+        .filter_map(|entry| Some(entry.ok()?.path().display().to_string()))
+        .filter(|path| path.ends_with(".test.mjs"))
+        .collect();
+    files.sort();
+    if files.is_empty() {
+        return Err(format!("no tests in {WINDOW_TESTS}"));
+    }
+    Ok(files)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_failed_part_fails_the_whole() {
+        let results = [
+            (Part::Web, Ok(()), Duration::ZERO),
+            (Part::Ui, Err("no window".to_owned()), Duration::ZERO),
+        ];
+        assert_eq!(summary(&results), Err("failed: ui".to_owned()));
+        assert_eq!(summary(&results[..1]), Ok(()));
+    }
+}
