@@ -11,7 +11,7 @@ export default defineConfig(({ mode }) => ({
   root: 'ui',
   base: './',
   plugins: [
-    svelte(),
+    svelte({ configFile: false }),
     paraglideVitePlugin({
       project: here('ui/project.inlang'),
       outdir: here('ui/src/lib/paraglide'),

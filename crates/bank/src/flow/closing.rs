@@ -8,25 +8,19 @@ use crate::flow::Step;
 use crate::store::Conn;
 use crate::store::load::{self, LoadRow};
 
-/// Whether a step of the machine was taken.
-pub(super) enum Taken {
-    Yes,
-    /// The machine has no such event now: the state speaks for itself.
-    No,
-}
-
 impl Step<'_> {
-    /// Lets the machine take an event and stores what follows.
+    /// Lets the machine take an event and stores what follows. Where the machine has no such event now nothing
+    /// happens: the load's state then speaks for itself.
     pub(super) async fn apply(
         &self,
         conn: &mut Conn,
         row: &mut LoadRow,
         event: Event,
-    ) -> Result<Taken, Problem> {
+    ) -> Result<(), Problem> {
         let (load, effects) = match row.load.clone().step(event, self.now_ms) {
             Ok(stepped) => stepped,
             Err(Refusal::OutOfPlace(_) | Refusal::Final(_) | Refusal::Undecided) => {
-                return Ok(Taken::No);
+                return Ok(());
             }
             Err(
                 error @ (Refusal::Amount
@@ -36,8 +30,7 @@ impl Step<'_> {
             ) => return Err(Problem::internal(error)),
         };
         row.load = load;
-        load::keep(self.bank, conn, row, &effects, self.now_ms).await?;
-        Ok(Taken::Yes)
+        load::keep(self.bank, conn, row, &effects, self.now_ms).await
     }
 
     /// The end that a load's state means; `already` when it was settled before this request.

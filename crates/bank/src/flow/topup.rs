@@ -69,8 +69,13 @@ impl Step<'_> {
         let available = money::available(conn, row.load.order().account).await?;
         self.apply(conn, &mut row, Event::Issue { available })
             .await?;
-        if row.phase() != Phase::Issued {
+        if row.phase() == Phase::Declined {
             return Ok(self.end("funds-short"));
+        }
+        if row.phase() != Phase::Issued {
+            return Err(Problem::internal(
+                "a load that was authorised is not issued",
+            ));
         }
         sms::spend(conn, &sms::stem(&self.exchange.id), self.now_ms).await?;
         self.issue(conn, &row, &asked.init, &asked.identity).await
