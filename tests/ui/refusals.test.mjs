@@ -22,6 +22,17 @@ scenario("a wrong password moves no money, and the right one afterwards does", {
   await startTopup(world, "50", "135790");
   await failure(app, "password-wrong");
   await app.picture("topup-password-wrong");
+  assert.equal((await world.rig.card("status")).card.balance, 12_850, "the card was not written");
+  await typePassword(app, DEMO.password);
+  await app.click("submit");
+  assert.equal((await receipt(app)).balance, "178.50");
+});
+
+scenario("leaving after a wrong password leaves nothing behind", {}, async (world) => {
+  const { app } = world;
+  await firstStart(app);
+  await startTopup(world, "50", "135790");
+  await failure(app, "password-wrong");
   await home(app);
   assert.ok(!(await app.shows("pending-load")), "nothing left the account");
   assert.equal(await balance(app), DEMO.balance);
@@ -43,7 +54,7 @@ scenario("an amount beyond the limits can't be submitted", {}, async (world) => 
   assert.equal(await balance(app), DEMO.balance);
 });
 
-scenario("an inactive card is refused by a top-up and is active after the activation", { card: "demo-inactive" }, async (world) => {
+scenario("an inactive card is active after the activation", { card: "demo-inactive" }, async (world) => {
   const { app } = world;
   await firstStart(app);
   await open(app, "activate");

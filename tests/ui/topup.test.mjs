@@ -44,6 +44,7 @@ for (const [moment, state, words] of [
     await rig.card("insert");
     assert.equal(await finishTopup(app), state);
     assert.equal((await receipt(app)).balance, "178.50");
+    assert.equal((await rig.card("status")).card.balance, 17_850, "the card itself says so too");
     await app.picture(`resume-${state}`);
     await home(app);
     assert.ok(!(await app.shows("pending-load")), "nothing waits any more");
@@ -58,6 +59,8 @@ scenario("the app killed in mid-load says so at the next start and finishes the 
   await proveCode(world);
   await world.rig.card("slow 1200");
   await pay(world.app, "50", DEMO.password);
+  await world.app.untilState("step-approve", "running");
+  await world.app.picture("topup-running");
   await world.app.untilState("step-write", "running");
   await world.app.kill();
   await world.rig.card("clear");
@@ -67,6 +70,7 @@ scenario("the app killed in mid-load says so at the next start and finishes the 
   await world.app.picture("home-after-kill");
   assert.ok(["loaded", "already-on-card"].includes(await finishTopup(world.app)));
   assert.equal(await balance(world.app), "178.50");
+  assert.equal((await world.rig.card("status")).card.balance, 17_850, "loaded once, not twice");
 });
 
 scenario("with the bank down a top-up stops before any money moves, and works once it is back", {}, async (world) => {

@@ -116,7 +116,11 @@ impl BankClient {
     pub async fn page(&self, path: &str) -> Result<Vec<u8>, ClientError> {
         let url = format!("{}{path}", self.profile.security_url);
         let answer = send(self.http.get(url)).await?;
-        if answer.status == 200 { Ok(answer.body) } else { Err(answer.refusal()) }
+        if answer.status == 200 {
+            Ok(answer.body)
+        } else {
+            Err(answer.refusal())
+        }
     }
 
     /// Whose servers these are.

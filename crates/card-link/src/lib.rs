@@ -3,6 +3,10 @@
 //! A [`CardReader`] tells what is on the reader and opens contacts; a [`CardContact`] is one exclusive phase with one
 //! card. After [`LinkError::Lost`] or [`LinkError::Timeout`] the outcome of the last command is unknown: nothing is
 //! ever sent again by itself.
+#![cfg_attr(
+    any(target_os = "android", target_os = "ios"),
+    allow(dead_code, reason = "phones bring a shell of their own")
+)]
 
 mod exchange;
 #[cfg(not(any(target_os = "android", target_os = "ios")))]

@@ -22,9 +22,9 @@ struct Order {
 pub(crate) struct Terms {
     pub(crate) timing: Timing,
     /// One of the few threads that there may be, hung ones included.
-    pub(crate) thread: OwnedSemaphorePermit,
+    pub(crate) _thread: OwnedSemaphorePermit,
     /// Dropped when the card is free again.
-    pub(crate) end: oneshot::Sender<()>,
+    pub(crate) _end: oneshot::Sender<()>,
 }
 
 /// A contact through PC/SC. Its transaction lives on the thread that takes the orders.

@@ -93,8 +93,8 @@ impl PcscReader {
         let thread = Arc::clone(&self.threads).try_acquire_owned();
         Ok(Terms {
             timing: self.timing,
-            thread: thread.map_err(|_| LinkError::Busy)?,
-            end,
+            _thread: thread.map_err(|_| LinkError::Busy)?,
+            _end: end,
         })
     }
 }

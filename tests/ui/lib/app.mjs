@@ -67,8 +67,13 @@ export class App {
     return until(async () => (await this.all(id))[0], `${id} is shown`, () => this.situation());
   }
 
+  /** Its text, once there is some: what fades in has none for WebDriver until it can be seen. */
   async text(id) {
-    return this.#patient(id, async (element) => (await element.getText()).trim());
+    return this.#patient(id, async (element) => {
+      const text = (await element.getText()).trim();
+      if (!text) throw new Error(`${id} has no text`);
+      return text;
+    });
   }
 
   async state(id) {
@@ -154,7 +159,9 @@ export class App {
     mkdirSync(SCREENS, { recursive: true });
     await this.driver.executeScript("return document.fonts.ready.then(() => true)");
     await sleep(250); // movements on the page end within this time
-    const png = await this.driver.takeScreenshot();
+    // WebKit never answers when it believes that there is nothing new to draw.
+    const png = await Promise.race([this.driver.takeScreenshot(), sleep(WAIT_MS, null, { ref: false })]);
+    if (!png) throw new Error(`no picture of ${name}`);
     writeFileSync(path.join(SCREENS, `${name}.png`), Buffer.from(png, "base64"));
   }
 
@@ -206,7 +213,6 @@ function environment(rig) {
     HOME: rig.env.RIG_HOME,
     XDG_RUNTIME_DIR: rig.env.RIG_RUNTIME_DIR,
     TAURI_WEBVIEW_AUTOMATION: "true",
-    WEBKIT_DISABLE_DMABUF_RENDERER: "1",
   };
 }
 

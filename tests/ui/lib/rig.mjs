@@ -24,7 +24,8 @@ export class Rig {
     if (options.keyring) args.push("--keyring", options.keyring);
     if (options.bankConfig) args.push("--bank-config", options.bankConfig);
     const rig = new Rig();
-    rig.#process = spawn(XTASK, args, { stdio: ["pipe", "pipe", "inherit"] });
+    // In a group of its own: Ctrl-C reaches us alone, and the rig then stops its parts in order.
+    rig.#process = spawn(XTASK, args, { detached: true, stdio: ["pipe", "pipe", "inherit"] });
     rig.#lines = readline.createInterface({ input: rig.#process.stdout })[Symbol.asyncIterator]();
     for (;;) {
       const line = await rig.#line();

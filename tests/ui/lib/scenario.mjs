@@ -2,11 +2,13 @@
 import { mkdirSync, realpathSync, rmSync } from "node:fs";
 import path from "node:path";
 import { test } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
 import { App } from "./app.mjs";
 import { Rig } from "./rig.mjs";
 
 const KEPT = path.resolve(process.env.TAPFILL_SCREENS ?? "target/artefacts/screens", "../ui");
-const LIMIT_MS = 180_000;
+const LIMIT_MS = 120_000;
+const CLEANUP_MS = 60_000;
 
 /**
  * `options`: those of the rig, `before(rig)` for what happens before the app starts, `limitMs`.
@@ -14,7 +16,8 @@ const LIMIT_MS = 180_000;
  * The folder with the logs of all parts stays in target/artefacts/ui, with a picture when the story failed.
  */
 export function scenario(name, options, story) {
-  test(name, { timeout: options.limitMs ?? LIMIT_MS }, async () => {
+  const limitMs = options.limitMs ?? LIMIT_MS;
+  test(name, { timeout: limitMs + CLEANUP_MS }, async () => {
     const dir = path.join(KEPT, name.replace(/[^a-z0-9]+/gi, "-").toLowerCase());
     rmSync(dir, { recursive: true, force: true });
     mkdirSync(dir, { recursive: true });
@@ -24,7 +27,7 @@ export function scenario(name, options, story) {
     try {
       await options.before?.(rig);
       await world.restart();
-      await story(world);
+      await Promise.race([story(world), tooLate(limitMs)]);
     } catch (failure) {
       await world.app?.picture(`failed-${path.basename(dir)}`).catch(() => {});
       throw failure;
@@ -33,4 +36,9 @@ export function scenario(name, options, story) {
       await rig.stop();
     }
   });
+}
+
+async function tooLate(limitMs) {
+  await sleep(limitMs, null, { ref: false });
+  throw new Error(`not finished within ${limitMs} ms`);
 }

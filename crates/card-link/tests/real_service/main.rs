@@ -1,0 +1,9 @@
+//! Against the real pcscd with the virtual reader.
+#![cfg(target_os = "linux")]
+#![allow(clippy::unwrap_used, reason = "a test may fail by panic")]
+
+mod contact;
+mod holders;
+mod readers;
+mod service;
+mod stage;
