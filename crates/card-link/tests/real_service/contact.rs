@@ -87,7 +87,7 @@ fn a_card_that_left_between_two_commands_is_lost_even_when_it_is_back() {
 }
 
 #[test]
-fn a_reply_cut_to_one_byte_is_lost() {
+fn a_reply_cut_to_one_byte_is_lost_and_ends_the_contact() {
     with_service(|stage| async move {
         let slot = card();
         stage.serve(&slot);
@@ -97,6 +97,9 @@ fn a_reply_cut_to_one_byte_is_lost() {
         slot.arm(Fault::Truncate { ins: None });
         let unknown = vec![0x00, 0xFE, 0x00, 0x00];
         assert_eq!(contact.transmit(unknown).await, Err(LinkError::Lost));
+        let again = contact.transmit(CHALLENGE.to_vec()).await;
+        assert_eq!(again, Err(LinkError::Lost), "though the card is there");
+        assert_eq!(received(&slot, 0x84), 0, "nothing reached it any more");
     });
 }
 
