@@ -18,15 +18,6 @@ struct Order {
     reply: oneshot::Sender<Reply>,
 }
 
-/// What a contact needs besides its reader.
-pub(crate) struct Terms {
-    pub(crate) timing: Timing,
-    /// One of the few threads that there may be, hung ones included.
-    pub(crate) _thread: OwnedSemaphorePermit,
-    /// Dropped when the card is free again.
-    pub(crate) _end: oneshot::Sender<()>,
-}
-
 /// A contact through PC/SC. Its transaction lives on the thread that takes the orders.
 pub(crate) struct PcscContact {
     reader: String,
@@ -37,8 +28,12 @@ pub(crate) struct PcscContact {
 }
 
 impl PcscContact {
-    pub(crate) async fn open(reader: String, terms: Terms) -> Result<Self, LinkError> {
-        let timing = terms.timing;
+    /// `thread` is one of the few threads that there may be, hung ones included.
+    pub(crate) async fn open(
+        reader: String,
+        timing: Timing,
+        thread: OwnedSemaphorePermit,
+    ) -> Result<Self, LinkError> {
         let (orders, inbox) = mpsc::channel();
         let (ready, opened) = oneshot::channel();
         let name = CString::new(reader.clone()).map_err(|_| LinkError::NoReader)?;
@@ -46,7 +41,7 @@ impl PcscContact {
             .name("pcsc-contact".to_owned())
             .spawn(move || {
                 hold(&name, timing.keep_alive, ready, &inbox);
-                drop(terms);
+                drop(thread);
             })
             .map_err(|_| LinkError::ServiceDown)?;
         match tokio::time::timeout(timing.connect, opened).await {

@@ -1,9 +1,9 @@
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::{Semaphore, oneshot, watch};
+use tokio::sync::{Semaphore, watch};
 
-use crate::pcsc_contact::{PcscContact, Terms};
+use crate::pcsc_contact::PcscContact;
 use crate::pcsc_monitor::{self, Watching};
 use crate::{CardContact, CardReader, Future, LinkError, ReaderState, ReaderStatus};
 
@@ -31,9 +31,6 @@ impl Default for Timing {
 /// Threads that may be with cards at once: the contact in use, and those that hung cards keep.
 const MOST_THREADS: usize = 4;
 
-/// How long a contact that was dropped may take to let go of the card. One that hangs is not waited for.
-const LETTING_GO: Duration = Duration::from_millis(250);
-
 /// The readers of this system's PC/SC service. A thread of its own watches them; each contact has one too.
 pub struct PcscReader {
     status: watch::Receiver<ReaderStatus>,
@@ -41,8 +38,6 @@ pub struct PcscReader {
     chosen: watch::Sender<Option<String>>,
     timing: Timing,
     threads: Arc<Semaphore>,
-    /// Closes when the contact before has let go of the card.
-    before: Mutex<Option<oneshot::Receiver<()>>>,
 }
 
 impl PcscReader {
@@ -61,7 +56,6 @@ impl PcscReader {
             chosen,
             timing,
             threads: Arc::new(Semaphore::new(MOST_THREADS)),
-            before: Mutex::new(None),
         }
     }
 
@@ -79,24 +73,6 @@ impl PcscReader {
             (ReaderState::Card, Some(reader)) => Ok(reader),
         }
     }
-
-    /// Waits for the contact before, so that a program never finds the card held by itself.
-    async fn terms(&self) -> Result<Terms, LinkError> {
-        let (end, ended) = oneshot::channel();
-        let before = {
-            let mut before = self.before.lock().unwrap_or_else(PoisonError::into_inner);
-            before.replace(ended)
-        };
-        if let Some(before) = before {
-            let _ = tokio::time::timeout(LETTING_GO, before).await;
-        }
-        let thread = Arc::clone(&self.threads).try_acquire_owned();
-        Ok(Terms {
-            timing: self.timing,
-            _thread: thread.map_err(|_| LinkError::Busy)?,
-            _end: end,
-        })
-    }
 }
 
 impl CardReader for PcscReader {
@@ -111,7 +87,9 @@ impl CardReader for PcscReader {
     fn open(&self) -> Future<'_, Result<Box<dyn CardContact>, LinkError>> {
         Box::pin(async {
             let reader = self.ready_reader().await?;
-            let contact = PcscContact::open(reader, self.terms().await?).await?;
+            let thread = Arc::clone(&self.threads).try_acquire_owned();
+            let thread = thread.map_err(|_| LinkError::Busy)?;
+            let contact = PcscContact::open(reader, self.timing, thread).await?;
             Ok(Box::new(contact) as Box<dyn CardContact>)
         })
     }
