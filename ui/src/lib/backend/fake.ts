@@ -54,7 +54,7 @@ export class FakeBackend implements Backend {
     const { settings } = this.#view;
     switch (command.command) {
       case 'history': return { reply: 'history', entries: history() };
-      case 'export-history': return { reply: 'exported', path: '/home/me/Documents/tapfill-2026-11-23.csv' };
+      case 'export-history': return { reply: 'exported', path: 'Documents/tapfill-history.csv' };
       case 'run-diagnostics': return this.#diagnostics();
       case 'set-language': this.push({ settings: { ...settings, language: command.language } }); break;
       case 'set-theme': this.push({ settings: { ...settings, theme: command.theme } }); break;
