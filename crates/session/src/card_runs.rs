@@ -1,0 +1,401 @@
+//! What starts when a card is on the reader, and what its end means.
+
+use ipc::{
+    Code, MoneyPlace, NetworkState, PurseView, ReceiptView, ResumeState, Stage, StepName,
+    StepState, TransactionKind,
+};
+use relay::IndustryCode;
+
+use crate::actor::{Actor, Happened};
+use crate::failure::Failure;
+use crate::opening::{Terms, opening};
+use crate::packages;
+use crate::run::{self, Ended, Job, lock};
+use crate::settings::BankLimits;
+use crate::transaction::{OnCard, Transaction, card_view, home_of};
+
+impl Actor {
+    /// A card is on the reader: what waits for one starts.
+    pub(crate) fn card_is_here(&mut self) {
+        let here = self.reader.state == card_link::ReaderState::Card;
+        let Some(transaction) = &self.transaction else {
+            return;
+        };
+        if !here || transaction.running {
+            return;
+        }
+        match transaction.on_card {
+            OnCard::Nothing => {}
+            OnCard::Identify => self.identify(),
+            OnCard::Run => self.start_run(),
+        }
+    }
+
+    /// Reads the card with each industry in turn until one knows it. Needs no bank.
+    fn identify(&mut self) {
+        let shells = self.shells();
+        let industries: Vec<IndustryCode> = shells
+            .packages
+            .iter()
+            .map(industry::Package::industry)
+            .collect();
+        let Some(transaction) = &mut self.transaction else {
+            return;
+        };
+        let Some(first) = industries.first().copied() else {
+            if self.network == NetworkState::Offline {
+                transaction.fail(Code::Offline.into());
+            }
+            return;
+        };
+        let own_screen = transaction.kind == TransactionKind::Balance;
+        transaction.running = true;
+        transaction.on_card = OnCard::Nothing;
+        if own_screen {
+            transaction.stage = Stage::Running;
+        }
+        let id = transaction.id;
+        let link = self.link.clone();
+        let events = self.events.clone();
+        self.beside(async move {
+            let mut last = first;
+            let mut ended = None;
+            for industry in industries {
+                last = industry;
+                let terms = Terms::default();
+                let kind = TransactionKind::Balance;
+                let opening = match opening(&link, kind, id, industry, &terms) {
+                    Ok(opening) => opening,
+                    Err(failure) => {
+                        ended = Some(Ended::failed(failure));
+                        break;
+                    }
+                };
+                let job = Job {
+                    id,
+                    kind,
+                    industry,
+                    opening,
+                    amount: None,
+                    tail: None,
+                    about: None,
+                };
+                let steps = events.clone();
+                let on_step = Box::new(move |name, state, place| {
+                    if own_screen {
+                        let _ = steps.send(Happened::Step(id, name, state, place));
+                    }
+                });
+                let end = run::run(shells.clone(), job, on_step).await;
+                let unknown = end.is(Code::CardNotSupported);
+                ended = Some(end);
+                if !unknown {
+                    break;
+                }
+            }
+            let ended = ended.unwrap_or_else(|| Ended::failed(Code::IndustryUnknown.into()));
+            Happened::Identified(id, last, ended)
+        });
+    }
+
+    pub(crate) fn identified(&mut self, id: [u8; 16], code: IndustryCode, ended: Ended) {
+        let package = self.packages.loaded();
+        let name = package
+            .package(code)
+            .map(packages::name)
+            .unwrap_or_default();
+        let limits = self.limits_of(&code.to_string());
+        let now_ms = self.link.bank_now_ms();
+        let current = |t: &Transaction| t.id == id;
+        let Some(transaction) = self.transaction.as_mut().filter(|t| current(t)) else {
+            return;
+        };
+        transaction.running = false;
+        let closing = match ended.result {
+            Ok(closing) => closing,
+            Err(failure) => {
+                self.not_identified(failure);
+                return;
+            }
+        };
+        let Some(card) = card_view(&closing, &code.to_string(), name) else {
+            transaction.fail(Code::CardReplyBad.into());
+            return;
+        };
+        transaction.industry = Some(code);
+        transaction.limits = limits.map(|limits| limits.room(card.balance));
+        transaction.error = None;
+        let purse = PurseView {
+            industry: card.industry.clone(),
+            name: card.name.clone(),
+            tail: card.tail.clone(),
+            balance: card.balance,
+            seen_ms: now_ms,
+            expiry: card.expiry.clone(),
+            active: card.active,
+        };
+        transaction.card = Some(card);
+        match transaction.kind {
+            TransactionKind::Balance => {
+                transaction.all_steps(StepState::Done);
+                transaction.stage = Stage::Done;
+            }
+            TransactionKind::Resume => self.resume_this_card(),
+            TransactionKind::Topup | TransactionKind::Activate => {}
+        }
+        if let Err(error) = self.settings.saw(purse) {
+            log::warn!("a purse was not remembered: {error}");
+        }
+        // What was submitted meanwhile waits for this.
+        self.card_is_here();
+    }
+
+    /// A card that left too early is asked for again; anything else is told.
+    fn not_identified(&mut self, failure: Failure) {
+        let Some(transaction) = &mut self.transaction else {
+            return;
+        };
+        let typed = [Stage::Phone, Stage::Code, Stage::Password].contains(&transaction.stage);
+        let gone = [Code::CardNone, Code::ReaderNone, Code::ServiceDown].contains(&failure.code);
+        if !typed && !gone {
+            transaction.fail(failure);
+            return;
+        }
+        if transaction.on_card == OnCard::Nothing {
+            transaction.on_card = OnCard::Identify;
+        }
+        if typed {
+            transaction.error = (!gone).then(|| failure.view(transaction.place));
+        } else {
+            transaction.stage = Stage::WaitCard;
+            transaction.wait_for(card_link::ReaderState::Empty);
+        }
+    }
+
+    fn limits_of(&self, industry: &str) -> Option<BankLimits> {
+        self.settings
+            .now
+            .limits
+            .iter()
+            .find(|(code, _)| code == industry)
+            .map(|(_, limits)| *limits)
+    }
+
+    /// Re-top-up goes on with what waits for this very card, or asks the bank whether it knows of something.
+    fn resume_this_card(&mut self) {
+        let Some(transaction) = &mut self.transaction else {
+            return;
+        };
+        let tail = transaction
+            .card
+            .as_ref()
+            .map(|card| card.tail.clone())
+            .unwrap_or_default();
+        let journal = lock(&self.journal);
+        let load = journal.unfinished_on(&tail);
+        transaction.about = load.map(|record| record.entry.transaction);
+        transaction.place = load.map_or(MoneyPlace::None, crate::journal::Record::place);
+        transaction.amount = load.map(|record| record.entry.amount);
+        drop(journal);
+        transaction.stage = Stage::Running;
+        transaction.on_card = OnCard::Run;
+        self.start_run();
+    }
+
+    pub(crate) fn start_run(&mut self) {
+        if self
+            .transaction
+            .as_ref()
+            .is_some_and(|t| t.opening.is_none())
+        {
+            let made = self.go();
+            if let (Err(failure), Some(transaction)) = (made, &mut self.transaction) {
+                transaction.fail(failure);
+            }
+            return;
+        }
+        let shells = self.shells();
+        let Some(transaction) = &mut self.transaction else {
+            return;
+        };
+        let (Some(opening), Some(industry)) = (transaction.opening.clone(), transaction.industry)
+        else {
+            return transaction.fail(Code::Internal.into());
+        };
+        transaction.on_card = OnCard::Nothing;
+        transaction.running = true;
+        transaction.stage = Stage::Running;
+        transaction.error = None;
+        let id = transaction.id;
+        let job = Job {
+            id,
+            kind: transaction.kind,
+            industry,
+            opening,
+            amount: transaction.amount,
+            tail: transaction.card.as_ref().map(|card| card.tail.clone()),
+            about: transaction.about,
+        };
+        let steps = self.events.clone();
+        let on_step = Box::new(move |name, state, place| {
+            let _ = steps.send(Happened::Step(id, name, state, place));
+        });
+        self.beside(async move { Happened::Ended(id, run::run(shells, job, on_step).await) });
+    }
+
+    pub(crate) fn stepped(
+        &mut self,
+        id: [u8; 16],
+        name: StepName,
+        state: StepState,
+        place: MoneyPlace,
+    ) {
+        let now_ms = self.parts.clock.now_ms();
+        if let Some(transaction) = self.transaction.as_mut().filter(|t| t.id == id) {
+            transaction.step(name, state, now_ms);
+            transaction.place = place;
+        }
+    }
+
+    pub(crate) fn ended(&mut self, id: [u8; 16], ended: Ended) {
+        let heard = ended.result.as_ref().err();
+        if heard.is_none() || heard.is_some_and(|f| f.code == Code::Offline) {
+            self.bank_answered(heard);
+        }
+        let now_ms = self.link.bank_now_ms();
+        let Some(transaction) = self.transaction.as_mut().filter(|t| t.id == id) else {
+            return;
+        };
+        transaction.running = false;
+        transaction.place = ended.place;
+        transaction.times = Some(ended.times);
+        match ended.result {
+            Ok(closing) => {
+                finish(transaction, &closing, now_ms);
+                self.remember_balance(&closing);
+            }
+            Err(failure) => self.ended_badly(failure, ended.times.requests > 0),
+        }
+    }
+
+    fn ended_badly(&mut self, failure: Failure, bank_asked: bool) {
+        let waiting = lock(&self.journal).pending();
+        let Some(transaction) = &mut self.transaction else {
+            return;
+        };
+        let tail = transaction
+            .card
+            .as_ref()
+            .map(|card| card.tail.clone())
+            .unwrap_or_default();
+        let code = failure.code;
+        if transaction.kind == TransactionKind::Resume && code == Code::NothingPending {
+            let other = waiting.iter().find(|load| load.tail != tail);
+            if let Some(other) = other {
+                transaction.place = other.place;
+                transaction.fail(Failure::from(Code::CardOther).with("tail", &other.tail));
+            } else {
+                transaction.stage = Stage::Done;
+                transaction.resume = Some(ResumeState::None);
+            }
+            return;
+        }
+        let moved = transaction.place != home_of(transaction.kind);
+        if !moved && code == Code::CardNone {
+            transaction.on_card = OnCard::Run;
+            transaction.stage = Stage::WaitCard;
+            transaction.wait_for(card_link::ReaderState::Empty);
+            return;
+        }
+        let mut failure = failure;
+        if code == Code::LoadOpen {
+            transaction.place = MoneyPlace::InTransit;
+        }
+        if failure.reference.is_none() {
+            let mine = waiting
+                .iter()
+                .find(|load| load.id == hex::encode(transaction.id));
+            failure.reference = mine.and_then(|load| load.reference.clone());
+        }
+        let retry = failure.clone().view(transaction.place).retry;
+        // The bank keeps its answer to this attempt for ever: another try is another attempt, typed anew.
+        let answered = bank_asked && !moved && retry == ipc::Retry::Again && !code.is_unread();
+        let types = matches!(
+            transaction.kind,
+            TransactionKind::Topup | TransactionKind::Activate
+        );
+        if types && (retry == ipc::Retry::Edit || answered) {
+            transaction.next_attempt();
+            transaction.stage = Stage::Password;
+            transaction.error = Some(failure.view(transaction.place));
+            if code == Code::SmsProofBad {
+                transaction.stage = Stage::Phone;
+                transaction.proof = None;
+            }
+            return;
+        }
+        transaction.fail(failure);
+    }
+
+    fn remember_balance(&mut self, closing: &industry::Closing) {
+        let Some(balance) = closing.new_balance else {
+            return;
+        };
+        let now_ms = self.link.bank_now_ms();
+        let tail = self
+            .transaction
+            .as_ref()
+            .and_then(|t| t.card.as_ref())
+            .map(|c| c.tail.clone());
+        let Some(purse) = self
+            .settings
+            .now
+            .purses
+            .iter()
+            .find(|p| Some(&p.tail) == tail.as_ref())
+        else {
+            return;
+        };
+        let purse = PurseView {
+            balance,
+            seen_ms: now_ms,
+            ..purse.clone()
+        };
+        if let Err(error) = self.settings.saw(purse) {
+            log::warn!("a balance was not remembered: {error}");
+        }
+    }
+}
+
+fn finish(transaction: &mut Transaction, closing: &industry::Closing, now_ms: u64) {
+    transaction.stage = Stage::Done;
+    transaction.error = None;
+    transaction.all_steps(StepState::Done);
+    transaction.resume =
+        (transaction.kind == TransactionKind::Resume).then_some(if closing.already {
+            ResumeState::AlreadyOnCard
+        } else {
+            ResumeState::Loaded
+        });
+    let tail = transaction
+        .card
+        .as_ref()
+        .map(|card| card.tail.clone())
+        .unwrap_or_default();
+    transaction.receipt = Some(ReceiptView {
+        amount: closing.amount.or(transaction.amount),
+        old_balance: closing.old_balance,
+        new_balance: closing.new_balance,
+        tail,
+        time_ms: closing.time_ms.unwrap_or(now_ms),
+        reference: closing.reference.clone(),
+        place: match transaction.kind {
+            TransactionKind::Topup | TransactionKind::Resume => MoneyPlace::OnCard,
+            TransactionKind::Balance | TransactionKind::Activate => MoneyPlace::None,
+        },
+    });
+    if let Some(card) = &mut transaction.card {
+        card.balance = closing.new_balance.unwrap_or(card.balance);
+        card.active |= transaction.kind == TransactionKind::Activate;
+    }
+}
