@@ -2,7 +2,10 @@
 #![allow(clippy::unwrap_used)]
 
 mod happy;
+mod keys;
+mod lost;
 mod refused;
 mod secrets;
 mod stage;
 mod torn;
+mod wire;

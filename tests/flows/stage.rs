@@ -1,13 +1,17 @@
+use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
 
-use bank::{Config, Money, Running};
+use bank::{Config, Money, Running, Settings};
 use bank_client::{BankClient, Profile};
 use session::shells::{MemoryVault, SimulatedReader};
-use session::{Parts, Session, SystemClock};
+use session::{Clock, Parts, Session, SystemClock};
 use tapfill_tests::Person;
 use tempfile::TempDir;
 use virtual_card::{Card, CardProfile, Slot};
+
+use crate::wire::Wire;
 
 /// Balance of the demo card when it comes out of the box, fen.
 pub(crate) const CARD_BEFORE: i64 = 12_850;
@@ -18,7 +22,12 @@ pub(crate) struct Stage {
     pub(crate) slot: Slot,
     pub(crate) vault: Arc<MemoryVault>,
     pub(crate) dir: TempDir,
+    /// The app's clock.
+    pub(crate) clock: Arc<TestClock>,
+    /// Between the app and the transaction server, when the stage was made with one.
+    pub(crate) wire: Option<Wire>,
     bank: Option<Running>,
+    settings: String,
     profile: Profile,
     /// Money of the bank at the start.
     before: Money,
@@ -30,24 +39,49 @@ impl Stage {
     }
 
     pub(crate) async fn with(card: CardProfile) -> Self {
+        Self::made(card, "").await
+    }
+
+    /// With more lines in the bank's configuration, e.g. a `[keys]` table.
+    pub(crate) async fn made(card: CardProfile, more: &str) -> Self {
         let dir = tempfile::tempdir().unwrap();
-        let bank = bank::start(Config::demo(&dir.path().join("bank")).unwrap())
+        let settings = format!("{DEMO}\n{more}");
+        let bank = bank::start(config(dir.path(), &settings).on_free_ports())
             .await
             .unwrap();
         let profile = Profile::parse(&std::fs::read(&bank.profile_path).unwrap()).unwrap();
         let before = bank.money().await.unwrap();
         let slot = Slot::with_card(Card::new(card));
         let vault = Arc::new(MemoryVault::default());
-        let person = person(&profile, &slot, &vault, &dir.path().join("app"));
+        let clock = Arc::new(TestClock::default());
+        let person = person(&profile, &slot, &vault, &clock, &dir.path().join("app"));
         Self {
             person,
             slot,
             vault,
             dir,
+            clock,
+            wire: None,
             bank: Some(bank),
+            settings,
             profile,
             before,
         }
+    }
+
+    /// With the first start done, over a wire to the transaction server that can be cut.
+    pub(crate) async fn wired() -> Self {
+        let mut stage = Self::new().await;
+        let wire = Wire::to(address(&stage.profile.transaction_url)).await;
+        stage.profile.transaction_url = format!("https://{}", wire.address);
+        stage.wire = Some(wire);
+        stage.restart_app();
+        stage.person.ready().await.unwrap();
+        stage
+    }
+
+    pub(crate) fn wire(&self) -> &Wire {
+        self.wire.as_ref().unwrap()
     }
 
     /// The same, with the first start done.
@@ -67,7 +101,20 @@ impl Stage {
 
     /// The app ends here and starts again on the same device.
     pub(crate) fn restart_app(&mut self) {
-        self.person = person(&self.profile, &self.slot, &self.vault, &self.app_dir());
+        self.person = person(
+            &self.profile,
+            &self.slot,
+            &self.vault,
+            &self.clock,
+            &self.app_dir(),
+        );
+    }
+
+    /// Another device of the same person, at the same card.
+    pub(crate) fn second_device(&self) -> Person {
+        let vault = Arc::new(MemoryVault::default());
+        let dir = self.dir.path().join("second");
+        person(&self.profile, &self.slot, &vault, &self.clock, &dir)
     }
 
     pub(crate) async fn stop_bank(&mut self) {
@@ -76,8 +123,7 @@ impl Stage {
 
     /// The bank comes back on the addresses that terminals know.
     pub(crate) async fn start_bank(&mut self) {
-        let address = |url: &str| url.trim_start_matches("https://").parse().unwrap();
-        let mut config = Config::demo(&self.dir.path().join("bank")).unwrap();
+        let mut config = config(self.dir.path(), &self.settings);
         config.security = Some(address(&self.profile.security_url));
         config.transaction = Some(address(&self.profile.transaction_url));
         self.bank = Some(bank::start(config).await.unwrap());
@@ -139,12 +185,47 @@ impl Stage {
     }
 }
 
-fn person(profile: &Profile, slot: &Slot, vault: &Arc<MemoryVault>, dir: &Path) -> Person {
+const DEMO: &str = include_str!("../../crates/bank/src/demo.toml");
+
+fn config(dir: &Path, settings: &str) -> Config {
+    Config::new(&dir.join("bank"), Settings::parse(settings).unwrap(), true)
+}
+
+fn address(url: &str) -> SocketAddr {
+    url.trim_start_matches("https://").parse().unwrap()
+}
+
+/// The system's clock, moved by so many ms.
+#[derive(Default)]
+pub(crate) struct TestClock {
+    ahead_ms: AtomicI64,
+}
+
+impl TestClock {
+    pub(crate) fn ahead(&self, ms: i64) {
+        self.ahead_ms.store(ms, Ordering::SeqCst);
+    }
+}
+
+impl Clock for TestClock {
+    fn now_ms(&self) -> u64 {
+        let ahead_ms = self.ahead_ms.load(Ordering::SeqCst);
+        SystemClock.now_ms().saturating_add_signed(ahead_ms)
+    }
+}
+
+fn person(
+    profile: &Profile,
+    slot: &Slot,
+    vault: &Arc<MemoryVault>,
+    clock: &Arc<TestClock>,
+    dir: &Path,
+) -> Person {
     let session = Session::start(Parts {
         reader: Arc::new(SimulatedReader::new(slot.clone())),
         bank: BankClient::new(profile.clone()).unwrap(),
         vault: vault.clone(),
-        clock: Arc::new(SystemClock),
+        clock: clock.clone(),
         dir: dir.to_owned(),
         documents: dir.join("documents"),
         version: "test".to_owned(),

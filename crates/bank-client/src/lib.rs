@@ -211,12 +211,13 @@ async fn send(request: reqwest::RequestBuilder) -> Result<Answer, ClientError> {
 
 fn failure(error: &reqwest::Error) -> ClientError {
     log::debug!("request failed: {error:?}");
-    if is_about_trust(error) {
-        ClientError::Untrusted
-    } else if error.is_connect() || error.is_builder() {
-        ClientError::Offline
-    } else {
+    // Whatever breaks after the handshake, the request may have arrived.
+    if !error.is_connect() && !error.is_builder() {
         ClientError::Silent
+    } else if is_about_trust(error) {
+        ClientError::Untrusted
+    } else {
+        ClientError::Offline
     }
 }
 

@@ -14,7 +14,7 @@ use relay::{Effect, IndustryCode, Input, Limits, Operation, Relay};
 use crate::clock::{Clock, card_date};
 use crate::failure::{Failure, Verdict, verdict};
 use crate::journal::{Journal, Record};
-use crate::terminal::TerminalLink;
+use crate::terminal::{TerminalLink, Unanswered};
 
 /// What runs, and for whom.
 pub(crate) struct Job {
@@ -197,22 +197,21 @@ impl Run {
         let started = Instant::now();
         let answer = self.shells.link.exchange(message).await;
         self.times.bank_ms += started.elapsed().as_secs_f64() * 1e3;
-        if let Err(failure) = &answer {
-            self.never_asked(failure)?;
-        }
+        let first = !self.asked && !self.committed;
         self.asked = true;
-        answer
+        answer.map_err(|unanswered| self.unanswered(unanswered, first))
     }
 
-    /// A first request that never left, or was refused unread, moved nothing: the same may be tried again.
-    fn never_asked(&mut self, failure: &Failure) -> Result<(), Failure> {
-        let unread = failure.code != Code::BankSilent && failure.code != Code::BankError;
-        if self.asked || self.committed || !unread {
-            return Ok(());
+    /// A first request that the bank surely did not act on moved nothing: the same may be tried again.
+    fn unanswered(&mut self, unanswered: Unanswered, first: bool) -> Failure {
+        let failure = unanswered.failure;
+        if !first || !unanswered.unread {
+            return failure;
         }
-        self.note(Event::NotDone {
+        let noted = self.note(Event::NotDone {
             outcome: failure.code.as_str().to_owned(),
-        })
+        });
+        noted.err().unwrap_or(failure)
     }
 
     /// The bank went on: from here on the money of a load is in transit.
@@ -282,7 +281,12 @@ impl Run {
             receipt,
             error: None,
         });
-        self.write_record()
+        let written = self.write_record();
+        if written.is_err() {
+            // Nothing is asked without a record: there is nothing to be unsure of.
+            self.record = None;
+        }
+        written
     }
 
     fn note(&mut self, event: Event) -> Result<(), Failure> {
@@ -438,7 +442,8 @@ pub(crate) fn refused(closing: &Closing) -> Failure {
 
 /// Sends a proof that waits in the journal. Ends with what the bank says of it.
 pub(crate) async fn deliver(shells: &Shells, id: &str, message: &[u8]) -> Result<(), Failure> {
-    let answer = shells.link.exchange(message).await?;
+    let answer = shells.link.exchange(message).await;
+    let answer = answer.map_err(|unanswered| unanswered.failure)?;
     let closing =
         industry::decode(&shells.packages, &answer).map_err(|_| Failure::from(Code::MessageBad))?;
     let mut journal = lock(&shells.journal);

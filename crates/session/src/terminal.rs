@@ -323,46 +323,60 @@ impl TerminalLink {
 
     /// One relay message to the bank, its answer back. The same message is sent again where that is safe: the
     /// bank answers a repeated one with the same bytes, and nothing happens twice.
-    pub(crate) async fn exchange(&self, message: &[u8]) -> Result<Vec<u8>, Failure> {
+    pub(crate) async fn exchange(&self, message: &[u8]) -> Result<Vec<u8>, Unanswered> {
         // 3 at once, then slower: 7 s in all, well inside a person's patience and the bank's own limits.
         const WAITS_MS: [u64; 5] = [0, 0, 1_000, 2_000, 4_000];
         let mut healed = false;
         let mut waits = WAITS_MS.into_iter();
-        let mut sealed = self.seal(message)?;
+        let mut sealed = self.seal(message).map_err(Unanswered::unread)?;
+        // Once a try may have been read, no later one can undo that.
+        let mut may_be_read = false;
         loop {
-            let failure = match self.exchange_once(&sealed).await {
+            let tried = match self.exchange_once(&sealed).await {
                 Ok(answer) => return Ok(answer),
-                Err(failure) => failure,
+                Err(tried) => tried,
             };
-            match &failure {
-                Exchange::Refused(refusal) if !healed && self.heal(refusal).await? => {
-                    healed = true;
-                    sealed = self.seal(message)?;
-                }
-                Exchange::Again(cause) => match waits.next() {
-                    Some(wait_ms) => tokio::time::sleep(Duration::from_millis(wait_ms)).await,
-                    None => return Err(cause.clone()),
+            may_be_read |= !tried.unread;
+            let ended = |failure: Failure| Unanswered {
+                failure: if may_be_read && tried.unread {
+                    Code::BankSilent.into()
+                } else {
+                    failure
                 },
-                Exchange::Refused(cause) => return Err(cause.clone()),
+                unread: !may_be_read,
+            };
+            if tried.again {
+                match waits.next() {
+                    Some(wait_ms) => tokio::time::sleep(Duration::from_millis(wait_ms)).await,
+                    None => return Err(ended(tried.failure)),
+                }
+            } else if !healed && self.heal(&tried.failure).await.map_err(ended)? {
+                healed = true;
+                sealed = self.seal(message).map_err(ended)?;
+            } else {
+                return Err(ended(tried.failure));
             }
         }
     }
 
-    async fn exchange_once(&self, sealed: &[u8]) -> Result<Vec<u8>, Exchange> {
-        let answer = match self.bank.relay(sealed.to_vec()).await {
-            Ok(answer) => answer,
-            Err(error @ ClientError::Silent) => return Err(Exchange::Again(error.into())),
-            Err(ClientError::Refused { code, params }) if code == "busy" => {
-                return Err(Exchange::Again(
-                    ClientError::Refused { code, params }.into(),
-                ));
-            }
-            Err(error) => return Err(Exchange::Refused(error.into())),
+    async fn exchange_once(&self, sealed: &Sealed) -> Result<Vec<u8>, Tried> {
+        let answer = self
+            .bank
+            .relay(sealed.bytes.clone())
+            .await
+            .map_err(Tried::from)?;
+        let answers_this = |header: &Header| {
+            header.terminal == sealed.header.terminal && header.counter == sealed.header.counter
         };
-        let key = self.working_key().map_err(Exchange::Refused)?;
-        seal::open(&key, &answer, Direction::ToTerminal)
-            .map(|(_, message)| message.to_vec())
-            .map_err(|_| Exchange::Refused(Code::EnvelopeRefused.into()))
+        match seal::open(&sealed.key, &answer, Direction::ToTerminal) {
+            Ok((header, message)) if answers_this(&header) => Ok(message.to_vec()),
+            // Read by the bank, answered by who knows whom.
+            Ok(_) | Err(_) => Err(Tried {
+                failure: Code::EnvelopeRefused.into(),
+                again: false,
+                unread: false,
+            }),
+        }
     }
 
     /// Cures what a new key or the right time cures. True: worth sending again.
@@ -389,7 +403,7 @@ impl TerminalLink {
         Ok(())
     }
 
-    fn seal(&self, message: &[u8]) -> Result<Vec<u8>, Failure> {
+    fn seal(&self, message: &[u8]) -> Result<Sealed, Failure> {
         let key = self.working_key()?;
         let terminal = self.terminal()?;
         let mut nonce = [0; 12];
@@ -408,16 +422,78 @@ impl TerminalLink {
             counter,
             time_ms,
         };
-        seal::seal(&key, &header, message, &nonce).map_err(|_| Code::EnvelopeRefused.into())
+        let bytes =
+            seal::seal(&key, &header, message, &nonce).map_err(|_| Code::EnvelopeRefused)?;
+        Ok(Sealed { bytes, header, key })
+    }
+}
+
+/// A message on its way, with what its answer must match.
+struct Sealed {
+    bytes: Vec<u8>,
+    header: Header,
+    key: Arc<WorkingKey>,
+}
+
+/// An exchange that brought no answer.
+#[derive(Debug)]
+pub(crate) struct Unanswered {
+    pub(crate) failure: Failure,
+    /// True: the bank has surely not acted on the message. False: it may have.
+    pub(crate) unread: bool,
+}
+
+impl Unanswered {
+    fn unread(failure: Failure) -> Self {
+        Self {
+            failure,
+            unread: true,
+        }
     }
 }
 
 /// How one try of an exchange failed.
-enum Exchange {
+struct Tried {
+    failure: Failure,
     /// The same bytes may be sent again.
-    Again(Failure),
-    /// Sending again needs a cure, or is of no use.
-    Refused(Failure),
+    again: bool,
+    /// The bank has surely not acted on them.
+    unread: bool,
+}
+
+impl From<ClientError> for Tried {
+    fn from(error: ClientError) -> Self {
+        let (again, unread) = match &error {
+            ClientError::Silent => (true, false),
+            ClientError::Offline | ClientError::Untrusted => (false, true),
+            ClientError::BadAnswer => (false, false),
+            ClientError::Refused { code, .. } => (code == "busy", refused_unread(code)),
+        };
+        Self {
+            failure: error.into(),
+            again,
+            unread,
+        }
+    }
+}
+
+/// Codes of `docs/protocol.md`, section 7, that the bank gives before it looks into the message. Any other may hide
+/// an effect: a counter that it has seen, a fault in the middle, a code of a later version.
+fn refused_unread(code: &str) -> bool {
+    [
+        "bad-request",
+        "envelope-refused",
+        "key-expired",
+        "key-unknown",
+        "terminal-unknown",
+        "terminal-revoked",
+        "suite-refused",
+        "time-skew",
+        "too-large",
+        "too-many",
+        "busy",
+    ]
+    .contains(&code)
 }
 
 #[derive(Deserialize)]

@@ -1,0 +1,123 @@
+//! Keys, suites and clocks as the app meets them.
+
+use ipc::{Code, TransactionKind};
+use tapfill_tests::Trouble;
+use virtual_card::CardProfile;
+
+use crate::stage::{CARD_BEFORE, Stage};
+
+/// All four transactions.
+async fn all_four(stage: &Stage, suite: u8) {
+    let terminal = stage.person.ready().await.unwrap().terminal.unwrap();
+    assert_eq!(terminal.suite, suite);
+    stage.person.activate().await.unwrap();
+    stage.person.top_up(2_000).await.unwrap();
+    stage.slot.arm(virtual_card::Fault::Tear {
+        ins: Some(0x52),
+        moment: virtual_card::Moment::Before,
+        nth: 1,
+    });
+    assert!(matches!(
+        stage.person.top_up(300).await,
+        Err(Trouble::Failed(error)) if error.code == Code::CardLost
+    ));
+    stage.insert();
+    stage.person.resume().await.unwrap();
+    let card = stage.person.balance().await.unwrap().card.unwrap();
+    assert_eq!(card.balance, 2_300);
+    stage.healed().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_suite_does_all_four_transactions() {
+    for suite in 1..=3 {
+        let keys = format!("[keys]\nsuite = {suite}\nlowest_suite = {suite}");
+        let stage = Stage::made(CardProfile::demo_inactive(), &keys).await;
+        all_four(&stage, suite).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_working_key_that_expires_in_the_middle_is_renewed_and_the_money_moves_once() {
+    // Shorter than a card that answers slowly.
+    let keys = "[keys]\nworking_key_life_s = 2\nworking_key_margin_s = 1";
+    let stage = Stage::made(CardProfile::demo(), keys).await;
+    stage.person.ready().await.unwrap();
+    stage.slot.arm(virtual_card::Fault::Slow { ms: 900 });
+    let view = stage.person.top_up(700).await.unwrap();
+    assert_eq!(view.receipt.unwrap().amount, Some(700));
+    assert_eq!(stage.card_balance(), CARD_BEFORE + 700);
+    stage.healed().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_clock_that_is_wrong_by_years_moves_money_all_the_same() {
+    const YEAR_MS: i64 = 365 * 86_400_000;
+    for ahead_ms in [-20 * YEAR_MS, 3 * YEAR_MS] {
+        let stage = Stage::new().await;
+        stage.clock.ahead(ahead_ms);
+        stage.person.ready().await.unwrap();
+        let view = stage.person.top_up(500).await.unwrap();
+        let now_ms = session::Clock::now_ms(&session::SystemClock);
+        let told_ms = view.receipt.unwrap().time_ms;
+        assert!(told_ms.abs_diff(now_ms) < 60_000, "the bank's time");
+        // The clock jumps while the app runs.
+        stage.clock.ahead(0);
+        stage.person.top_up(600).await.unwrap();
+        stage.healed().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_installations_have_keys_of_their_own_and_share_the_customer() {
+    let stage = Stage::ready().await;
+    let other = stage.second_device();
+    let one = stage.person.look().terminal.unwrap();
+    let two = other.ready().await.unwrap().terminal.unwrap();
+    assert_ne!(one.id, two.id);
+    assert_ne!(one.key_check_value, two.key_check_value);
+    stage.person.top_up(500).await.unwrap();
+    other.top_up(600).await.unwrap();
+    assert_eq!(stage.card_balance(), CARD_BEFORE + 1_100);
+    stage.healed().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_restored_backup_without_its_keystore_keeps_its_unfinished_load() {
+    let mut stage = Stage::ready().await;
+    stage.slot.arm(virtual_card::Fault::Tear {
+        ins: Some(0x52),
+        moment: virtual_card::Moment::Before,
+        nth: 1,
+    });
+    assert!(stage.person.top_up(400).await.is_err());
+    // The files came back from a backup; the keystore's content never leaves its device.
+    stage.vault.empty();
+    stage.restart_app();
+    stage
+        .person
+        .until("a trouble", |view| view.trouble.is_some())
+        .await
+        .unwrap();
+    assert_eq!(stage.person.look().pending.len(), 1, "told all the same");
+    stage.person.give(ipc::Command::Enrol).await.unwrap();
+    stage.person.ready().await.unwrap();
+    stage.insert();
+    stage.person.resume().await.unwrap();
+    assert_eq!(stage.card_balance(), CARD_BEFORE + 400);
+    stage.healed().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_terminal_that_the_bank_forgot_is_told_to_enrol_again() {
+    let stage = Stage::ready().await;
+    let id = stage.person.look().terminal.unwrap().id;
+    assert!(stage.bank().revoke(&id).await.unwrap());
+    stage.person.begin(TransactionKind::Topup).await.unwrap();
+    let view = stage
+        .person
+        .until("a trouble", |view| view.trouble.is_some())
+        .await
+        .unwrap();
+    assert_eq!(view.trouble.unwrap().code, Code::TerminalRevoked);
+}

@@ -1,0 +1,141 @@
+//! A wire to the transaction server that can be cut: between the session and the bank, on loopback.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU8, AtomicUsize, Ordering};
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
+use tokio::net::{TcpListener, TcpStream};
+
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[repr(u8)]
+pub(crate) enum Mode {
+    /// Everything goes through.
+    Whole,
+    /// Requests arrive; the answer is cut off with its connection, and nobody answers from then on.
+    AnswerLostThenDead,
+    /// Requests arrive; each answer is cut off with its connection, as often as [`Wire::cut`] says.
+    AnswerLost,
+    /// Nobody answers.
+    Dead,
+}
+
+const MODES: [Mode; 4] = [
+    Mode::Whole,
+    Mode::AnswerLostThenDead,
+    Mode::AnswerLost,
+    Mode::Dead,
+];
+
+struct State {
+    mode: AtomicU8,
+    left: AtomicUsize,
+    lost: AtomicUsize,
+}
+
+pub(crate) struct Wire {
+    pub(crate) address: SocketAddr,
+    state: Arc<State>,
+}
+
+impl Wire {
+    pub(crate) async fn to(bank: SocketAddr) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let state = Arc::new(State {
+            mode: AtomicU8::new(Mode::Whole as u8),
+            left: AtomicUsize::new(0),
+            lost: AtomicUsize::new(0),
+        });
+        let shared = state.clone();
+        tokio::spawn(async move {
+            while let Ok((client, _)) = listener.accept().await {
+                if shared.mode() == Mode::Dead {
+                    continue;
+                }
+                tokio::spawn(carry(client, bank, shared.clone()));
+            }
+        });
+        Self { address, state }
+    }
+
+    pub(crate) fn cut(&self, mode: Mode, answers: usize) {
+        self.state.left.store(answers, Ordering::SeqCst);
+        self.state.mode.store(mode as u8, Ordering::SeqCst);
+    }
+
+    pub(crate) fn whole(&self) {
+        self.cut(Mode::Whole, 0);
+    }
+
+    /// How many answers were cut off.
+    pub(crate) fn lost(&self) -> usize {
+        self.state.lost.load(Ordering::SeqCst)
+    }
+}
+
+impl State {
+    fn mode(&self) -> Mode {
+        MODES[usize::from(self.mode.load(Ordering::SeqCst))]
+    }
+
+    /// True: this answer is lost.
+    fn loses(&self) -> bool {
+        let cutting = matches!(self.mode(), Mode::AnswerLost | Mode::AnswerLostThenDead);
+        let loses = cutting
+            && self
+                .left
+                .fetch_update(Ordering::SeqCst, Ordering::SeqCst, |n| n.checked_sub(1))
+                .is_ok();
+        if loses {
+            self.lost.fetch_add(1, Ordering::SeqCst);
+            if self.left.load(Ordering::SeqCst) == 0 {
+                let then = if self.mode() == Mode::AnswerLostThenDead {
+                    Mode::Dead
+                } else {
+                    Mode::Whole
+                };
+                self.mode.store(then as u8, Ordering::SeqCst);
+            }
+        }
+        loses
+    }
+}
+
+async fn carry(client: TcpStream, bank: SocketAddr, state: Arc<State>) {
+    let Ok(server) = TcpStream::connect(bank).await else {
+        return;
+    };
+    let _ = (client.set_nodelay(true), server.set_nodelay(true));
+    let (from_client, to_client) = client.into_split();
+    let (from_server, to_server) = server.into_split();
+    let there = requests(from_client, to_server);
+    let back = answers(from_server, to_client, state);
+    tokio::select! { () = there => {}, () = back => {} }
+}
+
+async fn requests(mut from: OwnedReadHalf, mut to: OwnedWriteHalf) {
+    let mut buffer = vec![0; 32 * 1024];
+    while let Ok(n @ 1..) = from.read(&mut buffer).await {
+        if to.write_all(&buffer[..n]).await.is_err() {
+            return;
+        }
+    }
+}
+
+/// The first answers of a connection are the handshake's; a session is warm before anything is cut.
+async fn answers(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, state: Arc<State>) {
+    let mut buffer = vec![0; 32 * 1024];
+    let mut shaken = 0;
+    while let Ok(n @ 1..) = from.read(&mut buffer).await {
+        // ServerHello to Finished, then the session tickets: the client's request follows both.
+        if shaken >= 2 && state.loses() {
+            return;
+        }
+        shaken += 1;
+        if to.write_all(&buffer[..n]).await.is_err() {
+            return;
+        }
+    }
+}
