@@ -55,7 +55,7 @@ impl Profile {
         profile.enrolment_signer_key()?;
         profile.package_signer_key()?;
         profile.pin_list()?;
-        if !(1..=3).contains(&profile.lowest_suite) {
+        if profile.lowest_suite > 3 {
             return Err(ProfileError::Field("lowest_suite"));
         }
         Ok(profile)

@@ -137,6 +137,20 @@ impl WorkingKey {
         key_check_value(self.secret.expose())
     }
 
+    /// The master key in the place of a working key: suite 0.
+    pub fn of_master(facts: KeyFacts, master: &MasterKey) -> Self {
+        Self::new(facts, *master.expose())
+    }
+
+    /// The first 8 bytes as they are.
+    pub(crate) fn leading(&self) -> Secret<8> {
+        let mut out = Secret::new([0; 8]);
+        for (byte, own) in out.expose_mut().iter_mut().zip(self.secret.expose()) {
+            *byte = *own;
+        }
+        out
+    }
+
     /// The key of one purpose: salt = terminal || key id, info `tapfill/1/suite-<n>/<purpose>`.
     pub(crate) fn derive<const N: usize>(&self, terminal: &Terminal, purpose: &str) -> Secret<N> {
         let mut salt = [0; 10];

@@ -21,24 +21,44 @@ key!(
     PinKey, 16
 );
 
-/// The PIN key of a working key: label `pin`; odd parity in suites 1 and 2.
+/// The form of a PIN block (ISO 9564-1).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Format {
+    /// 0: digits and F, 8 bytes under TDES. The same digits give the same block.
+    Iso0,
+    /// 3: digits and random A to F, 8 bytes under TDES.
+    Iso3,
+    /// 4: digits, A and random bytes, 16 bytes under AES.
+    Iso4,
+}
+
+impl Format {
+    /// What a terminal sends in a suite.
+    pub fn of(suite: Suite) -> Self {
+        match suite {
+            Suite::MasterKey | Suite::Des | Suite::Tdes => Self::Iso3,
+            Suite::AesGcm => Self::Iso4,
+        }
+    }
+}
+
+/// The PIN key of a working key: label `pin`; odd parity in suites 0 to 2.
 pub fn pin_key(key: &WorkingKey, terminal: &Terminal) -> PinKey {
     let secret = key.derive(terminal, "pin");
     PinKey(match key.facts().suite {
-        Suite::Des | Suite::Tdes => odd_parity(secret),
+        Suite::MasterKey | Suite::Des | Suite::Tdes => odd_parity(secret),
         Suite::AesGcm => secret,
     })
 }
 
-/// Enciphers a complete password: 16 bytes (format 4, AES) in suite 3, 8 bytes (format 0, TDES) in suites
-/// 1 and 2. `random` is fresh for every call; format 0 does not use it.
+/// Enciphers a complete password. `random` is fresh for every call; format 0 does not use it.
 ///
 /// # Errors
 /// [`Refused`] when digits are missing.
 pub fn block(
     digits: &PinDigits,
     key: &PinKey,
-    suite: Suite,
+    format: Format,
     terminal: &Terminal,
     random: &[u8; 8],
 ) -> Result<Vec<u8>, Refused> {
@@ -46,16 +66,23 @@ pub fn block(
         return Err(Refused);
     }
     let pin = digits.typed();
-    Ok(match suite {
-        Suite::Des | Suite::Tdes => {
-            let plain = Zeroizing::new(xor(field_0(pin), account_0(terminal)));
-            encipher_block(&key.0, *plain).to_vec()
+    let field = match format {
+        Format::Iso0 => field(pin, 0x00, &[0x0F; 8]),
+        Format::Iso3 => field(
+            pin,
+            0x30,
+            &random.map(|byte| 0x0A_u8.saturating_add(byte % 6)),
+        ),
+        Format::Iso4 => {
+            let field = field_4(pin, random);
+            return Ok(encipher_4(&key.0, &field, &account_4(terminal)).to_vec());
         }
-        Suite::AesGcm => encipher_4(&key.0, &field_4(pin, random), &account_4(terminal)).to_vec(),
-    })
+    };
+    let plain = Zeroizing::new(xor(*Zeroizing::new(field), account_0(terminal)));
+    Ok(encipher_block(&key.0, *plain).to_vec())
 }
 
-/// Opens what [`block`] made.
+/// Opens what [`block`] made: format 4 in suite 3, formats 0 and 3 in the others.
 ///
 /// # Errors
 /// [`Refused`] for another key, terminal, length or form, and for anything but six digits.
@@ -66,46 +93,54 @@ pub fn open_block(
     terminal: &Terminal,
 ) -> Result<PinDigits, Refused> {
     match suite {
-        Suite::Des | Suite::Tdes => {
+        Suite::MasterKey | Suite::Des | Suite::Tdes => {
             let block = bytes.try_into().map_err(|_| Refused)?;
             let plain = decipher_block(&key.0, block);
             let field = Zeroizing::new(xor(plain, account_0(terminal)));
-            read_field(field.as_slice(), 0x00, 0x0F)
+            let is_3 = field.first().is_some_and(|head| head >> 4 == 3);
+            if is_3 {
+                read_field(field.as_slice(), 0x30, |fill| fill >= 0x0A)
+            } else {
+                read_field(field.as_slice(), 0x00, |fill| fill == 0x0F)
+            }
         }
         Suite::AesGcm => {
             let block = bytes.try_into().map_err(|_| Refused)?;
             let field = decipher_4(&key.0, block, &account_4(terminal));
-            read_field(field.first_chunk::<8>().ok_or(Refused)?, 0x40, 0x0A)
+            let left = field.first_chunk::<8>().ok_or(Refused)?;
+            read_field(left, 0x40, |fill| fill == 0x0A)
         }
     }
-}
-
-/// ISO 9564-1 format 0: 0, length, digits, then F.
-fn field_0(pin: &[u8]) -> [u8; 8] {
-    field(pin, 0x00, 0x0F)
 }
 
 /// ISO 9564-1 format 4: 4, length, digits, A up to 8 bytes, then 8 random bytes.
 fn field_4(pin: &[u8], random: &[u8; 8]) -> Zeroizing<[u8; 16]> {
     let mut out = Zeroizing::new([0; 16]);
     let (left, right) = out.split_at_mut(8);
-    left.copy_from_slice(&field(pin, 0x40, 0x0A));
+    left.copy_from_slice(&field(pin, 0x40, &[0x0A; 8]));
     right.copy_from_slice(random);
     out
 }
 
-fn field(pin: &[u8], control: u8, fill: u8) -> [u8; 8] {
+/// Control and length, digits, then `fill`: half bytes.
+fn field(pin: &[u8], control: u8, fill: &[u8; 8]) -> [u8; 8] {
     let length = u8::try_from(pin.len()).unwrap_or(0) & 0x0F;
-    let mut digits = pin.iter().copied().chain(std::iter::repeat(fill));
+    // The fill is as long as six digits need; a shorter password of a test takes its last one again.
+    let last = std::iter::repeat(fill[7]);
+    let mut digits = pin.iter().copied().chain(fill.iter().copied()).chain(last);
     let mut out = [control | length; 8];
     for byte in out.iter_mut().skip(1) {
-        let (high, low) = (digits.next().unwrap_or(fill), digits.next().unwrap_or(fill));
+        let (high, low) = (digits.next().unwrap_or(0), digits.next().unwrap_or(0));
         *byte = high << 4 | low;
     }
     out
 }
 
-fn read_field(field: &[u8], control: u8, fill: u8) -> Result<PinDigits, Refused> {
+fn read_field(
+    field: &[u8],
+    control: u8,
+    is_fill: impl Fn(u8) -> bool,
+) -> Result<PinDigits, Refused> {
     let (head, rest) = field.split_first().ok_or(Refused)?;
     if usize::from(*head) != usize::from(control) | PIN_LENGTH {
         return Err(Refused);
@@ -119,7 +154,7 @@ fn read_field(field: &[u8], control: u8, fill: u8) -> Result<PinDigits, Refused>
         let fits = if place < PIN_LENGTH {
             digits.push(nibble)
         } else {
-            nibble == fill
+            is_fill(nibble)
         };
         if !fits {
             return Err(Refused);
@@ -202,7 +237,7 @@ mod tests {
     fn format_0_gives_a_well_known_clear_block() {
         // PIN 1234, account 43219876543210987 without its check digit: 987654321098.
         let account = account_0(&"987654321098".parse().unwrap());
-        let clear = xor(field_0(&[1, 2, 3, 4]), account);
+        let clear = xor(field(&[1, 2, 3, 4], 0x00, &[0x0F; 8]), account);
         assert_eq!(hex::encode_upper(clear), "0412AC89ABCDEF67");
     }
 
@@ -247,7 +282,8 @@ mod tests {
     fn a_block_is_refused_when_any_bit_of_it_is_another_digit_or_form() {
         for suite in Suite::ALL {
             let key = key_of(suite);
-            let sealed = block(&typed("246810"), &key, suite, &terminal(), &[9; 8]).unwrap();
+            let format = Format::of(suite);
+            let sealed = block(&typed("246810"), &key, format, &terminal(), &[9; 8]).unwrap();
             assert_eq!(sealed.len(), if suite == Suite::AesGcm { 16 } else { 8 });
             let opened = open_block(&sealed, &key, suite, &terminal()).unwrap();
             assert_eq!(opened.ascii().as_slice(), b"246810");
@@ -261,7 +297,8 @@ mod tests {
                 let cut = open_block(&sealed[..length], &key, suite, &terminal());
                 assert_eq!(cut.map(|_| ()), Err(Refused));
             }
-            let other = "001122334456".parse().unwrap();
+            // A digit under the random fill of format 3 would go unseen; the key itself is the terminal's own.
+            let other = "901122334455".parse().unwrap();
             let opened = open_block(&sealed, &key, suite, &other);
             assert_ne!(
                 opened.map(|digits| digits.ascii().to_vec()),
@@ -271,12 +308,31 @@ mod tests {
     }
 
     #[test]
+    fn a_bank_opens_formats_0_and_3_and_format_3_differs_each_time() {
+        let (suite, terminal) = (Suite::Tdes, terminal());
+        let key = key_of(suite);
+        let make = |format, random| block(&typed("135790"), &key, format, &terminal, &random);
+        let blocks = [
+            make(Format::Iso0, [0; 8]).unwrap(),
+            make(Format::Iso3, [0; 8]).unwrap(),
+            make(Format::Iso3, [0, 1, 2, 3, 4, 5, 6, 255]).unwrap(),
+        ];
+        for sealed in &blocks {
+            let opened = open_block(sealed, &key, suite, &terminal).unwrap();
+            assert_eq!(opened.ascii().as_slice(), b"135790");
+        }
+        assert_ne!(blocks[0], blocks[1]);
+        assert_ne!(blocks[1], blocks[2]);
+        assert_eq!(make(Format::Iso0, [9; 8]).unwrap(), blocks[0]);
+    }
+
+    #[test]
     fn missing_digits_make_no_block() {
         for text in ["", "1", "12345"] {
             let made = block(
                 &typed(text),
                 &key_of(Suite::AesGcm),
-                Suite::AesGcm,
+                Format::Iso4,
                 &terminal(),
                 &[0; 8],
             );
@@ -286,7 +342,7 @@ mod tests {
 
     #[test]
     fn pin_keys_of_the_des_suites_have_odd_parity() {
-        for suite in [Suite::Des, Suite::Tdes] {
+        for suite in [Suite::MasterKey, Suite::Des, Suite::Tdes] {
             let key = key_of(suite);
             assert!(key.expose().iter().all(|byte| byte.count_ones() % 2 == 1));
         }
@@ -302,7 +358,8 @@ mod tests {
         ) {
             let terminal = number.parse().unwrap();
             let key = key_of(suite);
-            let sealed = block(&typed(&text), &key, suite, &terminal, &random).unwrap();
+            let format = Format::of(suite);
+            let sealed = block(&typed(&text), &key, format, &terminal, &random).unwrap();
             let opened = open_block(&sealed, &key, suite, &terminal).unwrap();
             prop_assert_eq!(opened.ascii().to_vec(), text.into_bytes());
         }
@@ -312,7 +369,7 @@ mod tests {
             let text = hex::encode(field);
             let digits = text[2..8].bytes().all(|byte| byte.is_ascii_digit());
             let right = text.starts_with("06") && digits && text.ends_with("ffffffff");
-            prop_assert_eq!(read_field(&field, 0x00, 0x0F).is_ok(), right);
+            prop_assert_eq!(read_field(&field, 0x00, |fill| fill == 0x0F).is_ok(), right);
         }
     }
 }

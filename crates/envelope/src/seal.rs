@@ -66,7 +66,7 @@ pub fn peek(envelope: &[u8]) -> Result<Header, Refused> {
 }
 
 /// Seals `message`. `random` is fresh for every call: the nonce of suite 3; the first 8 bytes are the IV of
-/// suites 1 and 2.
+/// the others.
 ///
 /// # Errors
 /// [`Refused`] when the header names another key or suite, or the message is over [`MAX_MESSAGE`].
@@ -159,11 +159,12 @@ impl Reader<'_> {
     }
 }
 
-/// Cipher and MAC keys of suites 1 and 2; `None` for suite 3.
+/// Cipher and MAC keys of suites 0 to 2; `None` for suite 3.
 fn cbc_keys(key: &WorkingKey, header: &Header) -> Option<(CbcKey, Secret<16>)> {
     let direction = header.direction.name();
     let purpose = format!("{direction}/cipher");
     let cipher = match header.suite {
+        Suite::MasterKey => CbcKey::Des(odd_parity(key.leading())),
         Suite::Des => CbcKey::Des(odd_parity(key.derive(&header.terminal, &purpose))),
         Suite::Tdes => CbcKey::Tdes(odd_parity(key.derive(&header.terminal, &purpose))),
         Suite::AesGcm => return None,

@@ -71,6 +71,8 @@ impl From<Terminal> for String {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(try_from = "u8", into = "u8")]
 pub enum Suite {
+    /// 0: DES-CBC under the terminal's master key itself, the method's plainest form, with the MAC of suite 1.
+    MasterKey,
     /// 1: DES-CBC with an ISO/IEC 9797-1 algorithm 3 MAC.
     Des,
     /// 2: 3-key TDES-CBC with the same MAC.
@@ -81,11 +83,12 @@ pub enum Suite {
 
 impl Suite {
     /// All of them, lowest first.
-    pub const ALL: [Self; 3] = [Self::Des, Self::Tdes, Self::AesGcm];
+    pub const ALL: [Self; 4] = [Self::MasterKey, Self::Des, Self::Tdes, Self::AesGcm];
 
     /// The number in headers and labels.
     pub fn number(self) -> u8 {
         match self {
+            Self::MasterKey => 0,
             Self::Des => 1,
             Self::Tdes => 2,
             Self::AesGcm => 3,
@@ -182,11 +185,10 @@ mod tests {
         for suite in Suite::ALL {
             assert_eq!(Suite::try_from(suite.number()), Ok(suite));
         }
-        assert_eq!(Suite::try_from(0), Err(Refused));
         assert_eq!(Suite::try_from(4), Err(Refused));
         assert_eq!(Direction::try_from(0), Ok(Direction::ToBank));
         assert_eq!(Direction::try_from(1), Ok(Direction::ToTerminal));
         assert_eq!(Direction::try_from(2), Err(Refused));
-        assert!(Suite::Des < Suite::Tdes && Suite::Tdes < Suite::AesGcm);
+        assert!(Suite::ALL.is_sorted(), "from the lowest to the highest");
     }
 }

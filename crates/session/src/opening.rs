@@ -1,6 +1,6 @@
 //! The app's opening `A` messages: all that the app itself ever writes into a relay message.
 
-use envelope::pin::{self, PinDigits};
+use envelope::pin::{self, Format, PinDigits};
 use ipc::TransactionKind;
 use relay::{Body, IndustryCode, Letter, Message, Operation};
 
@@ -60,7 +60,7 @@ fn pin_block(link: &TerminalLink, digits: &PinDigits) -> Result<Vec<u8>, Failure
     let block = pin::block(
         digits,
         &pin::pin_key(&key, &terminal),
-        facts.suite,
+        Format::of(facts.suite),
         &terminal,
         &fill,
     )

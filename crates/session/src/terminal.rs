@@ -157,6 +157,9 @@ impl TerminalLink {
         let enrolled = request
             .finish(&answer, &signer)
             .map_err(|_| Code::EnrolFailed)?;
+        if enrolled.suite.number() < profile.lowest_suite {
+            return Err(Code::SuiteRefused.into());
+        }
         let secret = identity_bytes(enrolled.terminal, enrolled.suite, &enrolled.master_key);
         self.with_vault(move |vault| vault.store(MASTER_KEY, &secret))
             .await?;
@@ -193,7 +196,8 @@ impl TerminalLink {
         let identity = self.identity()?;
         let answer: WorkingKeyAnswer = self.security("/v1/working-key", "{}".to_owned()).await?;
         let suite = Suite::try_from(answer.suite).map_err(|_| Code::SuiteRefused)?;
-        if answer.suite < self.bank.profile().lowest_suite {
+        // No downgrade: neither below what came with the installation nor below what enrolment agreed on.
+        if answer.suite < self.bank.profile().lowest_suite || suite < identity.suite {
             return Err(Code::SuiteRefused.into());
         }
         let wrapped = hex::decode(&answer.wrapped).map_err(|_| Code::BankUntrusted)?;

@@ -81,8 +81,8 @@ impl Settings {
             ("keys.suite", self.keys.suite),
             ("keys.lowest_suite", self.keys.lowest_suite),
         ] {
-            if !(1..=3).contains(&suite) {
-                return Err(bad(field, "1, 2 or 3"));
+            if suite > 3 {
+                return Err(bad(field, "0, 1, 2 or 3"));
             }
         }
         if self.keys.suite < self.keys.lowest_suite {

@@ -203,7 +203,10 @@ async fn working_key(bank: &Bank, row: &TerminalRow) -> Result<Value, Problem> {
         not_before_ms: now_ms,
         expires_ms: now_ms.saturating_add(life_ms),
     };
-    let key = WorkingKey::new(facts, random()?);
+    let key = match row.suite {
+        Suite::MasterKey => WorkingKey::of_master(facts, &row.master),
+        Suite::Des | Suite::Tdes | Suite::AesGcm => WorkingKey::new(facts, random()?),
+    };
     terminal::insert_key(bank, &mut tx, &row.terminal, &key).await?;
     let wrapped = keys::wrap_working_key(&row.master, &row.terminal, &key, &random()?)
         .map_err(Problem::internal)?;

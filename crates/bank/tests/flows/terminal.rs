@@ -6,7 +6,7 @@ use bank::{Clock, ManualClock};
 use bank_client::{Answer, BankClient, ClientError, Profile, Proof};
 use envelope::enrol::{Enrolled, Exchange};
 use envelope::keys::{self, KeyFacts, WorkingKey};
-use envelope::pin::{self, PinDigits};
+use envelope::pin::{self, Format, PinDigits};
 use envelope::seal::{self, Header};
 use envelope::{Direction, Suite, auth};
 use relay::{Body, IndustryCode, Letter, Message, Operation};
@@ -184,7 +184,14 @@ impl Terminal {
         let terminal = &self.enrolled.terminal;
         let digits = PinDigits::try_from(digits).unwrap();
         let pin_key = pin::pin_key(key, terminal);
-        let block = pin::block(&digits, &pin_key, key.facts().suite, terminal, &random()).unwrap();
+        let block = pin::block(
+            &digits,
+            &pin_key,
+            Format::of(key.facts().suite),
+            terminal,
+            &random(),
+        )
+        .unwrap();
         [&key.facts().id.to_be_bytes()[..], &block].concat()
     }
 

@@ -3,7 +3,7 @@
 use envelope::{
     Direction, Suite, Terminal, auth,
     keys::{self, KeyFacts, MasterKey, WorkingKey},
-    pin::{self, PinDigits},
+    pin::{self, Format, PinDigits},
     seal::{Header, open, seal},
 };
 
@@ -99,26 +99,29 @@ fn envelopes_of_every_suite_and_direction() {
 #[test]
 fn pin_keys_and_blocks_of_every_suite() {
     let digits = PinDigits::try_from("246810").unwrap();
-    for (suite, key, expected) in [
+    for (suite, format, key, expected) in [
         (
             Suite::Des,
+            Format::Iso0,
             "a79bbfe0c8efa2bab94040d3613858d9",
             "7cea35e0263e3376",
         ),
         (
             Suite::Tdes,
+            Format::Iso0,
             "0bdad6fd3d2320a137d57c7c3825ead5",
             "e3ede0e4ae4169d4",
         ),
         (
             Suite::AesGcm,
+            Format::Iso4,
             "69189f43a5e3a20f8baf7ac9f82b458a",
             "271520d533f67825e13abee91d5d8903",
         ),
     ] {
         let pin_key = pin::pin_key(&working_key(suite), &terminal());
         assert_eq!(hex::encode(pin_key.expose()), key, "{suite:?}");
-        let block = pin::block(&digits, &pin_key, suite, &terminal(), &counted(0xC0)).unwrap();
+        let block = pin::block(&digits, &pin_key, format, &terminal(), &counted(0xC0)).unwrap();
         assert_eq!(hex::encode(block), expected, "{suite:?}");
     }
 }

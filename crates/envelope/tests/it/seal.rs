@@ -203,7 +203,9 @@ fn the_longest_message_passes_and_one_byte_more_does_not() {
 #[test]
 fn no_two_suites_directions_or_randoms_give_the_same_ciphertext() {
     let mut seen = std::collections::BTreeSet::new();
-    for (suite, direction) in all() {
+    // Suite 0 has one cipher key for both directions: only its random IV tells them apart.
+    let one_key = |(suite, direction)| suite == Suite::MasterKey && direction != Direction::ToBank;
+    for (suite, direction) in all().filter(|pair| !one_key(*pair)) {
         for random in [[1; 12], [2; 12]] {
             let envelope = seal(&key(suite), &header(suite, direction), &[0; 64], &random).unwrap();
             let start = HEADER_LENGTH + if suite == Suite::AesGcm { 12 } else { 8 };
