@@ -26,9 +26,9 @@ pub enum ClientError {
     /// No connection: the request never left.
     #[error("the bank can't be reached")]
     Offline,
-    /// The certificate is not the bank's: nothing was sent.
-    #[error("the server is not the bank")]
-    Untrusted,
+    /// The server did not prove to be the bank: nothing was sent.
+    #[error("the server is not the bank: {0:?}")]
+    Untrusted(Distrust),
     /// The request may have arrived; no answer came.
     #[error("the bank did not answer")]
     Silent,
@@ -43,6 +43,23 @@ pub enum ClientError {
     /// An answer that is no answer of the bank (a captive portal, a proxy).
     #[error("that was no answer of the bank")]
     BadAnswer,
+}
+
+/// Why a server was not taken for the bank.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Distrust {
+    /// The certificate's time is over or has not come: or this device's clock is wrong.
+    Expired,
+    /// Another authority signed it: a proxy that looks into connections, or another server.
+    Foreign,
+    /// The bank's authority signed it for another name.
+    Name,
+    /// The bank's authority signed it and its key is not among the pins.
+    Swapped,
+    /// No TLS 1.3 at the other end: a network that wants a login first, or an old device between.
+    NotTls,
+    /// Anything else that is wrong with the certificate.
+    Other,
 }
 
 /// The headers that prove a terminal to the security server (`docs/protocol.md`, 3.2).
@@ -213,44 +230,60 @@ fn failure(error: &reqwest::Error) -> ClientError {
     log::debug!("request failed: {error:?}");
     // Whatever breaks after the handshake, the request may have arrived.
     if !error.is_connect() && !error.is_builder() {
-        ClientError::Silent
-    } else if is_about_trust(error) {
-        ClientError::Untrusted
-    } else {
-        ClientError::Offline
+        return ClientError::Silent;
     }
+    tls_error(error).map_or(ClientError::Offline, |tls| {
+        distrust(tls).map_or(ClientError::Offline, ClientError::Untrusted)
+    })
 }
 
 /// rustls reports inside io errors, which hide their cause from `source`.
-fn is_about_trust(error: &reqwest::Error) -> bool {
+fn tls_error(error: &reqwest::Error) -> Option<&rustls::Error> {
     let mut cause: Option<&(dyn std::error::Error + 'static)> = Some(error);
     while let Some(current) = cause {
-        if current
-            .downcast_ref::<rustls::Error>()
-            .is_some_and(is_trust)
-        {
-            return true;
+        if let Some(tls) = current.downcast_ref::<rustls::Error>() {
+            return Some(tls);
         }
-        let inner = current
-            .downcast_ref::<std::io::Error>()
-            .and_then(|io| io.get_ref());
-        if let Some(inner) = inner {
-            if inner.downcast_ref::<rustls::Error>().is_some_and(is_trust) {
-                return true;
-            }
-            cause = Some(inner);
-            continue;
-        }
-        cause = current.source();
+        let io = current.downcast_ref::<std::io::Error>();
+        cause = match io.and_then(std::io::Error::get_ref) {
+            Some(inner) => Some(inner),
+            None => current.source(),
+        };
     }
-    false
+    None
 }
 
-fn is_trust(error: &rustls::Error) -> bool {
-    matches!(
+/// `None`: the connection broke, and says nothing about who is there.
+fn distrust(error: &rustls::Error) -> Option<Distrust> {
+    use rustls::Error as Tls;
+    if let Tls::InvalidCertificate(bad) = error {
+        return Some(bad_certificate(bad));
+    }
+    let no_tls = matches!(
         error,
-        rustls::Error::InvalidCertificate(_) | rustls::Error::InvalidMessage(_)
-    )
+        Tls::InvalidMessage(_) | Tls::PeerIncompatible(_) | Tls::AlertReceived(_)
+    );
+    no_tls.then_some(Distrust::NotTls)
+}
+
+fn bad_certificate(error: &rustls::CertificateError) -> Distrust {
+    use rustls::CertificateError as Bad;
+    let over = matches!(error, Bad::Expired | Bad::ExpiredContext { .. });
+    let early = matches!(error, Bad::NotValidYet | Bad::NotValidYetContext { .. });
+    if over || early {
+        Distrust::Expired
+    } else if matches!(error, Bad::UnknownIssuer | Bad::BadSignature) {
+        Distrust::Foreign
+    } else if matches!(
+        error,
+        Bad::NotValidForName | Bad::NotValidForNameContext { .. }
+    ) {
+        Distrust::Name
+    } else if matches!(error, Bad::ApplicationVerificationFailure) {
+        Distrust::Swapped
+    } else {
+        Distrust::Other
+    }
 }
 
 #[derive(Deserialize)]

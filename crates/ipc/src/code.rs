@@ -30,10 +30,27 @@ impl Code {
             Self::KeyMissing,
             Self::ClockWrong,
             Self::EnvelopeRefused,
-            Self::BankUntrusted,
             Self::SuiteRefused,
         ];
-        unread.contains(&self)
+        unread.contains(&self) || self.is_distrust()
+    }
+
+    /// No bank answers.
+    pub fn is_away(self) -> bool {
+        matches!(self, Self::Offline | Self::BankSilent)
+    }
+
+    /// Somebody answers who is not the bank.
+    pub fn is_distrust(self) -> bool {
+        let distrust = [
+            Self::BankUntrusted,
+            Self::CertificateExpired,
+            Self::CertificateForeign,
+            Self::CertificateName,
+            Self::CertificateSwapped,
+            Self::NetworkLogin,
+        ];
+        distrust.contains(&self)
     }
 }
 
@@ -132,6 +149,15 @@ codes! {
     /// No answer came: the money may have left the account.
     BankSilent = "bank-silent",
     BankUntrusted = "bank-untrusted",
+    /// Over, not begun, or this device's clock is wrong.
+    CertificateExpired = "certificate-expired",
+    /// Signed by somebody else: a proxy that looks into connections.
+    CertificateForeign = "certificate-foreign",
+    CertificateName = "certificate-name",
+    /// From the bank's authority, with a key that is not pinned.
+    CertificateSwapped = "certificate-swapped",
+    /// What answers speaks no TLS 1.3: a network that wants a login first.
+    NetworkLogin = "network-login",
     BankBusy = "bank-busy",
     BankError = "bank-error",
     TooMany = "too-many",

@@ -297,9 +297,10 @@ impl Actor {
     }
 
     pub(crate) fn bank_answered(&mut self, failure: Option<&Failure>) {
-        let away = [Code::Offline, Code::BankSilent, Code::BankUntrusted];
         self.network = match failure {
-            Some(failure) if away.contains(&failure.code) => NetworkState::Offline,
+            Some(failure) if failure.code.is_away() || failure.code.is_distrust() => {
+                NetworkState::Offline
+            }
             Some(_) | None => NetworkState::Online,
         };
     }
@@ -427,7 +428,7 @@ impl Actor {
     /// What concerns the device as a whole stays on the screen until it heals; a bank that is away is no trouble.
     pub(crate) fn note_trouble(&mut self, failure: &Failure) {
         log::warn!("{}: {:?}", failure.code.as_str(), failure.params);
-        if self.network == NetworkState::Online || failure.code == Code::BankUntrusted {
+        if self.network == NetworkState::Online || failure.code.is_distrust() {
             self.trouble = Some(failure.clone().view(MoneyPlace::None));
         }
     }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use bank_client::ClientError;
+use bank_client::{ClientError, Distrust};
 use card_link::LinkError;
 use ipc::{Code, ErrorView, MoneyPlace, Retry};
 use key_vault::VaultError;
@@ -89,7 +89,8 @@ impl From<ClientError> for Failure {
     fn from(error: ClientError) -> Self {
         match error {
             ClientError::Offline => Code::Offline.into(),
-            ClientError::Untrusted | ClientError::BadAnswer => Code::BankUntrusted.into(),
+            ClientError::Untrusted(why) => distrusted(why).into(),
+            ClientError::BadAnswer => Code::BankUntrusted.into(),
             ClientError::Silent => Code::BankSilent.into(),
             ClientError::Refused { code, params } => Self {
                 code: bank_code(&code),
@@ -97,6 +98,17 @@ impl From<ClientError> for Failure {
                 reference: None,
             },
         }
+    }
+}
+
+fn distrusted(why: Distrust) -> Code {
+    match why {
+        Distrust::Expired => Code::CertificateExpired,
+        Distrust::Foreign => Code::CertificateForeign,
+        Distrust::Name => Code::CertificateName,
+        Distrust::Swapped => Code::CertificateSwapped,
+        Distrust::NotTls => Code::NetworkLogin,
+        Distrust::Other => Code::BankUntrusted,
     }
 }
 
@@ -143,6 +155,8 @@ fn retry(code: Code) -> Retry {
         C::TooMany | C::ClockWrong | C::KeyMissing | C::EnvelopeRefused => Retry::Again,
         C::RelayTooLong | C::Deadline | C::DiskFull | C::DiskBroken | C::Internal => Retry::Again,
         C::EnrolFailed | C::KeystoreEmptied | C::TerminalUnknown | C::BankUntrusted => Retry::Again,
+        C::CertificateExpired | C::CertificateForeign | C::CertificateName => Retry::Again,
+        C::CertificateSwapped | C::NetworkLogin => Retry::Again,
         C::CardOther | C::CardNotSupported | C::MessageBad => Retry::Again,
         C::PhoneBad | C::CodeBad | C::CodeWrong | C::CodeExpired | C::CodeLocked => Retry::Edit,
         C::CodeUnknown | C::PasswordShort | C::PasswordWrong | C::AmountBad => Retry::Edit,

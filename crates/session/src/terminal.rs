@@ -469,7 +469,7 @@ impl From<ClientError> for Tried {
     fn from(error: ClientError) -> Self {
         let (again, unread) = match &error {
             ClientError::Silent => (true, false),
-            ClientError::Offline | ClientError::Untrusted => (false, true),
+            ClientError::Offline | ClientError::Untrusted(_) => (false, true),
             ClientError::BadAnswer => (false, false),
             ClientError::Refused { code, .. } => (code == "busy", refused_unread(code)),
         };

@@ -1,0 +1,215 @@
+//! Servers that are not the bank, each told apart, and none of them sent a byte of a request.
+#![allow(clippy::unwrap_used)]
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use bank_client::{BankClient, ClientError, Distrust, Profile};
+use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair, PublicKeyData};
+use rustls::ServerConfig;
+use rustls_pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
+use sha2::{Digest, Sha256};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpListener;
+use tokio_rustls::TlsAcceptor;
+
+struct Authority {
+    pem: String,
+    issuer: Issuer<'static, KeyPair>,
+}
+
+fn authority(name: &str) -> Authority {
+    let key = KeyPair::generate().unwrap();
+    let mut params = CertificateParams::new(Vec::new()).unwrap();
+    params.distinguished_name.push(DnType::CommonName, name);
+    params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
+    let pem = params.self_signed(&key).unwrap().pem();
+    Authority {
+        pem,
+        issuer: Issuer::new(params, key),
+    }
+}
+
+fn params(name: &str) -> CertificateParams {
+    CertificateParams::new(vec![name.to_owned()]).unwrap()
+}
+
+fn pin(key: &KeyPair) -> String {
+    hex::encode(Sha256::digest(key.subject_public_key_info()))
+}
+
+/// A server with one certificate. Answers every request with 200 and counts the bytes of requests that it could read.
+async fn server(
+    certificate: CertificateDer<'static>,
+    key: &KeyPair,
+    version: &'static rustls::SupportedProtocolVersion,
+) -> (SocketAddr, Arc<AtomicUsize>) {
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let private = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(key.serialize_der()));
+    let config = ServerConfig::builder_with_provider(provider)
+        .with_protocol_versions(&[version])
+        .unwrap()
+        .with_no_client_auth()
+        .with_single_cert(vec![certificate], private)
+        .unwrap();
+    let acceptor = TlsAcceptor::from(Arc::new(config));
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let read = Arc::new(AtomicUsize::new(0));
+    let count = read.clone();
+    tokio::spawn(async move {
+        while let Ok((socket, _)) = listener.accept().await {
+            let Ok(mut stream) = acceptor.accept(socket).await else {
+                continue;
+            };
+            let mut buffer = [0; 4_096];
+            if let Ok(n @ 1..) = stream.read(&mut buffer).await {
+                count.fetch_add(n, Ordering::SeqCst);
+                let answer = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\nconnection: close\r\n\r\nok";
+                let _ = stream.write_all(answer).await;
+                let _ = stream.shutdown().await;
+            }
+        }
+    });
+    (address, read)
+}
+
+fn client(address: SocketAddr, authority: &Authority, pins: Vec<String>) -> BankClient {
+    let url = format!("https://{address}");
+    BankClient::new(Profile {
+        name: "Bank".to_owned(),
+        security_url: url.clone(),
+        transaction_url: url,
+        authority_pem: authority.pem.clone(),
+        pins,
+        enrolment_hpke: "00".repeat(32),
+        enrolment_signer: "00".repeat(32),
+        package_signer: "00".repeat(32),
+        lowest_suite: 3,
+    })
+    .unwrap()
+}
+
+const TLS13: &rustls::SupportedProtocolVersion = &rustls::version::TLS13;
+
+#[tokio::test]
+async fn the_bank_itself_is_taken_by_its_pin_and_by_its_backup_pin() {
+    let bank = authority("bank");
+    let (key, other) = (KeyPair::generate().unwrap(), KeyPair::generate().unwrap());
+    let certificate = params("127.0.0.1").signed_by(&key, &bank.issuer).unwrap();
+    let (address, read) = server(certificate.der().clone(), &key, TLS13).await;
+    for pins in [vec![pin(&key), pin(&other)], vec![pin(&other), pin(&key)]] {
+        let answer = client(address, &bank, pins).relay(vec![1]).await;
+        assert_eq!(answer, Ok(b"ok".to_vec()));
+    }
+    assert_ne!(read.load(Ordering::SeqCst), 0);
+}
+
+/// What the client says, and that the server read nothing.
+async fn refused(
+    certificate: CertificateDer<'static>,
+    key: &KeyPair,
+    bank: &Authority,
+    pins: Vec<String>,
+) -> ClientError {
+    let (address, read) = server(certificate, key, TLS13).await;
+    let error = client(address, bank, pins)
+        .relay(vec![1])
+        .await
+        .unwrap_err();
+    assert_eq!(read.load(Ordering::SeqCst), 0, "nothing was sent");
+    error
+}
+
+#[tokio::test]
+async fn certificates_that_are_not_the_banks_are_told_apart() {
+    let bank = authority("bank");
+    let key = KeyPair::generate().unwrap();
+    let pins = || vec![pin(&key)];
+
+    let mut over = params("127.0.0.1");
+    over.not_after = rcgen::date_time_ymd(2020, 1, 1);
+    let over = over.signed_by(&key, &bank.issuer).unwrap().der().clone();
+    let mut not_yet = params("127.0.0.1");
+    not_yet.not_before = rcgen::date_time_ymd(2090, 1, 1);
+    let not_yet = not_yet.signed_by(&key, &bank.issuer).unwrap().der().clone();
+    let elsewhere = authority("a proxy that looks in").issuer;
+    let elsewhere = params("127.0.0.1")
+        .signed_by(&key, &elsewhere)
+        .unwrap()
+        .der()
+        .clone();
+    // The same name and another key: what somebody makes who knows the bank's certificate.
+    let twin = authority("bank").issuer;
+    let twin = params("127.0.0.1")
+        .signed_by(&key, &twin)
+        .unwrap()
+        .der()
+        .clone();
+    let own = params("127.0.0.1").self_signed(&key).unwrap().der().clone();
+    let name = params("192.0.2.1")
+        .signed_by(&key, &bank.issuer)
+        .unwrap()
+        .der()
+        .clone();
+
+    for (certificate, why) in [
+        (over, Distrust::Expired),
+        (not_yet, Distrust::Expired),
+        (elsewhere, Distrust::Foreign),
+        (twin, Distrust::Foreign),
+        (own, Distrust::Foreign),
+        (name, Distrust::Name),
+    ] {
+        let error = refused(certificate, &key, &bank, pins()).await;
+        assert_eq!(error, ClientError::Untrusted(why));
+    }
+    let swapped = KeyPair::generate().unwrap();
+    let certificate = params("127.0.0.1")
+        .signed_by(&swapped, &bank.issuer)
+        .unwrap();
+    let error = refused(certificate.der().clone(), &swapped, &bank, pins()).await;
+    assert_eq!(error, ClientError::Untrusted(Distrust::Swapped));
+}
+
+#[tokio::test]
+async fn a_server_of_tls_1_2_and_a_portal_without_tls_are_no_bank() {
+    let bank = authority("bank");
+    let key = KeyPair::generate().unwrap();
+    let certificate = params("127.0.0.1").signed_by(&key, &bank.issuer).unwrap();
+    let (old, read) = server(certificate.der().clone(), &key, &rustls::version::TLS12).await;
+    let error = client(old, &bank, vec![pin(&key)]).relay(vec![1]).await;
+    assert_eq!(error, Err(ClientError::Untrusted(Distrust::NotTls)));
+    assert_eq!(read.load(Ordering::SeqCst), 0);
+
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let portal = listener.local_addr().unwrap();
+    tokio::spawn(async move {
+        while let Ok((mut socket, _)) = listener.accept().await {
+            let page = b"HTTP/1.1 302 Found\r\nlocation: http://login.invalid/\r\n\r\n";
+            let _ = socket.write_all(page).await;
+            let mut rest = Vec::new();
+            let _ = socket.read_to_end(&mut rest).await;
+        }
+    });
+    let error = client(portal, &bank, vec![pin(&key)]).relay(vec![1]).await;
+    assert_eq!(error, Err(ClientError::Untrusted(Distrust::NotTls)));
+}
+
+#[tokio::test]
+async fn a_port_where_nobody_answers_is_offline_and_a_line_that_breaks_says_nothing_of_trust() {
+    let bank = authority("bank");
+    let key = KeyPair::generate().unwrap();
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    drop(listener);
+    let error = client(address, &bank, vec![pin(&key)]).relay(vec![1]).await;
+    assert_eq!(error, Err(ClientError::Offline));
+
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(async move { while listener.accept().await.is_ok() {} });
+    let error = client(address, &bank, vec![pin(&key)]).relay(vec![1]).await;
+    assert_eq!(error, Err(ClientError::Offline));
+}
