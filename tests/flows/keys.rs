@@ -121,3 +121,28 @@ async fn a_terminal_that_the_bank_forgot_is_told_to_enrol_again() {
         .unwrap();
     assert_eq!(view.trouble.unwrap().code, Code::TerminalRevoked);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_old_master_key_is_replaced_before_the_first_message_and_its_terminal_ends() {
+    let keys = "[keys]\nmaster_key_life_s = 1";
+    let mut stage = Stage::made(CardProfile::demo(), keys).await;
+    let first = stage.person.ready().await.unwrap().terminal.unwrap();
+    let copy = stage.vault.copy();
+    tokio::time::sleep(std::time::Duration::from_millis(1_100)).await;
+    stage.person.top_up(500).await.unwrap();
+    let second = stage.person.look().terminal.unwrap();
+    assert_ne!(first.id, second.id);
+    assert_ne!(first.key_check_value, second.key_check_value);
+    assert_eq!(stage.card_balance(), CARD_BEFORE + 500);
+    stage.healed().await;
+    // The new one is what the next start finds.
+    stage.restart_app();
+    let again = stage.person.ready().await.unwrap().terminal.unwrap();
+    assert_eq!(again.id, second.id);
+    // A copy of the old keystore speaks for a terminal that has ended.
+    let thief = stage.device_with(copy);
+    let view = thief
+        .until("a trouble", |view| view.trouble.is_some())
+        .await;
+    assert_eq!(view.unwrap().trouble.unwrap().code, Code::TerminalUnknown);
+}

@@ -112,9 +112,19 @@ impl Stage {
 
     /// Another device of the same person, at the same card.
     pub(crate) fn second_device(&self) -> Person {
-        let vault = Arc::new(MemoryVault::default());
+        self.device_with(MemoryVault::default())
+    }
+
+    /// The same with something in its keystore.
+    pub(crate) fn device_with(&self, vault: MemoryVault) -> Person {
         let dir = self.dir.path().join("second");
-        person(&self.profile, &self.slot, &vault, &self.clock, &dir)
+        person(
+            &self.profile,
+            &self.slot,
+            &Arc::new(vault),
+            &self.clock,
+            &dir,
+        )
     }
 
     pub(crate) async fn stop_bank(&mut self) {

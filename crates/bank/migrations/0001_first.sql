@@ -140,8 +140,10 @@ CREATE TABLE terminal (
     master_wrapped BLOB NOT NULL,
     suite          INTEGER NOT NULL,
     lowest_suite   INTEGER NOT NULL,
-    state          TEXT NOT NULL CHECK (state IN ('active', 'revoked')),
+    state          TEXT NOT NULL CHECK (state IN ('active', 'revoked', 'replaced')),
     previous       TEXT,
+    -- The previous terminal whose key proved the succession; it ends with the first request of this one.
+    replaces       TEXT,
     device         TEXT NOT NULL,
     nonce_hash     BLOB NOT NULL UNIQUE,
     enrolled_ms    INTEGER NOT NULL
@@ -194,14 +196,14 @@ CREATE TABLE sms_code (
     spent_ms    INTEGER
 ) STRICT;
 
+-- Each send counts once for each kind of subject; subjects are keyed hashes.
 CREATE TABLE sms_sent (
-    id         INTEGER PRIMARY KEY,
-    terminal   TEXT NOT NULL,
-    phone_hash BLOB NOT NULL,
-    at_ms      INTEGER NOT NULL
+    id      INTEGER PRIMARY KEY,
+    kind    TEXT NOT NULL CHECK (kind IN ('number', 'prefix', 'terminal', 'address')),
+    subject BLOB NOT NULL,
+    at_ms   INTEGER NOT NULL
 ) STRICT;
-CREATE INDEX sms_sent_phone ON sms_sent (phone_hash, at_ms);
-CREATE INDEX sms_sent_terminal ON sms_sent (terminal, at_ms);
+CREATE INDEX sms_sent_subject ON sms_sent (kind, subject, at_ms);
 
 -- What must reach somebody else, at least once. Payloads with secrets are sealed and wiped when delivered.
 CREATE TABLE outbox (

@@ -228,7 +228,10 @@ fn serve(
         .http1()
         .header_read_timeout(FIRST_REQUEST);
     Ok(tokio::spawn(async move {
-        if let Err(error) = server.serve(routes.into_make_service()).await {
+        if let Err(error) = server
+            .serve(routes.into_make_service_with_connect_info::<SocketAddr>())
+            .await
+        {
             log::error!("a server stopped: {error}");
         }
     }))

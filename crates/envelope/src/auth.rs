@@ -43,6 +43,11 @@ pub fn answer_mac(key: &AuthKey, nonce: &str, status: u16, body: &[u8]) -> [u8; 
     )
 }
 
+/// The proof that who enrols held the key of the terminal that it was before (`docs/protocol.md`, 3.1).
+pub fn succession_mac(key: &AuthKey, nonce: &[u8; 16], reply_key: &[u8; 32]) -> [u8; 32] {
+    kdf::hmac(key.expose(), &[b"tapfill/1/succession", nonce, reply_key])
+}
+
 /// Compares a MAC with the hex digits of the header, in constant time.
 ///
 /// # Errors

@@ -17,8 +17,10 @@ use serde::{Deserialize, Serialize};
 use zeroize::{Zeroize, Zeroizing};
 
 use crate::{
-    Refused, Secret, Suite, Terminal, kdf,
-    keys::{MasterKey, key_check_value, verify_check_value},
+    Refused, Secret, Suite, Terminal,
+    auth::succession_mac,
+    kdf,
+    keys::{AuthKey, MasterKey, key_check_value, verify_check_value},
     package::{sign, verify},
     secret::same,
 };
@@ -37,6 +39,15 @@ pub fn hpke_key_pair(random: &[u8; 32]) -> (Secret<32>, [u8; 32]) {
         Secret::new(secret.to_bytes().into()),
         public.to_bytes().into(),
     )
+}
+
+/// The terminal that this installation was before.
+#[derive(Clone, Copy, Debug)]
+pub struct Previous<'a> {
+    /// Its number.
+    pub terminal: Terminal,
+    /// Its key, while it is still there: the bank ends a terminal only for a successor that proves it.
+    pub key: Option<&'a AuthKey>,
 }
 
 /// The terminal's side of one enrolment, between request and answer.
@@ -74,7 +85,7 @@ impl Exchange {
     pub fn start(
         bank: &[u8; 32],
         random: &[u8; 80],
-        previous: Option<Terminal>,
+        previous: Option<Previous<'_>>,
         device: &str,
     ) -> Result<(Self, String), Refused> {
         let (encapsulation, rest) = random.split_first_chunk::<32>().ok_or(Refused)?;
@@ -84,7 +95,10 @@ impl Exchange {
         let body = RequestBody {
             reply_key: Hex(reply_key),
             nonce: Hex(nonce),
-            previous_terminal: previous,
+            previous_terminal: previous.as_ref().map(|previous| previous.terminal),
+            previous_mac: previous
+                .and_then(|previous| previous.key)
+                .map(|key| Hex(succession_mac(key, &nonce, &reply_key))),
             device: device.chars().take(MAX_DEVICE).collect(),
         };
         let plain = Zeroizing::new(serde_json::to_vec(&body).map_err(|_| Refused)?);
@@ -135,6 +149,7 @@ pub struct OpenRequest {
     request_hash: [u8; 32],
     /// The terminal that this installation was before, by its own word.
     pub previous_terminal: Option<Terminal>,
+    previous_mac: Option<[u8; 32]>,
     /// Free text, at most [`MAX_DEVICE`] characters.
     pub device: String,
 }
@@ -155,6 +170,7 @@ pub fn open_request(secret: &[u8; 32], request_json: &str) -> Result<OpenRequest
         nonce: body.nonce.0,
         request_hash: sealed.hash(),
         previous_terminal: body.previous_terminal,
+        previous_mac: body.previous_mac.map(|mac| mac.0),
         device: body.device,
     })
 }
@@ -163,6 +179,13 @@ impl OpenRequest {
     /// The nonce of the exchange: the same nonce is the same enrolment.
     pub fn nonce(&self) -> &[u8; 16] {
         &self.nonce
+    }
+
+    /// Whether who asks held `key`, that of the previous terminal.
+    pub fn succeeds(&self, key: &AuthKey) -> bool {
+        let expected = succession_mac(key, &self.nonce, &self.reply_key);
+        self.previous_mac
+            .is_some_and(|mac| same(&expected, &mac).is_ok())
     }
 
     /// Seals and signs the answer, as JSON. `random` is fresh; `signer_secret` is the Ed25519 secret whose
@@ -318,6 +341,8 @@ struct RequestBody {
     reply_key: Hex<32>,
     nonce: Hex<16>,
     previous_terminal: Option<Terminal>,
+    #[serde(default)]
+    previous_mac: Option<Hex<32>>,
     device: String,
 }
 

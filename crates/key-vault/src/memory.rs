@@ -26,6 +26,16 @@ impl MemoryVault {
             .clear();
     }
 
+    /// Another vault with the same content: a stolen copy, or a backup.
+    #[must_use]
+    pub fn copy(&self) -> Self {
+        let secrets = self.secrets.lock().unwrap_or_else(PoisonError::into_inner);
+        Self {
+            secrets: Mutex::new(secrets.clone()),
+            fault: Mutex::default(),
+        }
+    }
+
     fn check(&self) -> Result<(), VaultError> {
         match &*self.fault.lock().unwrap_or_else(PoisonError::into_inner) {
             Some(fault) => Err(fault.clone()),

@@ -87,6 +87,8 @@ impl Session {
             reader: ReaderStatus::default(),
             transaction: None,
             connecting: false,
+            key_queries: 0,
+            held: Vec::new(),
             revision: 0,
             events,
             times: times_tx,
@@ -162,6 +164,10 @@ pub(crate) struct Actor {
     pub(crate) transaction: Option<Transaction>,
     /// A start or reconnect is under way.
     pub(crate) connecting: bool,
+    /// Key queries under way: no relay message before their answers.
+    pub(crate) key_queries: u32,
+    /// Codes to ask for when the key queries are answered.
+    pub(crate) held: Vec<(String, Answer)>,
     pub(crate) events: mpsc::UnboundedSender<Happened>,
     times: watch::Sender<Option<run::Times>>,
     answers: Vec<(Answer, Result<Reply, ErrorView>)>,
@@ -355,13 +361,7 @@ impl Actor {
     fn enrolled(&mut self, result: Result<(), Failure>, answer: Option<Answer>) {
         self.connecting = false;
         self.bank_answered(result.as_ref().err());
-        let result = result.and_then(|()| {
-            let facts = self.link.facts().ok_or(Code::Internal)?;
-            self.settings
-                .change(|settings| settings.terminal = Some(facts.terminal))?;
-            Ok(())
-        });
-        match result {
+        match result.and_then(|()| self.remember_terminal()) {
             Ok(()) => {
                 self.trouble = None;
                 self.connect(answer);
@@ -434,10 +434,27 @@ impl Actor {
     }
 
     fn key_checked(&mut self, result: Result<(), Failure>) {
+        self.key_queries = self.key_queries.saturating_sub(1);
         self.bank_answered(result.as_ref().err());
-        if let Err(failure) = result {
+        // The query may have ended in a new enrolment.
+        if let Err(failure) = result.and_then(|()| self.remember_terminal()) {
             self.note_trouble(&failure);
         }
+        if self.key_queries == 0 {
+            for (phone, answer) in std::mem::take(&mut self.held) {
+                self.send_code(&phone, answer);
+            }
+        }
+        self.card_is_here();
+    }
+
+    fn remember_terminal(&mut self) -> Result<(), Failure> {
+        let facts = self.link.facts().ok_or(Code::Internal)?;
+        if self.settings.now.terminal.as_ref() != Some(&facts.terminal) {
+            self.settings
+                .change(|settings| settings.terminal = Some(facts.terminal))?;
+        }
+        Ok(())
     }
 
     /// Heals by itself what time can heal.

@@ -27,6 +27,8 @@ impl Actor {
         match transaction.on_card {
             OnCard::Nothing => {}
             OnCard::Identify => self.identify(),
+            // The person's card waits for the bank's word on the key, not the other way round.
+            OnCard::Run if self.key_queries > 0 => {}
             OnCard::Run => self.start_run(),
         }
     }
@@ -199,7 +201,7 @@ impl Actor {
         drop(journal);
         transaction.stage = Stage::Running;
         transaction.on_card = OnCard::Run;
-        self.start_run();
+        self.card_is_here();
     }
 
     pub(crate) fn start_run(&mut self) {

@@ -74,6 +74,7 @@ impl Actor {
         self.transaction = Some(transaction);
         if kind != TransactionKind::Balance && self.link.facts().is_some() {
             let link = self.link.clone();
+            self.key_queries = self.key_queries.saturating_add(1);
             self.beside(async move {
                 let checked = link.check_key().await;
                 if checked.is_ok() {
@@ -86,7 +87,12 @@ impl Actor {
         Ok(Reply::Done)
     }
 
-    fn send_code(&mut self, phone: &str, answer: Answer) {
+    pub(crate) fn send_code(&mut self, phone: &str, answer: Answer) {
+        if self.key_queries > 0 {
+            // A code belongs to a terminal, and the query may end in another one.
+            self.held.push((phone.to_owned(), answer));
+            return;
+        }
         let Some(transaction) = self.transaction.as_mut().filter(|t| can_send_code(t)) else {
             return self.refuse(Some(answer), Code::NotNow);
         };
@@ -231,6 +237,10 @@ impl Actor {
     /// From everything typed to a card at work.
     pub(crate) fn go(&mut self) -> Result<(), Failure> {
         self.link.terminal()?;
+        if self.key_queries > 0 {
+            // The opening names terminal and key: both may be new after the query.
+            return self.wait_for_card();
+        }
         let seen = self
             .settings
             .now
@@ -267,6 +277,11 @@ impl Actor {
             transaction.pin = PinDigits::default();
             transaction.industry = Some(code);
         }
+        self.wait_for_card()
+    }
+
+    fn wait_for_card(&mut self) -> Result<(), Failure> {
+        let transaction = self.transaction.as_mut().ok_or(Code::NotNow)?;
         transaction.all_steps(StepState::Waiting);
         transaction.on_card = OnCard::Run;
         transaction.stage = Stage::WaitCard;

@@ -1,13 +1,11 @@
 //! This terminal at its bank: enrolment, keys, authenticated requests, sealed messages.
 
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
 
-use bank_client::{BankClient, ClientError, Proof};
-use envelope::enrol::Exchange as Enrolment;
+use bank_client::{BankClient, Proof};
+use envelope::enrol::{Exchange as Enrolment, Previous};
 use envelope::keys::{self, KeyFacts as Facts, MasterKey, WorkingKey};
-use envelope::seal::{self, Header};
-use envelope::{Direction, Suite, Terminal, auth};
+use envelope::{Suite, Terminal, auth};
 use ipc::Code;
 use key_vault::KeyVault;
 use serde::Deserialize;
@@ -18,6 +16,10 @@ use crate::clock::Clock;
 use crate::failure::Failure;
 use crate::packages::SignedPackage;
 use crate::settings::BankLimits;
+
+mod exchange;
+
+pub(crate) use exchange::Unanswered;
 
 const MASTER_KEY: &str = "master-key";
 
@@ -150,7 +152,16 @@ impl TerminalLink {
         let mut seed = Zeroizing::new([0_u8; 80]);
         random(seed.as_mut_slice())?;
         let device = format!("Tapfill {}", std::env::consts::OS);
-        let previous = previous.and_then(|number| number.parse().ok());
+        let before = self.state().identity.clone();
+        let key = before
+            .as_ref()
+            .map(|identity| keys::auth_key(&identity.master, &identity.terminal));
+        let number = previous.and_then(|number| number.parse().ok());
+        let previous = before.map(|identity| identity.terminal).or(number);
+        let previous = previous.map(|terminal| Previous {
+            terminal,
+            key: key.as_ref(),
+        });
         let (request, json) =
             Enrolment::start(&bank_key, &seed, previous, &device).map_err(|_| Code::EnrolFailed)?;
         let answer = self.bank.enrol(json).await?;
@@ -221,7 +232,7 @@ impl TerminalLink {
     }
 
     /// Every entry into a transaction: asks whether the key is good, and obeys.
-    pub(crate) async fn check_key(&self) -> Result<(), Failure> {
+    pub(crate) async fn check_key(self: &Arc<Self>) -> Result<(), Failure> {
         let Some(key_id) = self.state().working.as_ref().map(|key| key.facts().id) else {
             return self.fetch_working_key().await;
         };
@@ -230,7 +241,11 @@ impl TerminalLink {
         match answer.answer.as_str() {
             "current" => Ok(()),
             "renew" => self.fetch_working_key().await,
-            _ => Err(Code::TerminalUnknown.into()),
+            "enrol" => {
+                self.enrol(None).await?;
+                self.fetch_working_key().await
+            }
+            _ => Err(Code::BankUntrusted.into()),
         }
     }
 
@@ -317,85 +332,6 @@ impl TerminalLink {
         serde_json::from_slice(&answer.body).map_err(|_| Code::BankUntrusted.into())
     }
 
-    /// The key for one PIN block, with the id that names it to the bank.
-    pub(crate) fn working_key(&self) -> Result<Arc<WorkingKey>, Failure> {
-        self.state()
-            .working
-            .clone()
-            .ok_or_else(|| Code::KeyMissing.into())
-    }
-
-    /// One relay message to the bank, its answer back. The same message is sent again where that is safe: the
-    /// bank answers a repeated one with the same bytes, and nothing happens twice.
-    pub(crate) async fn exchange(&self, message: &[u8]) -> Result<Vec<u8>, Unanswered> {
-        // 3 at once, then slower: 7 s in all, well inside a person's patience and the bank's own limits.
-        const WAITS_MS: [u64; 5] = [0, 0, 1_000, 2_000, 4_000];
-        let mut healed = false;
-        let mut waits = WAITS_MS.into_iter();
-        let mut sealed = self.seal(message).map_err(Unanswered::unread)?;
-        // Once a try may have been read, no later one can undo that.
-        let mut may_be_read = false;
-        loop {
-            let tried = match self.exchange_once(&sealed).await {
-                Ok(answer) => return Ok(answer),
-                Err(tried) => tried,
-            };
-            may_be_read |= !tried.unread;
-            let ended = |failure: Failure| Unanswered {
-                failure: if may_be_read && tried.unread {
-                    Code::BankSilent.into()
-                } else {
-                    failure
-                },
-                unread: !may_be_read,
-            };
-            if tried.again {
-                match waits.next() {
-                    Some(wait_ms) => tokio::time::sleep(Duration::from_millis(wait_ms)).await,
-                    None => return Err(ended(tried.failure)),
-                }
-            } else if !healed && self.heal(&tried.failure).await.map_err(ended)? {
-                healed = true;
-                sealed = self.seal(message).map_err(ended)?;
-            } else {
-                return Err(ended(tried.failure));
-            }
-        }
-    }
-
-    async fn exchange_once(&self, sealed: &Sealed) -> Result<Vec<u8>, Tried> {
-        let answer = self
-            .bank
-            .relay(sealed.bytes.clone())
-            .await
-            .map_err(Tried::from)?;
-        let answers_this = |header: &Header| {
-            header.terminal == sealed.header.terminal && header.counter == sealed.header.counter
-        };
-        match seal::open(&sealed.key, &answer, Direction::ToTerminal) {
-            Ok((header, message)) if answers_this(&header) => Ok(message.to_vec()),
-            // Read by the bank, answered by who knows whom.
-            Ok(_) | Err(_) => Err(Tried {
-                failure: Code::EnvelopeRefused.into(),
-                again: false,
-                unread: false,
-            }),
-        }
-    }
-
-    /// Cures what a new key or the right time cures. True: worth sending again.
-    async fn heal(&self, refusal: &Failure) -> Result<bool, Failure> {
-        if refusal.code == Code::KeyMissing {
-            self.fetch_working_key().await?;
-            return Ok(true);
-        }
-        if refusal.code == Code::ClockWrong {
-            self.take_bank_time(refusal)?;
-            return Ok(true);
-        }
-        Ok(false)
-    }
-
     fn take_bank_time(&self, refusal: &Failure) -> Result<(), Failure> {
         let time_ms = refusal
             .params
@@ -407,97 +343,13 @@ impl TerminalLink {
         Ok(())
     }
 
-    fn seal(&self, message: &[u8]) -> Result<Sealed, Failure> {
-        let key = self.working_key()?;
-        let terminal = self.terminal()?;
-        let mut nonce = [0; 12];
-        random(&mut nonce)?;
-        let time_ms = self.bank_now_ms();
-        let counter = {
-            let mut state = self.state();
-            state.counter += 1;
-            state.counter
-        };
-        let header = Header {
-            suite: key.facts().suite,
-            direction: Direction::ToBank,
-            terminal,
-            key_id: key.facts().id,
-            counter,
-            time_ms,
-        };
-        let bytes =
-            seal::seal(&key, &header, message, &nonce).map_err(|_| Code::EnvelopeRefused)?;
-        Ok(Sealed { bytes, header, key })
+    /// The key for one PIN block, with the id that names it to the bank.
+    pub(crate) fn working_key(&self) -> Result<Arc<WorkingKey>, Failure> {
+        self.state()
+            .working
+            .clone()
+            .ok_or_else(|| Code::KeyMissing.into())
     }
-}
-
-/// A message on its way, with what its answer must match.
-struct Sealed {
-    bytes: Vec<u8>,
-    header: Header,
-    key: Arc<WorkingKey>,
-}
-
-/// An exchange that brought no answer.
-#[derive(Debug)]
-pub(crate) struct Unanswered {
-    pub(crate) failure: Failure,
-    /// True: the bank has surely not acted on the message. False: it may have.
-    pub(crate) unread: bool,
-}
-
-impl Unanswered {
-    fn unread(failure: Failure) -> Self {
-        Self {
-            failure,
-            unread: true,
-        }
-    }
-}
-
-/// How one try of an exchange failed.
-struct Tried {
-    failure: Failure,
-    /// The same bytes may be sent again.
-    again: bool,
-    /// The bank has surely not acted on them.
-    unread: bool,
-}
-
-impl From<ClientError> for Tried {
-    fn from(error: ClientError) -> Self {
-        let (again, unread) = match &error {
-            ClientError::Silent => (true, false),
-            ClientError::Offline | ClientError::Untrusted(_) => (false, true),
-            ClientError::BadAnswer => (false, false),
-            ClientError::Refused { code, .. } => (code == "busy", refused_unread(code)),
-        };
-        Self {
-            failure: error.into(),
-            again,
-            unread,
-        }
-    }
-}
-
-/// Codes of `docs/protocol.md`, section 7, that the bank gives before it looks into the message. Any other may hide
-/// an effect: a counter that it has seen, a fault in the middle, a code of a later version.
-fn refused_unread(code: &str) -> bool {
-    [
-        "bad-request",
-        "envelope-refused",
-        "key-expired",
-        "key-unknown",
-        "terminal-unknown",
-        "terminal-revoked",
-        "suite-refused",
-        "time-skew",
-        "too-large",
-        "too-many",
-        "busy",
-    ]
-    .contains(&code)
 }
 
 #[derive(Deserialize)]

@@ -44,6 +44,7 @@ impl Settings {
     fn check_numbers(&self) -> Result<(), ConfigError> {
         let positive = [
             ("keys.working_key_life_s", self.keys.working_key_life_s),
+            ("keys.master_key_life_s", self.keys.master_key_life_s),
             ("sms.valid_s", self.sms.valid_s),
             ("sms.proof_valid_s", self.sms.proof_valid_s),
             ("sms.tries", self.sms.tries.into()),

@@ -48,6 +48,7 @@ pub(crate) struct BankSettings {
 pub(crate) struct KeySettings {
     pub(crate) working_key_life_s: u64,
     pub(crate) working_key_margin_s: u64,
+    pub(crate) master_key_life_s: u64,
     pub(crate) suite: u8,
     pub(crate) lowest_suite: u8,
 }
@@ -61,6 +62,8 @@ pub(crate) struct SmsSettings {
     pub(crate) proof_valid_s: u64,
     pub(crate) per_number_per_hour: u32,
     pub(crate) per_terminal_per_hour: u32,
+    pub(crate) per_address_per_hour: u32,
+    pub(crate) per_prefix_per_hour: u32,
 }
 
 #[derive(Deserialize)]
@@ -165,6 +168,7 @@ impl Default for KeySettings {
         Self {
             working_key_life_s,
             working_key_margin_s,
+            master_key_life_s: 365 * 24 * 3600,
             suite: 3,
             lowest_suite: 3,
         }
@@ -180,6 +184,8 @@ impl Default for SmsSettings {
             proof_valid_s: 600,
             per_number_per_hour: 10,
             per_terminal_per_hour: 20,
+            per_address_per_hour: 60,
+            per_prefix_per_hour: 600,
         }
     }
 }

@@ -1,14 +1,15 @@
 //! The security server: enrolment, keys, codes, packages, limits.
 
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
 use axum::Router;
-use axum::extract::{Request, State};
+use axum::extract::{ConnectInfo, Request};
 use axum::http::HeaderMap;
 use axum::response::Response;
 use axum::routing::post;
 use envelope::auth;
-use envelope::enrol::{self, Enrolled};
+use envelope::enrol::{self, Enrolled, OpenRequest};
 use envelope::keys::{self, KeyAnswer, KeyFacts, MasterKey, WorkingKey};
 use envelope::{Suite, Terminal};
 use serde::Deserialize;
@@ -19,7 +20,7 @@ use crate::bank::Bank;
 use crate::error::Problem;
 use crate::http::transaction::{MOST_SKEW_MS, terminal_of, usable};
 use crate::http::{Asked, limited, problem, respond};
-use crate::store::terminal::{NewTerminal, TerminalRow};
+use crate::store::terminal::{NewTerminal, State, TerminalRow};
 use crate::store::{audit, terminal};
 use crate::vault::{Purpose, random};
 
@@ -41,7 +42,10 @@ fn authenticated() -> Router<Arc<Bank>> {
         .route("/v1/limits", post(signed))
 }
 
-async fn enrol(State(bank): State<Arc<Bank>>, request: Request) -> Response {
+async fn enrol(
+    axum::extract::State(bank): axum::extract::State<Arc<Bank>>,
+    request: Request,
+) -> Response {
     let work = |bank: Arc<Bank>, asked: Asked| async move { grant(&bank, asked.body()).await };
     match limited(bank, request, work).await {
         Ok(json) => respond(200, "application/json", json.into_bytes(), None),
@@ -64,12 +68,15 @@ async fn grant(bank: &Bank, body: &[u8]) -> Result<String, Problem> {
         Some(row) => row,
         None => {
             let new = NewTerminal {
-                row: new_terminal(bank, &mut tx).await?,
+                row: TerminalRow {
+                    replaces: replaces(bank, &mut tx, &request).await?,
+                    ..new_terminal(bank, &mut tx, now_ms).await?
+                },
                 previous: request.previous_terminal,
                 device: &request.device,
                 nonce_hash,
             };
-            terminal::insert(bank, &mut tx, &new, now_ms).await?;
+            terminal::insert(bank, &mut tx, &new).await?;
             let id = new.row.terminal.to_string();
             audit::note(bank, &mut tx, ("terminal-enrolled", &id, "{}"), now_ms).await?;
             new.row
@@ -86,7 +93,28 @@ async fn grant(bank: &Bank, body: &[u8]) -> Result<String, Problem> {
     answer.map_err(|_| Problem::envelope_refused())
 }
 
-async fn new_terminal(bank: &Bank, conn: &mut crate::store::Conn) -> Result<TerminalRow, Problem> {
+/// The previous terminal, when who asks holds its key: nobody else can end it.
+async fn replaces(
+    bank: &Bank,
+    conn: &mut crate::store::Conn,
+    request: &OpenRequest,
+) -> Result<Option<Terminal>, Problem> {
+    let Some(previous) = request.previous_terminal else {
+        return Ok(None);
+    };
+    let row = terminal::find(bank, conn, &previous).await?;
+    let proven = row.is_some_and(|row| {
+        let key = keys::auth_key(&row.master, &row.terminal);
+        row.state == State::Active && request.succeeds(&key)
+    });
+    Ok(proven.then_some(previous))
+}
+
+async fn new_terminal(
+    bank: &Bank,
+    conn: &mut crate::store::Conn,
+    now_ms: u64,
+) -> Result<TerminalRow, Problem> {
     let suite = |number| Suite::try_from(number).map_err(Problem::internal);
     let master = MasterKey::new(random()?);
     loop {
@@ -104,7 +132,9 @@ async fn new_terminal(bank: &Bank, conn: &mut crate::store::Conn) -> Result<Term
                 master,
                 suite,
                 lowest,
-                revoked: false,
+                state: State::Active,
+                enrolled_ms: now_ms,
+                replaces: None,
             });
         }
     }
@@ -117,7 +147,10 @@ struct Caller {
     nonce: String,
 }
 
-async fn signed(State(bank): State<Arc<Bank>>, request: Request) -> Response {
+async fn signed(
+    axum::extract::State(bank): axum::extract::State<Arc<Bank>>,
+    request: Request,
+) -> Response {
     let work = |bank: Arc<Bank>, asked: Asked| async move {
         let caller = authenticate(&bank, &asked).await?;
         let result = match fresh(&bank, &asked, &caller).await {
@@ -165,6 +198,11 @@ async fn fresh(bank: &Bank, asked: &Asked, caller: &Caller) -> Result<(), Proble
     let mut tx = bank.store.begin().await?;
     let is_new =
         terminal::fresh_nonce(&mut tx, &caller.row.terminal, &nonce, (now_ms, oldest_ms)).await?;
+    if let Some(replaced) = caller.row.replaces.filter(|_| is_new) {
+        terminal::take_over(&mut tx, &caller.row.terminal, &replaced).await?;
+        let subject = replaced.to_string();
+        audit::note(bank, &mut tx, ("terminal-replaced", &subject, "{}"), now_ms).await?;
+    }
     tx.commit().await?;
     if is_new {
         Ok(())
@@ -182,7 +220,10 @@ async fn dispatch(bank: &Bank, asked: &Asked, caller: &Caller) -> Result<Value, 
             working_key(bank, &caller.row).await
         }
         "/v1/key-query" => key_query(bank, &caller.row, &parse(body)?).await,
-        "/v1/sms/send" => sms::send(bank, terminal, &parse(body)?).await,
+        "/v1/sms/send" => {
+            let from = (terminal, address(asked)?);
+            sms::send(bank, from, &parse(body)?).await
+        }
         "/v1/sms/verify" => sms::verify(bank, terminal, &parse(body)?).await,
         "/v1/packages" => {
             parse::<Empty>(body)?;
@@ -234,9 +275,14 @@ async fn key_query(bank: &Bank, row: &TerminalRow, query: &KeyQuery) -> Result<V
         .saturating_mul(1_000);
     let mut conn = bank.store.read().await?;
     let known = terminal::key(bank, &mut conn, &row.terminal, query.key_id).await?;
-    let answer = known.map_or(KeyAnswer::Renew, |key| {
-        keys::query_answer(key.facts(), now_ms, margin_ms)
-    });
+    let life_ms = bank.settings.keys.master_key_life_s.saturating_mul(1_000);
+    let answer = if now_ms >= row.enrolled_ms.saturating_add(life_ms) {
+        KeyAnswer::Enrol
+    } else {
+        known.map_or(KeyAnswer::Renew, |key| {
+            keys::query_answer(key.facts(), now_ms, margin_ms)
+        })
+    };
     Ok(json!({"answer": answer, "time_ms": now_ms}))
 }
 
@@ -266,6 +312,13 @@ fn limits(bank: &Bank, query: &LimitsQuery) -> Result<Value, Problem> {
         "max_amount": industry.max_amount,
         "max_balance": industry.max_balance,
     }))
+}
+
+/// Whoever holds the other end of the connection.
+fn address(asked: &Asked) -> Result<IpAddr, Problem> {
+    let peer = asked.extensions().get::<ConnectInfo<SocketAddr>>();
+    let peer = peer.ok_or_else(|| Problem::internal("no peer address"))?;
+    Ok(peer.0.ip())
 }
 
 fn header<'a>(headers: &'a HeaderMap, name: &str) -> Result<&'a str, Problem> {

@@ -109,10 +109,12 @@ pub(crate) fn usable(
     known: Option<terminal::TerminalRow>,
 ) -> Result<terminal::TerminalRow, Problem> {
     let known = known.ok_or_else(|| Problem::refused(403, "terminal-unknown"))?;
-    if known.revoked {
-        return Err(Problem::refused(403, "terminal-revoked"));
+    match known.state {
+        terminal::State::Active => Ok(known),
+        terminal::State::Revoked => Err(Problem::refused(403, "terminal-revoked")),
+        // Only a copy of an old keystore still speaks for it.
+        terminal::State::Replaced => Err(Problem::refused(403, "terminal-unknown")),
     }
-    Ok(known)
 }
 
 /// A terminal's number from the digits of a header.

@@ -1,5 +1,7 @@
 //! Codes by SMS: keyed hashes, tries, and the proof for one load.
 
+use std::net::IpAddr;
+
 use envelope::Terminal;
 use subtle::ConstantTimeEq;
 
@@ -139,61 +141,87 @@ pub(crate) async fn spend(conn: &mut Conn, stem: &[u8; 15], now_ms: u64) -> Resu
     Ok(())
 }
 
-/// How long the next send must wait, ms; none when it may go now. Counts every typed number, known or not.
+/// Who and what a send counts for.
+pub(crate) struct Asker<'a> {
+    pub(crate) terminal: &'a Terminal,
+    /// As typed, known or not.
+    pub(crate) phone: &'a str,
+    pub(crate) address: IpAddr,
+}
+
+impl Asker<'_> {
+    /// Each kind with its subject's hash and its limit for an hour.
+    fn counted(&self, bank: &Bank) -> [(&'static str, [u8; 32], u32); 4] {
+        let limits = &bank.settings.sms;
+        // A block of 10,000 numbers: who walks through numbers meets the limit of their common beginning.
+        let prefix_length = self.phone.len().saturating_sub(4);
+        let prefix = self.phone.get(..prefix_length).unwrap_or_default();
+        let hash = |kind: &str, text: &str| {
+            let parts = [kind.as_bytes(), text.as_bytes()];
+            bank.vault.hash(Purpose::SmsCount, &parts)
+        };
+        [
+            ("number", self.phone, limits.per_number_per_hour),
+            ("prefix", prefix, limits.per_prefix_per_hour),
+            (
+                "terminal",
+                &self.terminal.to_string(),
+                limits.per_terminal_per_hour,
+            ),
+            (
+                "address",
+                &self.address.to_string(),
+                limits.per_address_per_hour,
+            ),
+        ]
+        .map(|(kind, text, most)| (kind, hash(kind, text), most))
+    }
+}
+
+/// How long the next send must wait, ms; none when it may go now.
 pub(crate) async fn wait_ms(
     bank: &Bank,
     conn: &mut Conn,
-    (terminal, phone): (&Terminal, &str),
+    asker: &Asker<'_>,
     now_ms: u64,
 ) -> Result<Option<u64>, Problem> {
     let since = signed(now_ms.saturating_sub(HOUR_MS));
-    let limits = &bank.settings.sms;
-    let number = phone_hash(bank, phone);
-    let by_number: (i64, Option<i64>) = sqlx::query_as(
-        "SELECT count(*), min(at_ms) FROM sms_sent WHERE phone_hash = ? AND at_ms > ?",
-    )
-    .bind(&number[..])
-    .bind(since)
-    .fetch_one(&mut *conn)
-    .await?;
-    let by_terminal: (i64, Option<i64>) = sqlx::query_as(
-        "SELECT count(*), min(at_ms) FROM sms_sent WHERE terminal = ? AND at_ms > ?",
-    )
-    .bind(terminal.to_string())
-    .bind(since)
-    .fetch_one(&mut *conn)
-    .await?;
-    let wait = |(count, oldest): (i64, Option<i64>), most: u32| {
-        let freed = oldest.map(|at| unsigned(at).map(|at| at.saturating_add(HOUR_MS)));
-        (count >= i64::from(most))
-            .then_some(freed)
-            .flatten()
-            .transpose()
-    };
-    let freed = wait(by_number, limits.per_number_per_hour)?
-        .max(wait(by_terminal, limits.per_terminal_per_hour)?);
-    Ok(freed.map(|at| at.saturating_sub(now_ms).max(1_000)))
+    let mut free_ms = None;
+    for (kind, subject, most) in asker.counted(bank) {
+        let (count, oldest): (i64, Option<i64>) = sqlx::query_as(
+            "SELECT count(*), min(at_ms) FROM sms_sent WHERE kind = ? AND subject = ? AND at_ms > ?",
+        )
+        .bind(kind)
+        .bind(&subject[..])
+        .bind(since)
+        .fetch_one(&mut *conn)
+        .await?;
+        if count >= i64::from(most)
+            && let Some(oldest) = oldest
+        {
+            free_ms = free_ms.max(Some(unsigned(oldest)?.saturating_add(HOUR_MS)));
+        }
+    }
+    Ok(free_ms.map(|at| at.saturating_sub(now_ms).max(1_000)))
 }
 
 pub(crate) async fn count(
     bank: &Bank,
     conn: &mut Conn,
-    (terminal, phone): (&Terminal, &str),
+    asker: &Asker<'_>,
     now_ms: u64,
 ) -> Result<(), Problem> {
     sqlx::query("DELETE FROM sms_sent WHERE at_ms <= ?")
         .bind(signed(now_ms.saturating_sub(HOUR_MS)))
         .execute(&mut *conn)
         .await?;
-    sqlx::query("INSERT INTO sms_sent (terminal, phone_hash, at_ms) VALUES (?, ?, ?)")
-        .bind(terminal.to_string())
-        .bind(&phone_hash(bank, phone)[..])
-        .bind(signed(now_ms))
-        .execute(conn)
-        .await?;
+    for (kind, subject, _) in asker.counted(bank) {
+        sqlx::query("INSERT INTO sms_sent (kind, subject, at_ms) VALUES (?, ?, ?)")
+            .bind(kind)
+            .bind(&subject[..])
+            .bind(signed(now_ms))
+            .execute(&mut *conn)
+            .await?;
+    }
     Ok(())
-}
-
-fn phone_hash(bank: &Bank, phone: &str) -> [u8; 32] {
-    bank.vault.hash(Purpose::Phone, &[phone.as_bytes()])
 }

@@ -18,7 +18,19 @@ pub(crate) struct TerminalRow {
     pub(crate) master: MasterKey,
     pub(crate) suite: Suite,
     pub(crate) lowest: Suite,
-    pub(crate) revoked: bool,
+    pub(crate) state: State,
+    pub(crate) enrolled_ms: u64,
+    /// The terminal that ends with the first request of this one.
+    pub(crate) replaces: Option<Terminal>,
+}
+
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum State {
+    Active,
+    /// By the bank, for good.
+    Revoked,
+    /// Another one took its place and is in use.
+    Replaced,
 }
 
 /// A terminal that is enrolled now.
@@ -29,7 +41,16 @@ pub(crate) struct NewTerminal<'a> {
     pub(crate) nonce_hash: [u8; 32],
 }
 
-type Row = (String, Vec<u8>, i64, i64, String);
+#[derive(sqlx::FromRow)]
+struct Row {
+    id: String,
+    master_wrapped: Vec<u8>,
+    suite: i64,
+    lowest_suite: i64,
+    state: String,
+    enrolled_ms: i64,
+    replaces: Option<String>,
+}
 
 pub(crate) async fn find(
     bank: &Bank,
@@ -37,7 +58,8 @@ pub(crate) async fn find(
     terminal: &Terminal,
 ) -> Result<Option<TerminalRow>, Problem> {
     let row: Option<Row> = sqlx::query_as(
-        "SELECT id, master_wrapped, suite, lowest_suite, state FROM terminal WHERE id = ?",
+        "SELECT id, master_wrapped, suite, lowest_suite, state, enrolled_ms, replaces
+         FROM terminal WHERE id = ?",
     )
     .bind(terminal.to_string())
     .fetch_optional(conn)
@@ -52,7 +74,8 @@ pub(crate) async fn by_nonce(
     nonce_hash: &[u8; 32],
 ) -> Result<Option<TerminalRow>, Problem> {
     let row: Option<Row> = sqlx::query_as(
-        "SELECT id, master_wrapped, suite, lowest_suite, state FROM terminal WHERE nonce_hash = ?",
+        "SELECT id, master_wrapped, suite, lowest_suite, state, enrolled_ms, replaces
+         FROM terminal WHERE nonce_hash = ?",
     )
     .bind(&nonce_hash[..])
     .fetch_optional(conn)
@@ -60,15 +83,22 @@ pub(crate) async fn by_nonce(
     row.map(|row| read(bank, row)).transpose()
 }
 
-fn read(bank: &Bank, (id, wrapped, suite, lowest, state): Row) -> Result<TerminalRow, Problem> {
-    let terminal: Terminal = id.parse().map_err(Problem::internal)?;
-    let master = bank.vault.open(&format!("master-key {id}"), &wrapped)?;
+fn read(bank: &Bank, row: Row) -> Result<TerminalRow, Problem> {
+    let number = |id: &str| id.parse::<Terminal>().map_err(Problem::internal);
+    let name = format!("master-key {}", row.id);
+    let master = bank.vault.open(&name, &row.master_wrapped)?;
     Ok(TerminalRow {
-        terminal,
+        terminal: number(&row.id)?,
         master: MasterKey::try_from(master.as_slice()).map_err(Problem::internal)?,
-        suite: self::suite(suite)?,
-        lowest: self::suite(lowest)?,
-        revoked: state != "active",
+        suite: suite(row.suite)?,
+        lowest: suite(row.lowest_suite)?,
+        state: match row.state.as_str() {
+            "active" => State::Active,
+            "replaced" => State::Replaced,
+            _ => State::Revoked,
+        },
+        enrolled_ms: unsigned(row.enrolled_ms)?,
+        replaces: row.replaces.as_deref().map(number).transpose()?,
     })
 }
 
@@ -76,12 +106,11 @@ pub(crate) async fn insert(
     bank: &Bank,
     conn: &mut Conn,
     new: &NewTerminal<'_>,
-    now_ms: u64,
 ) -> Result<(), Problem> {
     let id = new.row.terminal.to_string();
     sqlx::query(
         "INSERT INTO terminal (id, master_wrapped, suite, lowest_suite, state, previous, device,
-         nonce_hash, enrolled_ms) VALUES (?, ?, ?, ?, 'active', ?, ?, ?, ?)",
+         nonce_hash, enrolled_ms, replaces) VALUES (?, ?, ?, ?, 'active', ?, ?, ?, ?, ?)",
     )
     .bind(&id)
     .bind(
@@ -93,9 +122,27 @@ pub(crate) async fn insert(
     .bind(new.previous.map(|previous| previous.to_string()))
     .bind(new.device)
     .bind(&new.nonce_hash[..])
-    .bind(signed(now_ms))
+    .bind(signed(new.row.enrolled_ms))
+    .bind(new.row.replaces.map(|replaced| replaced.to_string()))
     .execute(conn)
     .await?;
+    Ok(())
+}
+
+/// The successor is in use: its predecessor ends.
+pub(crate) async fn take_over(
+    conn: &mut Conn,
+    terminal: &Terminal,
+    replaced: &Terminal,
+) -> Result<(), Problem> {
+    sqlx::query("UPDATE terminal SET state = 'replaced' WHERE id = ? AND state = 'active'")
+        .bind(replaced.to_string())
+        .execute(&mut *conn)
+        .await?;
+    sqlx::query("UPDATE terminal SET replaces = NULL WHERE id = ?")
+        .bind(terminal.to_string())
+        .execute(conn)
+        .await?;
     Ok(())
 }
 

@@ -337,19 +337,43 @@ async fn a_code_ends_with_its_time_and_comes_again_after_a_minute() {
 }
 
 #[tokio::test]
-async fn codes_are_limited_for_a_number_whatever_the_transaction() {
-    let stage =
-        Stage::with(|text| text.replace("per_number_per_hour = 1000", "per_number_per_hour = 2"))
-            .await;
-    let terminal = stage.terminal().await;
-    for _ in 0..2 {
-        terminal.send_code(&new_id(), "4471", PHONE).await;
+async fn codes_are_limited_by_number_prefix_terminal_and_address() {
+    // What varies from send to send; what stays the same meets its limit.
+    for (limit, numbers, terminals) in [
+        ("per_number_per_hour", ["13800006021"; 3], 3),
+        (
+            "per_prefix_per_hour",
+            ["13800006021", "13800001111", "13800002222"],
+            3,
+        ),
+        (
+            "per_terminal_per_hour",
+            ["13800006021", "13911110000", "13722220000"],
+            1,
+        ),
+        (
+            "per_address_per_hour",
+            ["13800006021", "13911110000", "13722220000"],
+            3,
+        ),
+    ] {
+        let most = format!("{limit} = 1000");
+        let stage = Stage::with(|text| text.replace(&most, &format!("{limit} = 2"))).await;
+        let mut all = Vec::new();
+        for _ in 0..terminals {
+            all.push(stage.terminal().await);
+        }
+        for (place, number) in numbers.into_iter().enumerate() {
+            let terminal = &all[place % all.len()];
+            let body = serde_json::json!({"transaction": hex::encode(new_id()),
+                "industry": "0001", "card_tail": "4471", "phone": number});
+            let answer = terminal.ask("/v1/sms/send", body).await;
+            let said = answer.err().map(code);
+            let expected = (place == 2).then_some("too-many".to_owned());
+            assert_eq!(said, expected, "{limit} {place}");
+        }
+        stage.close(0).await;
     }
-    let body = serde_json::json!({"transaction": hex::encode(new_id()), "industry": "0001",
-        "card_tail": "4471", "phone": PHONE});
-    let limited = terminal.ask("/v1/sms/send", body).await.unwrap_err();
-    assert_eq!(code(limited), "too-many");
-    stage.close(0).await;
 }
 
 #[tokio::test]

@@ -2,7 +2,7 @@
 
 use envelope::{
     Refused, Suite,
-    enrol::{Enrolled, Exchange, MAX_DEVICE, hpke_key_pair, open_request},
+    enrol::{Enrolled, Exchange, MAX_DEVICE, Previous, hpke_key_pair, open_request},
     keys::MasterKey,
     package::signer_public,
 };
@@ -17,7 +17,10 @@ fn start(random: u8) -> (Exchange, String) {
     Exchange::start(
         &bank,
         &[random; 80],
-        "009988776655".parse().ok(),
+        Some(Previous {
+            terminal: "009988776655".parse().unwrap(),
+            key: None,
+        }),
         "a desktop",
     )
     .unwrap()

@@ -1,5 +1,7 @@
 //! Codes by SMS (`docs/protocol.md`, section 4).
 
+use std::net::IpAddr;
+
 use envelope::Terminal;
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -7,7 +9,7 @@ use serde_json::{Value, json};
 use crate::bank::Bank;
 use crate::error::Problem;
 use crate::inbox::Sms;
-use crate::store::sms::{self, CodeRow, stem};
+use crate::store::sms::{self, Asker, CodeRow, stem};
 use crate::store::{Conn, card, customer, outbox};
 use crate::vault::random;
 
@@ -33,7 +35,11 @@ pub(super) struct Verify {
 }
 
 /// A number that is not on file gets the same answer, the same limits and, in the store, the same rows.
-pub(super) async fn send(bank: &Bank, terminal: Terminal, asked: &Send) -> Result<Value, Problem> {
+pub(super) async fn send(
+    bank: &Bank,
+    (terminal, address): (Terminal, IpAddr),
+    asked: &Send,
+) -> Result<Value, Problem> {
     let ceiling = shape(bank, asked)?;
     let now_ms = bank.now_ms();
     let limits = &bank.settings.sms;
@@ -58,8 +64,12 @@ pub(super) async fn send(bank: &Bank, terminal: Terminal, asked: &Send) -> Resul
             return Err(Problem::refused(429, "too-many").with("retry_after_ms", wait_ms));
         }
     }
-    let who = (&terminal, asked.phone.as_str());
-    if let Some(wait_ms) = sms::wait_ms(bank, &mut tx, who, now_ms).await? {
+    let asker = Asker {
+        terminal: &terminal,
+        phone: &asked.phone,
+        address,
+    };
+    if let Some(wait_ms) = sms::wait_ms(bank, &mut tx, &asker, now_ms).await? {
         return Err(Problem::refused(429, "too-many").with("retry_after_ms", wait_ms));
     }
     let wanted = (
@@ -85,7 +95,7 @@ pub(super) async fn send(bank: &Bank, terminal: Terminal, asked: &Send) -> Resul
     };
     row.code_hash = row.hash_of(bank, &code).to_vec();
     sms::save(&mut tx, &row).await?;
-    sms::count(bank, &mut tx, who, now_ms).await?;
+    sms::count(bank, &mut tx, &asker, now_ms).await?;
     queue(
         bank,
         &mut tx,
