@@ -1,5 +1,5 @@
 import { flushSync, mount, unmount } from 'svelte';
-import { afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
 
 import Root from './App.svelte';
 import { App } from './lib/app.svelte';
@@ -7,6 +7,7 @@ import { FakeBackend } from './lib/backend/fake';
 import { failure, receipt, scenes, transaction } from './lib/backend/scenes';
 import { loadFailureWords } from './lib/i18n/failures.svelte';
 import type { Command } from './lib/bindings/Command';
+import type { TransactionView } from './lib/bindings/TransactionView';
 
 let stop: (() => void) | undefined;
 
@@ -170,6 +171,28 @@ describe('a top-up', () => {
     expect(text('error-code')).toBe('code-bad');
   });
 
+  it('moves the focus to what each step begins with', async () => {
+    const { backend } = await open('topup-phone');
+    const at = (): string | null | undefined => document.activeElement?.getAttribute('data-testid') ?? document.activeElement?.tagName;
+    expect(at()).toBe('phone-input');
+    const step = async (patch: Partial<TransactionView>): Promise<void> => {
+      backend.push({ transaction: transaction('topup', patch) });
+      await settle();
+    };
+    await step({ stage: 'code' });
+    expect(at()).toBe('code-input');
+    await step({ stage: 'password' });
+    expect(at(), 'typed digits are the amount before they are the password').toBe('amount-input');
+    one('amount-input').dispatchEvent(new KeyboardEvent('keydown', { key: 'Enter', bubbles: true }));
+    expect(at()).toBe('pin-pad');
+    await step({ stage: 'wait-card', amount: 5000 });
+    expect(document.activeElement?.className).toContain('hold');
+    await step({ stage: 'failed', error: failure('card-lost', 'account', 'again') });
+    expect(at()).toBe('error-title');
+    await step({ stage: 'done', receipt: receipt() });
+    expect([document.activeElement?.tagName, one('receipt').contains(document.activeElement)]).toEqual(['H2', true]);
+  });
+
   it('offers no cancel once money has moved, and goes on when its screen is left', async () => {
     const { app, backend } = await open('topup-running');
     const before = text('cancel');
@@ -234,6 +257,37 @@ describe('the screens', () => {
     await tap('run-diagnostics');
     for (const part of ['reader', 'service', 'keystore', 'security-server', 'transaction-server', 'clock']) one(`diagnostic-${part}`);
     one('copy-report');
+  });
+
+  it('say what the diagnostics found, and leave the list a list', async () => {
+    await open('settings');
+    await tap('run-diagnostics');
+    const list = one('diagnostic-clock').closest('ul');
+    expect(list?.hasAttribute('role')).toBe(false);
+    expect(list?.parentElement?.querySelector('[role="status"]')?.textContent).toContain('1');
+  });
+
+  it('show every purse without scrolling inside the page, the newest large', async () => {
+    await open('home-crowd');
+    expect(all('purse-card').map((purse) => purse.classList.contains('compact'))).toEqual([false, true, true, true, true]);
+    expect(document.querySelector('.purses')).toBeNull();
+  });
+
+  it('say which part of the reader is missing', async () => {
+    await open('balance-missing');
+    const none = document.querySelector('.hold')?.textContent;
+    stop?.();
+    await open('balance-service-down');
+    expect(document.querySelector('.hold')?.textContent).not.toBe(none);
+  });
+
+  it('print a receipt with the dialog of the web view', async () => {
+    const print = vi.fn();
+    vi.stubGlobal('print', print);
+    await open('topup-done');
+    await tap('print-receipt');
+    expect(print).toHaveBeenCalledOnce();
+    vi.unstubAllGlobals();
   });
 
   it('filter the history', async () => {

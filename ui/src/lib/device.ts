@@ -1,6 +1,9 @@
 /** Where a card is held: on a USB reader, or to the back of the phone. */
 export const device: 'reader' | 'phone' = /Android|iPhone|iPad/.test(navigator.userAgent) ? 'phone' : 'reader';
 
+/** True where the web view's own print dialog opens, which also saves as PDF. On macOS Tauri wants a permission for it; phones have none. */
+export const prints = device === 'reader' && !/Mac OS X/.test(navigator.userAgent);
+
 /** Copies text; false when the system refuses. */
 export async function copy(text: string): Promise<boolean> {
   try {
