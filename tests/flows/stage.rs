@@ -198,7 +198,7 @@ impl Stage {
 const DEMO: &str = include_str!("../../crates/bank/src/demo.toml");
 
 fn config(dir: &Path, settings: &str) -> Config {
-    Config::new(&dir.join("bank"), Settings::parse(settings).unwrap(), true)
+    Config::new(&dir.join("bank"), Settings::parse(settings).unwrap()).with_inbox()
 }
 
 fn address(url: &str) -> SocketAddr {

@@ -9,7 +9,6 @@ use zeroize::Zeroizing;
 use crate::card_hsm::CardHsm;
 use crate::clock::Clock;
 use crate::config::{IndustrySettings, Settings};
-use crate::inbox::Inbox;
 use crate::packages::Served;
 use crate::store::Store;
 use crate::vault::Vault;
@@ -24,8 +23,8 @@ pub(crate) struct Bank {
     pub(crate) enrolment_secret: Zeroizing<[u8; 32]>,
     pub(crate) enrolment_public: [u8; 32],
     pub(crate) signer_secret: Zeroizing<[u8; 32]>,
-    /// Development mode alone.
-    pub(crate) inbox: Option<Inbox>,
+    #[cfg(feature = "development")]
+    pub(crate) inbox: Option<crate::inbox::Inbox>,
     /// Rings when the outbox has something new.
     pub(crate) outbox: Notify,
     pub(crate) permits: Semaphore,

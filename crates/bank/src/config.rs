@@ -12,13 +12,14 @@ mod settings;
 pub use settings::Settings;
 pub(crate) use settings::{CardSettings, CustomerSettings, IndustrySettings};
 
+#[cfg(feature = "development")]
 const DEMO: &str = include_str!("demo.toml");
 
 /// A configuration that can't be used, with the field that is wrong.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 pub enum ConfigError {
-    /// Neither a configuration file nor development mode.
-    #[error("config-missing: give --config FILE, or --dev for the demo bank")]
+    /// No configuration file.
+    #[error("config-missing: give --config FILE")]
     Missing,
     /// The file can't be read.
     #[error("config-unreadable: {path}: {cause}")]
@@ -52,37 +53,50 @@ pub struct Config {
     pub security: Option<SocketAddr>,
     /// Address of the transaction server; instead of the file's when given.
     pub transaction: Option<SocketAddr>,
-    /// Serves the SMS inbox. Never in operation.
+    /// Serves the SMS inbox.
+    #[cfg(feature = "development")]
     pub dev: bool,
     /// Where the time comes from.
     pub clock: Arc<dyn Clock>,
 }
 
 impl Config {
-    /// The demo bank in development mode, on free ports of the loopback interface.
+    /// The demo bank with its inbox, on free ports of the loopback interface.
     ///
     /// # Errors
     /// None in practice: the demo configuration is compiled in and tested.
+    #[cfg(feature = "development")]
     pub fn demo(dir: &Path) -> Result<Self, ConfigError> {
-        Ok(Self::new(dir, Settings::demo()?, true).on_free_ports())
+        Ok(Self::new(dir, Settings::demo()?)
+            .with_inbox()
+            .on_free_ports())
     }
 
-    /// A bank as a configuration file says, out of development mode.
+    /// The same with the SMS inbox of development.
+    #[cfg(feature = "development")]
+    #[must_use]
+    pub fn with_inbox(mut self) -> Self {
+        self.dev = true;
+        self
+    }
+
+    /// A bank as a configuration file says.
     ///
     /// # Errors
     /// [`ConfigError`] when the file can't be read or is wrong.
     pub fn from_file(dir: &Path, file: &Path) -> Result<Self, ConfigError> {
-        Ok(Self::new(dir, Settings::read(file)?, false))
+        Ok(Self::new(dir, Settings::read(file)?))
     }
 
     /// A bank with these settings and the machine's clock.
-    pub fn new(dir: &Path, settings: Settings, dev: bool) -> Self {
+    pub fn new(dir: &Path, settings: Settings) -> Self {
         Self {
             dir: dir.to_owned(),
             settings: Arc::new(settings),
             security: None,
             transaction: None,
-            dev,
+            #[cfg(feature = "development")]
+            dev: false,
             clock: Arc::new(SystemClock),
         }
     }
@@ -102,6 +116,7 @@ impl Settings {
     ///
     /// # Errors
     /// None in practice: it is compiled in and tested.
+    #[cfg(feature = "development")]
     pub fn demo() -> Result<Self, ConfigError> {
         Self::parse(DEMO)
     }

@@ -3,19 +3,9 @@
 use std::collections::VecDeque;
 use std::sync::{Mutex, PoisonError};
 
-use serde::{Deserialize, Serialize};
+use crate::sms::Sms;
 
 const KEPT: usize = 100;
-
-/// One SMS as it would reach the phone.
-#[derive(Clone, Serialize, Deserialize)]
-pub(crate) struct Sms {
-    pub(crate) phone: String,
-    pub(crate) card_tail: String,
-    pub(crate) code: String,
-    pub(crate) text: String,
-    pub(crate) sent_ms: u64,
-}
 
 /// Newest first; nothing reaches a disk.
 #[derive(Default)]

@@ -12,11 +12,13 @@ mod error;
 mod files;
 mod flow;
 mod http;
+#[cfg(feature = "development")]
 mod inbox;
 mod packages;
 mod password;
 mod recipe;
 mod running;
+mod sms;
 mod store;
 mod tls;
 mod vault;

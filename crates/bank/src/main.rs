@@ -8,21 +8,28 @@ use std::process::ExitCode;
 use bank::{Config, ConfigError, Settings, StartError};
 
 const USAGE: &str = "\
-bank run --dir DIR [--config FILE] [--dev] [--security ADDRESS] [--transaction ADDRESS]
+bank run --dir DIR --config FILE [--security ADDRESS] [--transaction ADDRESS]
 bank check --dir DIR
 
   --dir DIR              keys, certificates, database and profile.json; made when absent
-  --config FILE          see docs/testing.md; without it --dev serves the demo bank
-  --dev                  development: demo bank if no file is given, SMS inbox at /dev/sms
+  --config FILE          see docs/testing.md
   --security ADDRESS     of the security server, e.g. 127.0.0.1:8444; port 0 takes a free one
   --transaction ADDRESS  of the transaction server, e.g. 127.0.0.1:8443
   --log LEVEL            error, warn, info or debug; info when not given
 ";
 
+#[cfg(feature = "development")]
+const DEVELOPMENT: &str = "\
+  --dev                  an SMS inbox at /dev/sms, and the demo bank when there is no --config
+";
+#[cfg(not(feature = "development"))]
+const DEVELOPMENT: &str = "";
+
 struct Arguments {
     command: String,
     dir: PathBuf,
     config: Option<PathBuf>,
+    #[cfg(feature = "development")]
     dev: bool,
     security: Option<SocketAddr>,
     transaction: Option<SocketAddr>,
@@ -32,7 +39,7 @@ struct Arguments {
 fn main() -> ExitCode {
     let arguments = match parse(std::env::args().skip(1)) {
         Ok(arguments) => arguments,
-        Err(problem) => return fail(&format!("{problem}\n\n{USAGE}"), 2),
+        Err(problem) => return fail(&format!("{problem}\n\n{USAGE}{DEVELOPMENT}"), 2),
     };
     if log::set_logger(&StderrLog).is_ok() {
         log::set_max_level(arguments.log);
@@ -63,12 +70,14 @@ fn parse(mut words: impl Iterator<Item = String>) -> Result<Arguments, String> {
         command,
         dir: PathBuf::new(),
         config: None,
+        #[cfg(feature = "development")]
         dev: false,
         security: None,
         transaction: None,
         log: log::LevelFilter::Info,
     };
     while let Some(word) = words.next() {
+        #[cfg(feature = "development")]
         if word == "--dev" {
             arguments.dev = true;
             continue;
@@ -103,10 +112,15 @@ fn parse(mut words: impl Iterator<Item = String>) -> Result<Arguments, String> {
 async fn run(arguments: Arguments) -> Result<ExitCode, StartError> {
     let settings = match &arguments.config {
         Some(file) => Settings::read(file)?,
+        #[cfg(feature = "development")]
         None if arguments.dev => Settings::demo()?,
         None => return Err(ConfigError::Missing.into()),
     };
-    let mut config = Config::new(&arguments.dir, settings, arguments.dev);
+    let mut config = Config::new(&arguments.dir, settings);
+    #[cfg(feature = "development")]
+    if arguments.dev {
+        config = config.with_inbox();
+    }
     config.security = arguments.security;
     config.transaction = arguments.transaction;
     let stop = stop_signal()?;

@@ -21,7 +21,6 @@ use crate::config::{Config, Settings};
 use crate::error::{Problem, StartError};
 use crate::files::{Directory, restrict};
 use crate::http;
-use crate::inbox::Inbox;
 use crate::store::{Store, customer, terminal};
 use crate::tls::{self, Identity};
 use crate::vault::Vault;
@@ -68,10 +67,12 @@ pub async fn start(config: Config) -> Result<Running, StartError> {
     );
     dir.write("profile.json", profile.to_string().as_bytes())?;
     restrict(&dir.path("profile.json"), 0o644)?;
-    let mut security_routes = http::security::routes();
-    if bank.inbox.is_some() {
-        security_routes = security_routes.merge(http::inbox::routes());
-    }
+    let security_routes = http::security::routes();
+    #[cfg(feature = "development")]
+    let security_routes = match &bank.inbox {
+        Some(_) => security_routes.merge(http::inbox::routes()),
+        None => security_routes,
+    };
     let security_routes = http::routes(bank.clone(), security_routes);
     let transaction_routes = http::routes(bank.clone(), http::transaction::routes());
     let handles = [Handle::new(), Handle::new()];
@@ -170,7 +171,8 @@ async fn bank(config: &Config, dir: &Directory) -> Result<Bank, StartError> {
         enrolment_secret: zeroize::Zeroizing::new(*enrolment_secret.expose()),
         enrolment_public,
         signer_secret: dir.secret("enrolment-signer.key")?,
-        inbox: config.dev.then(Inbox::default),
+        #[cfg(feature = "development")]
+        inbox: config.dev.then(crate::inbox::Inbox::default),
         outbox: Notify::new(),
         permits: Semaphore::new(settings.limits.concurrent_requests),
         settings,

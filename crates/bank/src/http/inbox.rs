@@ -10,7 +10,7 @@ use axum::routing::get;
 
 use crate::bank::Bank;
 use crate::http::respond;
-use crate::inbox::Sms;
+use crate::sms::Sms;
 
 const HEAD: &str = r#"<!doctype html><html lang="en"><head><meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1"><meta http-equiv="refresh" content="2">

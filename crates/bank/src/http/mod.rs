@@ -1,5 +1,6 @@
 //! Both servers' HTTP: limits on everything, one form of error.
 
+#[cfg(feature = "development")]
 pub(crate) mod inbox;
 pub(crate) mod security;
 pub(crate) mod transaction;

@@ -95,7 +95,9 @@ impl Stage {
 
 fn config(dir: &TempDir, text: &str, clock: Arc<ManualClock>) -> Config {
     let settings = Settings::parse(text).unwrap();
-    let mut config = Config::new(dir.path(), settings, true).on_free_ports();
+    let mut config = Config::new(dir.path(), settings)
+        .with_inbox()
+        .on_free_ports();
     config.clock = clock;
     config
 }

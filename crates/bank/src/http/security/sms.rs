@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use crate::bank::Bank;
 use crate::error::Problem;
-use crate::inbox::Sms;
+use crate::sms::Sms;
 use crate::store::sms::{self, Asker, CodeRow, stem};
 use crate::store::{Conn, card, customer, outbox};
 use crate::vault::random;
