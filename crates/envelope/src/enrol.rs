@@ -3,6 +3,9 @@
 //! The terminal makes an [`Exchange`] and sends its request; the bank opens it with [`open_request`], grants a
 //! terminal and a master key with [`OpenRequest::answer`]; the terminal takes both with [`Exchange::finish`].
 
+#[cfg(test)]
+mod outside;
+
 use std::fmt;
 
 use hpke::{

@@ -12,6 +12,8 @@ pub mod auth;
 pub mod enrol;
 mod kdf;
 pub mod keys;
+#[cfg(test)]
+mod outside;
 pub mod package;
 pub mod pin;
 pub mod replay;

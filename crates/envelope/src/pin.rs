@@ -1,6 +1,8 @@
 //! The bank card password and its block (`docs/protocol.md`, section 5).
 
 mod digits;
+#[cfg(test)]
+mod outside;
 
 use aes::Aes128;
 use cbc::cipher::{BlockCipherDecrypt, BlockCipherEncrypt, KeyInit};
