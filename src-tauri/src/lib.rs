@@ -14,6 +14,8 @@ use session::Session;
 /// Never on purpose; a start that fails is told on the standard error output and ends the process with 1.
 #[cfg_attr(mobile, tauri::mobile_entry_point)]
 pub fn run() {
+    #[cfg(all(target_os = "linux", not(feature = "simulator")))]
+    automation::refuse();
     let built = tauri::Builder::default()
         .plugin(tauri_plugin_http::init())
         .plugin(log_plugin())
@@ -29,6 +31,38 @@ pub fn run() {
         .run(tauri::generate_context!());
     if let Err(error) = built {
         log::error!("the app can't run: {error}");
+        std::process::exit(1);
+    }
+}
+
+/// The window of an installed app is driven by its person alone.
+#[cfg(all(target_os = "linux", not(feature = "simulator")))]
+mod automation {
+    use std::os::unix::process::CommandExt;
+    use std::process::Command;
+
+    /// Whoever sets one of these reads the page and types into it.
+    const OPENERS: [&str; 3] = [
+        "TAURI_WEBVIEW_AUTOMATION",
+        "WEBKIT_INSPECTOR_SERVER",
+        "WEBKIT_INSPECTOR_HTTP_SERVER",
+    ];
+
+    /// Starts this program over without them: an environment can't be changed safely once threads may run.
+    pub(super) fn refuse() {
+        if OPENERS.iter().all(|name| std::env::var_os(name).is_none()) {
+            return;
+        }
+        let Ok(program) = std::env::current_exe() else {
+            std::process::exit(1);
+        };
+        let mut again = Command::new(program);
+        again.args(std::env::args_os().skip(1));
+        for name in OPENERS {
+            again.env_remove(name);
+        }
+        // Comes back only when it could not start.
+        let _failed = again.exec();
         std::process::exit(1);
     }
 }
@@ -50,6 +84,9 @@ fn log_plugin<R: tauri::Runtime>() -> tauri::plugin::TauriPlugin<R> {
     use tauri_plugin_log::{Builder, Target, TargetKind};
     Builder::new()
         .level(log::LevelFilter::Info)
+        // What travels to the keystore is nobody's business, and there is a lot of it.
+        .level_for("zbus", log::LevelFilter::Warn)
+        .level_for("tracing", log::LevelFilter::Warn)
         .targets([
             Target::new(TargetKind::Stderr),
             Target::new(TargetKind::LogDir {

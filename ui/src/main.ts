@@ -12,6 +12,14 @@ async function backend(): Promise<Backend> {
   return (await import('./lib/backend/tauri')).backend;
 }
 
+// The frame that Tauri puts between page and core holds nothing for people.
+document.addEventListener('DOMContentLoaded', () => {
+  const frame = document.getElementById('__tauri_isolation__');
+  frame?.setAttribute('title', 'Tapfill');
+  frame?.setAttribute('aria-hidden', 'true');
+  frame?.setAttribute('tabindex', '-1');
+});
+
 const target = document.getElementById('app');
 if (target) {
   const app = new App(await backend());
