@@ -16,6 +16,8 @@ use session::Session;
 pub fn run() {
     #[cfg(all(target_os = "linux", not(feature = "simulator")))]
     automation::refuse();
+    #[cfg(feature = "simulator")]
+    ends_with_its_parent();
     let built = tauri::Builder::default()
         .plugin(tauri_plugin_http::init())
         .plugin(log_plugin())
@@ -33,6 +35,18 @@ pub fn run() {
         log::error!("the app can't run: {error}");
         std::process::exit(1);
     }
+}
+
+/// The demo holds our standard input: when that closes, the bank and the card around us are gone too.
+#[cfg(feature = "simulator")]
+fn ends_with_its_parent() {
+    if std::env::var_os("TAPFILL_LEASH").is_none() {
+        return;
+    }
+    std::thread::spawn(|| {
+        let _ended = std::io::copy(&mut std::io::stdin(), &mut std::io::sink());
+        std::process::exit(0);
+    });
 }
 
 /// The window of an installed app is driven by its person alone.

@@ -211,3 +211,70 @@ async fn an_open_load_blocks_the_next_until_it_is_settled() {
     assert_eq!(stage.card_balance(), CARD_BEFORE + 3_000);
     stage.healed().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_open_load_is_found_before_the_card_is_asked_to_start_another() {
+    let stage = Stage::ready().await;
+    stage.slot.arm(Fault::Tear {
+        ins: Some(0x52),
+        moment: Moment::Before,
+        nth: 1,
+    });
+    let torn = failure(stage.person.top_up(2_000).await);
+    card_back(&stage).await;
+    let initialized = || {
+        let record = stage.slot.record();
+        record.iter().filter(|r| r.command[1] == 0x50).count()
+    };
+    let before = initialized();
+    let error = failure(stage.person.top_up(1_000).await);
+    assert_eq!(
+        (error.code, error.money),
+        (Code::LoadOpen, MoneyPlace::InTransit)
+    );
+    assert_eq!(error.reference, torn.reference);
+    assert_eq!(
+        initialized(),
+        before,
+        "some cards drop their proof at INITIALIZE"
+    );
+    stage.person.resume().await.unwrap();
+    stage.healed().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_activation_whose_end_was_lost_never_blocks_a_top_up() {
+    for moment in [Moment::Before, Moment::During, Moment::After] {
+        let stage = Stage::with(CardProfile::demo_inactive()).await;
+        stage.person.ready().await.unwrap();
+        stage.slot.arm(Fault::Tear {
+            ins: Some(0xD6),
+            moment,
+            nth: 1,
+        });
+        assert_eq!(failure(stage.person.activate().await).code, Code::CardLost);
+        card_back(&stage).await;
+        let active = stage.person.balance().await.unwrap().card.unwrap().active;
+        assert_eq!(active, moment == Moment::After);
+        let resumed = stage.person.resume().await.unwrap();
+        assert_eq!(resumed.resume, Some(ResumeState::None));
+        if !active {
+            stage.person.activate().await.unwrap();
+        }
+        stage.person.top_up(1_000).await.unwrap();
+        assert_eq!(stage.card_balance(), 1_000);
+        stage.healed().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_card_that_refuses_the_write_shows_its_status_word() {
+    let mut card = CardProfile::demo();
+    card.max_balance = CARD_BEFORE.unsigned_abs().try_into().unwrap();
+    let stage = Stage::with(card).await;
+    stage.person.ready().await.unwrap();
+    let error = failure(stage.person.top_up(1_000).await);
+    assert_eq!(error.code, Code::CardRefused);
+    assert_eq!(error.params.get("status").map(String::len), Some(4));
+    stage.books_balance().await;
+}

@@ -2,4 +2,4 @@
 
 mod person;
 
-pub use person::{Person, Trouble};
+pub use person::{PATIENCE, Person, Trouble};

@@ -12,7 +12,7 @@ pub enum Trouble {
     Refused(ErrorView),
     /// The transaction ended with a failure.
     Failed(ErrorView),
-    /// Something that should show never showed; the last view as text.
+    /// Something that should show never showed; what shows instead.
     Never(&'static str, String),
     /// The inbox has no message.
     NoMessage,
@@ -31,7 +31,10 @@ impl std::fmt::Display for Trouble {
                 error.params,
                 error.money
             ),
-            Self::Never(what, view) => write!(f, "never: {what}; last seen: {view}"),
+            Self::Never(what, seen) => {
+                let seconds = PATIENCE.as_secs();
+                write!(f, "not within {seconds} s: {what} ({seen})")
+            }
             Self::NoMessage => f.write_str("no SMS in the inbox"),
         }
     }
@@ -47,7 +50,21 @@ pub struct Person {
     inbox: BankClient,
 }
 
-const PATIENCE: Duration = Duration::from_secs(60);
+/// How long a person waits for anything.
+pub const PATIENCE: Duration = Duration::from_secs(60);
+
+/// What a person would say of a view.
+fn seen(view: &AppView) -> String {
+    let mut words = vec![format!("reader {:?}", view.reader.state)];
+    words.push(format!("network {:?}", view.network));
+    if let Some(trouble) = &view.trouble {
+        words.push(format!("trouble {}", trouble.code.as_str()));
+    }
+    if let Some(transaction) = &view.transaction {
+        words.push(format!("{:?} at {:?}", transaction.kind, transaction.stage));
+    }
+    words.join(", ")
+}
 
 impl Person {
     /// A customer of the bank behind `inbox`.
@@ -75,7 +92,7 @@ impl Person {
         let wait = tokio::time::timeout(PATIENCE, view.wait_for(|view| shows(view)));
         match wait.await {
             Ok(Ok(view)) => Ok(view.clone()),
-            Ok(Err(_)) | Err(_) => Err(Trouble::Never(what, format!("{:?}", self.look()))),
+            Ok(Err(_)) | Err(_) => Err(Trouble::Never(what, seen(&self.look()))),
         }
     }
 

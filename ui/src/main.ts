@@ -13,7 +13,7 @@ async function backend(): Promise<Backend> {
 }
 
 // The frame that Tauri puts between page and core holds nothing for people.
-document.addEventListener('DOMContentLoaded', () => {
+window.addEventListener('DOMContentLoaded', () => {
   const frame = document.getElementById('__tauri_isolation__');
   frame?.setAttribute('title', 'Tapfill');
   frame?.setAttribute('aria-hidden', 'true');

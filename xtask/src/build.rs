@@ -75,6 +75,23 @@ pub(crate) fn app() -> Outcome<()> {
         .args(["--features", APP_FEATURES]))
 }
 
+/// The app and the bank as they are handed to people.
+pub(crate) fn release() -> Outcome<()> {
+    page()?;
+    println!("Building the release of the app and of the bank (some minutes the first time) ...");
+    run(cargo()
+        .args(["build", "--release", "-p", "tapfill", "--bins"])
+        .args(["--features", "tauri/custom-protocol"]))?;
+    run(cargo().args([
+        "build",
+        "--release",
+        "-p",
+        "bank",
+        "--bins",
+        "--no-default-features",
+    ]))
+}
+
 /// The web part, when one of its files is newer than the last build.
 pub(crate) fn page() -> Outcome<()> {
     install::node_modules(&root())?;

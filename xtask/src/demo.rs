@@ -1,4 +1,5 @@
-use std::fs;
+use std::fs::{self, File, TryLockError};
+use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -23,6 +24,10 @@ pub(crate) fn run(options: &Options) -> Outcome<()> {
     } else {
         Extent::Window
     })?;
+    let _only = only_demo()?;
+    if let Some(port) = options.port("--external-card")? {
+        ports_free(port)?;
+    }
     if headless {
         build::headless()?
     } else {
@@ -41,7 +46,7 @@ pub(crate) fn run(options: &Options) -> Outcome<()> {
             .env("XDG_CACHE_HOME", dir.join("cache"));
         what_to_try(rig.value("TAPFILL_INBOX"), options);
     }
-    let outcome = process::run(&mut program);
+    let outcome = process::run_leashed(&mut program);
     drop(rig);
     match &outcome {
         Ok(()) => println!("Everything that the demo started has stopped."),
@@ -59,6 +64,7 @@ fn in_process(options: &Options) -> Outcome<()> {
             ));
         }
     }
+    let _only = only_demo()?;
     build::app()?;
     let dir = folder(options.has("--keep"))?;
     let mut arguments = rig_arguments(&dir, options);
@@ -67,6 +73,32 @@ fn in_process(options: &Options) -> Outcome<()> {
     what_to_try(rig.value("TAPFILL_INBOX"), options);
     let mut app = Command::new(binary("tapfill"));
     process::run(app.envs(rig.environment()).env("TAPFILL_SIMULATOR", "demo"))
+}
+
+/// The demo's folder belongs to one demo at a time. Held until the file is closed.
+fn only_demo() -> Outcome<File> {
+    let path = build::target().join("demo.lock");
+    let file = fs::create_dir_all(build::target())
+        .and_then(|()| File::create(&path))
+        .map_err(|e| format!("{}: {e}", path.display()))?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => {
+            Err("another demo runs in this folder; close it first".to_owned())
+        }
+        Err(TryLockError::Error(e)) => Err(format!("{}: {e}", path.display())),
+    }
+}
+
+/// Before a build of minutes, not after it. The reader has two slots, on this port and the next.
+fn ports_free(port: u16) -> Outcome<()> {
+    let next = port.checked_add(1).filter(|_| port > 0);
+    let next = next.ok_or_else(|| format!("--external-card {port}: a port from 1 to 65534"))?;
+    for port in [port, next] {
+        TcpListener::bind(("127.0.0.1", port))
+            .map_err(|e| format!("--external-card takes a port and the next one; {port}: {e}"))?;
+    }
+    Ok(())
 }
 
 fn without_display() -> bool {

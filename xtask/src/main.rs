@@ -4,6 +4,7 @@
 mod build;
 mod ci;
 mod demo;
+mod fuzz;
 mod install;
 mod process;
 mod rig;
@@ -18,12 +19,15 @@ usage: cargo xtask <verb>
 
   demo [--headless] [--external-card PORT] [--bank-config FILE] [--keep]
         opens the app with a bank, an SMS inbox and a virtual card, all started for it
-        --headless              a whole top-up and a torn one, without a window, with times
-        --external-card PORT    leaves the virtual reader on PORT empty for a card of your own
+        --headless              all four transactions and torn loads, without a window, with times
+        --external-card PORT    leaves the virtual reader on PORT (and PORT + 1) empty for a card of your own
         --bank-config FILE      configuration for the bank (docs/testing.md)
         --keep                  goes on with the bank and the app data of the last demo
-  test [--only unit|flows|web|ui] [--filter TEXT]
+  test [--only unit|flows|web|ui|release] [--filter TEXT]
         everything, or one part; --filter takes the UI tests whose name contains TEXT
+  fuzz [--minutes N] [--only TARGET] [--replay] [--minimise]
+        each target for N minutes (5); --replay runs the corpora through the targets without the fuzzer,
+        --minimise puts what was found into the tree, as little as covers the same
   lint  rustfmt, clippy, rustdoc and the checks of the web part
   bindings [--check]
         writes the TypeScript types of crates/ipc; --check only tells whether they changed
@@ -47,6 +51,10 @@ fn main() -> ExitCode {
 
 fn run(arguments: &[String]) -> Outcome<()> {
     let (verb, rest) = arguments.split_first().ok_or(USAGE)?;
+    if rest.iter().any(|word| word == "--help" || word == "-h") {
+        println!("{USAGE}");
+        return Ok(());
+    }
     match verb.as_str() {
         "demo" => demo::run(&Options::parse(
             rest,
@@ -54,6 +62,11 @@ fn run(arguments: &[String]) -> Outcome<()> {
             &["--external-card", "--bank-config"],
         )?),
         "test" => test::run(&Options::parse(rest, &[], &["--only", "--filter"])?),
+        "fuzz" => fuzz::run(&Options::parse(
+            rest,
+            &["--replay", "--minimise"],
+            &["--minutes", "--only"],
+        )?),
         "lint" => ci::lint(),
         "bindings" => ci::bindings(Options::parse(rest, &["--check"], &[])?.has("--check")),
         "rig" => rig::serve(&Options::parse(

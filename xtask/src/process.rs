@@ -18,6 +18,21 @@ pub(crate) fn run(command: &mut Command) -> Outcome<()> {
     finished(command, status)
 }
 
+/// The same for a program that ends when its standard input closes: it does not outlive us, however we end.
+pub(crate) fn run_leashed(command: &mut Command) -> Outcome<()> {
+    let mut child = command
+        .env("TAPFILL_LEASH", "1")
+        .stdin(Stdio::piped())
+        .spawn()
+        .map_err(|e| format!("{}: {e}", name_of(command)))?;
+    let leash = child.stdin.take();
+    let status = child
+        .wait()
+        .map_err(|e| format!("{}: {e}", name_of(command)))?;
+    drop(leash);
+    finished(command, status)
+}
+
 /// Runs a command and takes what it writes to standard output.
 pub(crate) fn output(command: &mut Command) -> Outcome<String> {
     let output = command

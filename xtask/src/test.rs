@@ -6,7 +6,7 @@ use crate::build::{self, APP_FEATURES, cargo};
 use crate::install::{self, Extent};
 use crate::process::{find, run as finish};
 use crate::session::{Keyring, Session, SocketDir};
-use crate::{Options, Outcome, ci};
+use crate::{Options, Outcome, ci, fuzz};
 
 /// A part of the tests, as `--only` names it.
 #[derive(Clone, Copy, Eq, PartialEq)]
@@ -21,11 +21,13 @@ enum Part {
     Web,
     /// The real window under WebDriver.
     Ui,
+    /// What is handed to people, looked at from outside.
+    Release,
 }
 
 impl Part {
-    const EVERYTHING: [Self; 3] = [Self::Web, Self::Rust, Self::Ui];
-    const NAMED: [Self; 4] = [Self::Unit, Self::Flows, Self::Web, Self::Ui];
+    const EVERYTHING: [Self; 4] = [Self::Web, Self::Rust, Self::Ui, Self::Release];
+    const NAMED: [Self; 5] = [Self::Unit, Self::Flows, Self::Web, Self::Ui, Self::Release];
 
     const fn name(self) -> &'static str {
         match self {
@@ -34,13 +36,14 @@ impl Part {
             Self::Flows => "flows",
             Self::Web => "web",
             Self::Ui => "ui",
+            Self::Release => "release",
         }
     }
 
     const fn needs(self) -> Extent {
         match self {
             Self::Unit | Self::Flows | Self::Web => Extent::Headless,
-            Self::Rust | Self::Ui => Extent::WindowTests,
+            Self::Rust | Self::Ui | Self::Release => Extent::WindowTests,
         }
     }
 
@@ -49,12 +52,22 @@ impl Part {
             // The same features as the app's build below: nothing is compiled twice.
             Self::Rust => {
                 build::page()?;
-                crate_tests(&["--workspace", "--features", APP_FEATURES])
+                crate_tests(&["--workspace", "--features", APP_FEATURES])?;
+                fuzz::replay()
             }
-            Self::Unit => crate_tests(&["--workspace", "--exclude", "tapfill", "--exclude", FLOWS]),
+            Self::Unit => {
+                crate_tests(&["--workspace", "--exclude", "tapfill", "--exclude", FLOWS])?;
+                fuzz::replay()
+            }
             Self::Flows => crate_tests(&["-p", FLOWS]),
             Self::Web => ci::web().and_then(|()| ci::bindings(true)),
             Self::Ui => window_tests(options),
+            Self::Release => {
+                build::app()?;
+                build::release()?;
+                let mut command = node_tests(&format!("{WINDOW_TESTS}/release"), None)?;
+                finish(&mut command)
+            }
         }
     }
 }
@@ -69,7 +82,7 @@ pub(crate) fn run(options: &Options) -> Outcome<()> {
         None => Part::EVERYTHING.to_vec(),
         Some(name) => {
             let part = Part::NAMED.into_iter().find(|part| part.name() == name);
-            vec![part.ok_or_else(|| format!("--only {name}: unit, flows, web or ui"))?]
+            vec![part.ok_or_else(|| format!("--only {name}: unit, flows, web, ui or release"))?]
         }
     };
     for part in &parts {
@@ -122,25 +135,14 @@ fn crate_tests(selection: &[&str]) -> Outcome<()> {
 
 fn window_tests(options: &Options) -> Outcome<()> {
     build::app()?;
-    install::node_modules(&build::root().join(WINDOW_TESTS))?;
     let screens = build::target().join("artefacts/screens");
     let _ = fs::remove_dir_all(&screens);
     fs::create_dir_all(&screens).map_err(|e| format!("{}: {e}", screens.display()))?;
-    let xvfb = find("xvfb-run").ok_or("xvfb-run is missing (package xvfb)")?;
-    let program = std::env::current_exe().map_err(|e| format!("this program: {e}"))?;
-    let mut command = Command::new(xvfb);
-    command.current_dir(build::root());
-    command.args(["-a", "-s", SCREEN, "node", "--test", "--test-concurrency=1"]);
-    command.args(
-        options
-            .value("--filter")
-            .map(|text| format!("--test-name-pattern={text}")),
-    );
-    command.arg("--test-reporter=spec").args(test_files()?);
+    let filter = options.value("--filter");
+    let mut command = node_tests(WINDOW_TESTS, filter)?;
     command
-        .env("TAPFILL_XTASK", program)
-        .env("TAPFILL_APP", build::binary("tapfill"));
-    command.env("TAPFILL_SCREENS", &screens);
+        .env("TAPFILL_APP", build::binary("tapfill"))
+        .env("TAPFILL_SCREENS", &screens);
     // WebKit's driver now and then loses its browser under load. A fault of ours fails the second time as well.
     let outcome = finish(&mut command).or_else(|why| {
         println!("{why}\nOnce more, to tell a fault of the app from one of the driver.");
@@ -150,15 +152,30 @@ fn window_tests(options: &Options) -> Outcome<()> {
     outcome
 }
 
-fn test_files() -> Outcome<Vec<String>> {
-    let mut files: Vec<String> = fs::read_dir(build::root().join(WINDOW_TESTS))
-        .map_err(|e| format!("{WINDOW_TESTS}: {e}"))?
+/// Node's test runner on the files of a folder, with a display of its own.
+fn node_tests(folder: &str, filter: Option<&str>) -> Outcome<Command> {
+    install::node_modules(&build::root().join(WINDOW_TESTS))?;
+    let xvfb = find("xvfb-run").ok_or("xvfb-run is missing (package xvfb)")?;
+    let program = std::env::current_exe().map_err(|e| format!("this program: {e}"))?;
+    let mut command = Command::new(xvfb);
+    command.current_dir(build::root());
+    command.args(["-a", "-s", SCREEN, "node", "--test", "--test-concurrency=1"]);
+    command.arg("--test-reporter=spec");
+    command.args(filter.map(|text| format!("--test-name-pattern={text}")));
+    command.env("TAPFILL_XTASK", program);
+    command.args(test_files(folder)?);
+    Ok(command)
+}
+
+fn test_files(folder: &str) -> Outcome<Vec<String>> {
+    let mut files: Vec<String> = fs::read_dir(build::root().join(folder))
+        .map_err(|e| format!("{folder}: {e}"))?
         .filter_map(|entry| Some(entry.ok()?.path().display().to_string()))
         .filter(|path| path.ends_with(".test.mjs"))
         .collect();
     files.sort();
     if files.is_empty() {
-        return Err(format!("no tests in {WINDOW_TESTS}"));
+        return Err(format!("no tests in {folder}"));
     }
     Ok(files)
 }

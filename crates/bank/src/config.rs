@@ -146,7 +146,7 @@ impl Settings {
         // The error's own display would print the line, which can hold a key.
         let settings: Self = toml::from_str(text).map_err(|error| {
             let line = error.span().and_then(|span| text.get(..span.start));
-            let line = line.map_or(1, |before| before.lines().count().max(1));
+            let line = line.map_or(1, |before| before.matches('\n').count().saturating_add(1));
             ConfigError::Syntax(format!("near line {line}: {}", error.message()))
         })?;
         settings.check()?;

@@ -224,6 +224,21 @@ impl Actor {
         else {
             return transaction.fail(Code::Internal.into());
         };
+        let tail = transaction.card.as_ref().map(|card| card.tail.as_str());
+        if transaction.kind == TransactionKind::Topup
+            && let Some(open) = tail.and_then(|tail| {
+                let own = hex::encode(transaction.id);
+                let waiting = lock(&self.journal).pending();
+                let other = |load: &ipc::PendingView| load.tail == tail && load.id != own;
+                waiting.into_iter().find(other)
+            })
+        {
+            // A new INITIALIZE makes some cards drop the proof of the load that is still open.
+            transaction.place = open.place;
+            let mut failure = Failure::from(Code::LoadOpen).with("amount", open.amount);
+            failure.reference = open.reference;
+            return transaction.fail(failure);
+        }
         transaction.on_card = OnCard::Nothing;
         transaction.running = true;
         transaction.stage = Stage::Running;

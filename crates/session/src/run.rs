@@ -97,6 +97,9 @@ struct Run {
     step: Option<StepName>,
     record: Option<Record>,
     committed: bool,
+    /// The last two bytes of the last reply, that of the command that commits at most: for whoever looks into a
+    /// refusal.
+    last_status: Option<[u8; 2]>,
     asked: bool,
     tail: Option<String>,
     times: Times,
@@ -111,6 +114,7 @@ impl Run {
             step: None,
             record: None,
             committed: false,
+            last_status: None,
             asked: false,
             tail: None,
             times: Times::default(),
@@ -133,6 +137,9 @@ impl Run {
                         self.before_write()?;
                     }
                     let reply = self.transmit(contact.as_mut(), command.apdu).await?;
+                    if command.commits || !self.committed {
+                        self.last_status = reply.last_chunk::<2>().copied();
+                    }
                     self.same_card(&driver)?;
                     driver.reply(&reply)
                 }
@@ -351,7 +358,7 @@ impl Run {
     /// Writes what the closing message says into the journal.
     fn close(&mut self, closing: Closing) -> Result<Closing, Failure> {
         let verdict = verdict(&closing.outcome);
-        let failure = (verdict != Verdict::Done).then(|| refused(&closing));
+        let failure = (verdict != Verdict::Done).then(|| self.refused(&closing));
         let mut journal = lock(&self.shells.journal);
         if let Some(mut record) = self.record.take() {
             settle(&mut record, &closing, verdict);
@@ -366,6 +373,18 @@ impl Run {
         match failure {
             Some(failure) => Err(failure),
             None => Ok(closing),
+        }
+    }
+}
+
+impl Run {
+    fn refused(&self, closing: &Closing) -> Failure {
+        let failure = refused(closing);
+        match self.last_status {
+            Some(status) if failure.code == Code::CardRefused => {
+                failure.with("status", hex::encode_upper(status))
+            }
+            Some(_) | None => failure,
         }
     }
 }

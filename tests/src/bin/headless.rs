@@ -5,9 +5,11 @@ use std::net::TcpStream;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use ipc::{ReaderKind, ReceiptView, ResumeState, TransactionView};
+use ipc::{
+    Code, ErrorView, MoneyPlace, ReaderKind, ReceiptView, ResumeState, Retry, TransactionView,
+};
 use session::shells::{BankClient, OsVault, PcscReader, Profile};
 use session::{Parts, Session, SystemClock, Times};
 use tapfill_tests::{Person, Trouble};
@@ -32,6 +34,7 @@ fn main() -> ExitCode {
 }
 
 async fn demo() -> Result<(), Failure> {
+    ends_with_its_parent();
     let profile = Profile::parse(&std::fs::read(setting("TAPFILL_PROFILE")?)?)?;
     let dir = PathBuf::from(setting("TAPFILL_DIR")?);
     let control = std::env::var("TAPFILL_CARD_CONTROL").ok();
@@ -50,24 +53,18 @@ async fn demo() -> Result<(), Failure> {
     let password = std::env::var("TAPFILL_PASSWORD").unwrap_or_else(|_| "246810".to_owned());
     let person = Person::new(session, BankClient::new(profile)?, &phone, &password);
 
-    let view = person.ready().await?;
+    let view = told(person.ready().await)?;
     let terminal = view.terminal.ok_or("no terminal")?;
     step(
         &started,
         &format!(
-            "first start: terminal {}, key check {}",
+            "start: terminal {}, key check {}",
             terminal.id, terminal.key_check_value
         ),
     );
-    say("waiting for a card on the reader");
-    person
-        .until("a card on the reader", |view| {
-            view.reader.state == ReaderKind::Card
-        })
-        .await?;
-
+    card_on_reader(&person).await?;
     let started = Instant::now();
-    let card = person.balance().await?.card.ok_or("no card")?;
+    let card = told(person.balance().await)?.card.ok_or("no card")?;
     step(
         &started,
         &format!(
@@ -76,23 +73,58 @@ async fn demo() -> Result<(), Failure> {
             card.tail
         ),
     );
-    if !card.active {
-        let started = Instant::now();
-        person.activate().await?;
-        step(&started, "activation: the card is active");
+    // What an earlier run left unfinished comes first: a new load would be refused.
+    resume(&person).await?;
+    let started = Instant::now();
+    match (card.active, person.activate().await) {
+        (true, Ok(_)) => step(&started, "activation: the card was active already"),
+        (false, Ok(_)) => step(&started, "activation: the card is active now"),
+        (_, Err(trouble)) => return Err(words(&trouble).into()),
     }
     top_up(&person).await?;
     match control {
         Some(control) => torn(&person, &control).await?,
-        None => nothing_waits(&person).await?,
+        None => {
+            say("    torn loads left out: TAPFILL_CARD_CONTROL names nobody who pulls this card")
+        }
     }
     say("done: every fen is where it should be");
     Ok(())
 }
 
+/// Whoever started this program holds its standard input: when that closes, nobody is left to tell.
+fn ends_with_its_parent() {
+    if std::env::var_os("TAPFILL_LEASH").is_none() {
+        return;
+    }
+    std::thread::spawn(|| {
+        let _ = std::io::copy(&mut std::io::stdin(), &mut std::io::sink());
+        std::process::exit(1);
+    });
+}
+
+async fn card_on_reader(person: &Person) -> Result<(), Failure> {
+    let seconds = tapfill_tests::PATIENCE.as_secs();
+    say(&format!(
+        "waiting for a card on the reader (at most {seconds} s)"
+    ));
+    let here = person.until("a card on the reader", |view| {
+        view.reader.state == ReaderKind::Card
+    });
+    told(here.await).map(drop)
+}
+
 async fn top_up(person: &Person) -> Result<(), Failure> {
     let started = Instant::now();
-    let view = person.top_up(5_000).await?;
+    let view = match person.top_up(5_000).await {
+        Ok(view) => view,
+        Err(Trouble::Failed(error)) if error.retry == Retry::Resume => {
+            step(&started, &format!("top-up: {}", sentence(&error)));
+            say("put the same card on the reader again: the re-top-up follows by itself");
+            return settle(person).await;
+        }
+        Err(trouble) => return Err(words(&trouble).into()),
+    };
     step(&started, &format!("top-up: {}", receipt(&view)?));
     for line in &view.steps {
         say(&format!(
@@ -127,47 +159,104 @@ async fn torn(person: &Person, control: &str) -> Result<(), Failure> {
         match person.top_up(2_000).await {
             Err(Trouble::Failed(error)) => step(
                 &started,
-                &format!(
-                    "top-up torn {moment} the write: {}, money {:?}",
-                    error.code.as_str(),
-                    error.money
-                ),
+                &format!("top-up torn {moment} the write: {}", sentence(&error)),
             ),
             Ok(_) => return Err("the tear did not happen".into()),
-            Err(other) => return Err(other.into()),
+            Err(other) => return Err(words(&other).into()),
         }
-        person
-            .until("an empty reader", |view| {
-                view.reader.state != ReaderKind::Card
-            })
-            .await?;
+        let gone = person.until("an empty reader", |view| {
+            view.reader.state != ReaderKind::Card
+        });
+        told(gone.await)?;
         order(control, "insert")?;
-        person
-            .until("the card again", |view| {
-                view.reader.state == ReaderKind::Card
-            })
-            .await?;
+        card_on_reader(person).await?;
         let started = Instant::now();
-        let view = person.resume().await?;
+        let view = told(person.resume().await)?;
         if view.resume != Some(expected) {
             return Err(format!("re-top-up ended as {:?}", view.resume).into());
         }
-        step(
-            &started,
-            &format!("re-top-up: {:?}, {}", expected, receipt(&view)?),
-        );
+        step(&started, &resumed(&view)?);
     }
     Ok(())
 }
 
-async fn nothing_waits(person: &Person) -> Result<(), Failure> {
+/// A card on its way off the reader, or back to it, is lost once more: tried until it lies still.
+async fn settle(person: &Person) -> Result<(), Failure> {
+    let patience = Instant::now();
+    loop {
+        card_on_reader(person).await?;
+        let started = Instant::now();
+        match person.resume().await {
+            Ok(view) => {
+                step(&started, &resumed(&view)?);
+                return Ok(());
+            }
+            Err(Trouble::Failed(error))
+                if error.code == Code::CardLost && patience.elapsed() < tapfill_tests::PATIENCE =>
+            {
+                tokio::time::sleep(Duration::from_millis(500)).await;
+            }
+            Err(trouble) => return Err(words(&trouble).into()),
+        }
+    }
+}
+
+async fn resume(person: &Person) -> Result<(), Failure> {
     let started = Instant::now();
-    let view = person.resume().await?;
-    step(
-        &started,
-        &format!("re-top-up: {:?}", view.resume.unwrap_or(ResumeState::None)),
-    );
+    let view = told(person.resume().await)?;
+    step(&started, &resumed(&view)?);
     Ok(())
+}
+
+fn resumed(view: &TransactionView) -> Result<String, Failure> {
+    Ok(match view.resume {
+        None | Some(ResumeState::None) => "re-top-up: nothing waits for this card".to_owned(),
+        Some(ResumeState::Loaded) => format!("re-top-up: loaded now, {}", receipt(view)?),
+        Some(ResumeState::AlreadyOnCard) => {
+            format!("re-top-up: it was on the card already, {}", receipt(view)?)
+        }
+        Some(ResumeState::Running | ResumeState::Failed) => {
+            return Err("the re-top-up did not end".into());
+        }
+    })
+}
+
+fn told<T>(result: Result<T, Trouble>) -> Result<T, Failure> {
+    result.map_err(|trouble| words(&trouble).into())
+}
+
+/// The code, and what the window would say of it.
+fn words(trouble: &Trouble) -> String {
+    match trouble {
+        Trouble::Refused(error) | Trouble::Failed(error) => sentence(error),
+        Trouble::Never(..) => trouble.to_string(),
+        Trouble::NoMessage => "no SMS came. The bank sends one only when the phone number and the card's \
+             serial number are on file together: look into its configuration (docs/testing.md) and its log"
+            .to_owned(),
+    }
+}
+
+fn sentence(error: &ErrorView) -> String {
+    let texts: serde_json::Value =
+        serde_json::from_str(include_str!("../../../ui/messages/en.json")).unwrap_or_default();
+    let code = error.code.as_str();
+    let title = texts.pointer(&format!("/code/{code}/title"));
+    let title = title
+        .and_then(serde_json::Value::as_str)
+        .unwrap_or_default();
+    let mut told = format!("{code}: {title}");
+    for (name, value) in &error.params {
+        told.push_str(&format!(", {} {value}", name.replace('_', " ")));
+    }
+    let money = match error.money {
+        MoneyPlace::Account => "in the account",
+        MoneyPlace::Unsure => "in the account or on its way; a re-top-up finds out",
+        MoneyPlace::InTransit => "kept by the bank for this card",
+        MoneyPlace::OnCardUnreported => "on the card; the bank will hear of it",
+        MoneyPlace::OnCard => "on the card",
+        MoneyPlace::None => return told,
+    };
+    format!("{told}; the money is {money}")
 }
 
 fn receipt(view: &TransactionView) -> Result<String, Failure> {

@@ -203,7 +203,7 @@ export async function until(probe, what, tell, limitMs = WAIT_MS) {
   }
 }
 
-function environment(rig) {
+export function environment(rig) {
   const kept = ["PATH", "DISPLAY", "XAUTHORITY", "LANG", "RUST_BACKTRACE", "RUST_LOG"];
   const own = Object.fromEntries(kept.filter((name) => process.env[name]).map((name) => [name, process.env[name]]));
   return {
@@ -216,7 +216,7 @@ function environment(rig) {
   };
 }
 
-function childRunning(parent, program) {
+export function childRunning(parent, program) {
   for (const pid of readdirSync("/proc").filter((name) => /^\d+$/.test(name))) {
     try {
       const stat = readFileSync(`/proc/${pid}/stat`, "utf8");
@@ -229,7 +229,7 @@ function childRunning(parent, program) {
   throw new Error(`no ${program} under the driver`);
 }
 
-function answers(port) {
+export function answers(port) {
   return new Promise((resolve) => {
     const socket = net.connect({ host: "127.0.0.1", port }, () => {
       socket.destroy();
@@ -239,7 +239,7 @@ function answers(port) {
   });
 }
 
-function freePort() {
+export function freePort() {
   return new Promise((resolve, reject) => {
     const server = net.createServer();
     server.on("error", reject);

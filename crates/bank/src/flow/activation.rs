@@ -8,8 +8,8 @@ use crate::clock::host_time;
 use crate::error::Problem;
 use crate::flow::{Password, Step, identity};
 use crate::store::Conn;
-use crate::store::card::{self, CardRow};
-use crate::store::load::{self, AttemptRow};
+use crate::store::card;
+use crate::store::load::{self, AttemptRow, LoadRow};
 
 /// UPDATE BINARY, secured, file 15 from offset 8.
 const UPDATE_HEAD: [u8; 4] = [0x04, 0xD6, 0x95, 0x08];
@@ -30,8 +30,8 @@ impl Step<'_> {
         let Some(card) = card else {
             return Ok(self.end("card-unknown"));
         };
-        if let Some(end) = self.settle_open(conn, &card, file.active()).await? {
-            return Ok(end);
+        if let Some(open) = self.open_load(conn, card.id, file.active()).await? {
+            return Ok(self.end_about("load-open", &open));
         }
         if file.active() {
             let mut message = self.end("ok");
@@ -83,18 +83,19 @@ impl Step<'_> {
         Ok(message)
     }
 
-    /// An earlier activation whose end nobody heard: the card itself tells it now. A load that is open blocks.
-    async fn settle_open(
+    /// The load of this card that is open. An activation whose end nobody heard is none: the card itself, by the
+    /// flag in its file 15, has just told the end.
+    pub(super) async fn open_load(
         &self,
         conn: &mut Conn,
-        card: &CardRow,
+        card: i64,
         active: bool,
-    ) -> Result<Option<Message>, Problem> {
-        let Some(mut open) = load::open_of_card(self.bank, conn, card.id).await? else {
+    ) -> Result<Option<LoadRow>, Problem> {
+        let Some(mut open) = load::open_of_card(self.bank, conn, card).await? else {
             return Ok(None);
         };
         if open.load.order().kind != Kind::Activation {
-            return Ok(Some(self.end_about("load-open", &open)));
+            return Ok(Some(open));
         }
         if !active {
             self.apply(conn, &mut open, Event::Doubt(Doubt::Torn))

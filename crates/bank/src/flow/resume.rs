@@ -1,7 +1,7 @@
 //! Re-top-up: settles a load by the card's own proof, and finishes it where the card was not credited.
 
 use ledger::{Doubt, Event, Evidence, FreshInit, Kind, LogLine, Phase, Verdict, spent_since};
-use purse::{InitForLoad, LogRecord, Proof};
+use purse::{File15, InitForLoad, LogRecord, Proof};
 use relay::Message;
 
 use crate::error::Problem;
@@ -21,7 +21,12 @@ impl Step<'_> {
         };
         let found = match self.body.about {
             Some(about) => self.about(conn, &about).await?,
-            None => load::open_of_card(self.bank, conn, card.id).await?,
+            None => {
+                let file = self.body.field("file15");
+                let file = file.and_then(|file| File15::parse(file).ok());
+                let active = file.is_some_and(|file| file.active());
+                self.open_load(conn, card.id, active).await?
+            }
         };
         let Some(mut row) = found else {
             return Ok(self.end("nothing-pending"));

@@ -140,7 +140,8 @@ impl Step<'_> {
         let Some(mac1) = self.mac1(&asked.init, &asked.identity, asked.amount)? else {
             return refuse("card-mac-bad", Decline::Mac1);
         };
-        if let Some(open) = load::open_of_card(self.bank, conn, card.id).await? {
+        let active = asked.file.active();
+        if let Some(open) = self.open_load(conn, card.id, active).await? {
             return Ok(Err(Refused(
                 self.end_about("load-open", &open),
                 Decline::LoadOpen,
