@@ -147,10 +147,24 @@ impl Settings {
         let settings: Self = toml::from_str(text).map_err(|error| {
             let line = error.span().and_then(|span| text.get(..span.start));
             let line = line.map_or(1, |before| before.matches('\n').count().saturating_add(1));
-            ConfigError::Syntax(format!("near line {line}: {}", error.message()))
+            ConfigError::Syntax(format!(
+                "near line {line}: {}",
+                without_value(error.message())
+            ))
         })?;
         settings.check()?;
         Ok(settings)
+    }
+}
+
+/// A message about a value of the wrong type or form quotes it, and it may be a key or a password.
+fn without_value(message: &str) -> &str {
+    let quotes = ["invalid type", "invalid value", "invalid length"];
+    match message.rfind("expected ") {
+        Some(at) if quotes.iter().any(|start| message.starts_with(start)) => {
+            message.get(at..).unwrap_or_default()
+        }
+        Some(_) | None => message,
     }
 }
 
@@ -229,5 +243,21 @@ mod tests {
             "{error}"
         );
         assert!(!error.contains("246810"), "{error}");
+    }
+
+    #[test]
+    fn a_value_of_the_wrong_type_is_never_quoted() {
+        for (from, to) in [
+            ("password = \"246810\"", "password = 246810"),
+            (
+                "load = \"00112233445566778899AABBCCDDEEFF\"",
+                "load = 246810",
+            ),
+            ("phone = \"13800006021\"", "phone = 246810"),
+        ] {
+            let told = field_of(&DEMO.replacen(from, to, 1));
+            assert!(told.contains("expected") && told.contains("line"), "{told}");
+            assert!(!told.contains("246810"), "{told}");
+        }
     }
 }

@@ -146,9 +146,8 @@ impl FromStr for Part {
             "issuer" => Source::Issuer,
             "uid" => Source::Uid,
             _ => {
-                return hex::decode(text)
-                    .map(Self::Bytes)
-                    .map_err(|_| unknown_part(text));
+                let bytes = hex::decode(text).ok().filter(|bytes| !bytes.is_empty());
+                return bytes.map(Self::Bytes).ok_or_else(|| unknown_part(text));
             }
         };
         let Some(range) = range else {
@@ -242,5 +241,12 @@ mod tests {
     fn a_card_without_uid_has_no_key_by_uid() {
         let level: Level = "uid[0..8]".parse().unwrap();
         assert_eq!(level.factor(&card()), Err(FactorMissing));
+    }
+
+    #[test]
+    fn an_empty_part_is_a_slip_and_is_told() {
+        for level in ["serial[2..10] +", "+ serial[2..10]", "uid + + 80000000"] {
+            assert!(recipe(&[level]).is_err(), "{level}");
+        }
     }
 }
