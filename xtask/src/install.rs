@@ -64,6 +64,13 @@ const HEADLESS: &[Need] = &[
     ),
 ];
 
+/// What the tests need besides.
+const TESTS: &[Need] = &[need(
+    "softhsm2",
+    "a security module in software, for the bank's tests",
+    Program("softhsm2-util"),
+)];
+
 const WINDOW: &[Need] = &[
     need(
         "libwebkit2gtk-4.1-dev",
@@ -90,6 +97,8 @@ const WINDOW_TESTS: &[Need] = &[
 pub(crate) enum Extent {
     /// Bank, card, reader and session, without a window.
     Headless,
+    /// The same with what tests of them need.
+    HeadlessTests,
     /// The app's window too.
     Window,
     /// The window, driven by tests on a display of its own.
@@ -106,8 +115,12 @@ pub(crate) fn system_packages(extent: Extent) -> Outcome<()> {
     }
     let needs: Vec<&Need> = match extent {
         Extent::Headless => HEADLESS.iter().collect(),
+        Extent::HeadlessTests => HEADLESS.iter().chain(TESTS).collect(),
         Extent::Window => HEADLESS.iter().chain(WINDOW).collect(),
-        Extent::WindowTests => HEADLESS.iter().chain(WINDOW).chain(WINDOW_TESTS).collect(),
+        Extent::WindowTests => {
+            let window = WINDOW.iter().chain(WINDOW_TESTS);
+            HEADLESS.iter().chain(TESTS).chain(window).collect()
+        }
     };
     if find("dpkg-query").is_none() || find("apt-get").is_none() {
         return other_system(&needs);
@@ -200,9 +213,9 @@ fn other_system(needs: &[&Need]) -> Outcome<()> {
     text.push_str(
         "Install them, then run the same command again:\n  \
          Fedora: sudo dnf install gcc pkgconf-pkg-config pcsc-lite-devel pcsc-lite dbus-daemon \
-         dbus-tools gnome-keyring webkit2gtk4.1-devel webkit2gtk-driver gtk3-devel librsvg2-devel \
+         dbus-tools gnome-keyring softhsm webkit2gtk4.1-devel webkit2gtk-driver gtk3-devel librsvg2-devel \
          google-noto-sans-cjk-fonts xorg-x11-server-Xvfb xauth\n  \
-         Arch:   sudo pacman -S --needed base-devel pcsclite dbus gnome-keyring webkit2gtk-4.1 gtk3 \
+         Arch:   sudo pacman -S --needed base-devel pcsclite dbus gnome-keyring softhsm webkit2gtk-4.1 gtk3 \
          librsvg noto-fonts-cjk xorg-server-xvfb xorg-xauth\n  \
          Both:   vpcd from https://frankmorgner.github.io/vsmartcard/ (no package there)",
     );

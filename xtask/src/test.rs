@@ -42,7 +42,7 @@ impl Part {
 
     const fn needs(self) -> Extent {
         match self {
-            Self::Unit | Self::Flows | Self::Web => Extent::Headless,
+            Self::Unit | Self::Flows | Self::Web => Extent::HeadlessTests,
             Self::Rust | Self::Ui | Self::Release => Extent::WindowTests,
         }
     }

@@ -1,12 +1,15 @@
 //! What holds the issuers' keys and computes with them.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
+use cryptoki::object::ObjectHandle;
 use purse::crypto::{self, LoadTerms};
 use purse::secure::Head;
-use purse::{HostTime, InitForLoad, MasterKey};
+use purse::{CardKey, HostTime, InitForLoad, MasterKey};
 
 use crate::recipe::{CardIdentity, FactorMissing, Recipe};
+use crate::token::{Token, TokenError};
 
 /// Why no code was made.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
@@ -15,6 +18,8 @@ pub(crate) enum HsmError {
     Industry,
     #[error(transparent)]
     Factor(#[from] FactorMissing),
+    #[error(transparent)]
+    Token(#[from] TokenError),
     #[error("the command is too long for a MAC")]
     Length,
 }
@@ -61,17 +66,44 @@ pub(crate) trait CardHsm: Send + Sync {
     ) -> Result<[u8; 4], HsmError>;
 }
 
-/// The issuer keys of one industry, each with its recipe.
-pub(crate) struct IssuerKeys {
-    pub(crate) load: (MasterKey, Recipe),
-    pub(crate) tac: (MasterKey, Recipe),
-    pub(crate) maintenance: (MasterKey, Recipe),
+/// An issuer's key, and how card keys come from it.
+pub(crate) struct IssuerKey {
+    pub(crate) holder: Holder,
+    pub(crate) recipe: Recipe,
 }
 
-/// Keys in this process's memory.
-pub(crate) struct SoftwareHsm(pub(crate) BTreeMap<String, IssuerKeys>);
+/// Where an issuer's key is.
+pub(crate) enum Holder {
+    /// In this process's memory.
+    Memory(MasterKey),
+    /// In a security module. The keys of single cards come out of it, for one code each.
+    Token(Arc<Token>, ObjectHandle),
+}
 
-impl SoftwareHsm {
+impl IssuerKey {
+    fn card_key(&self, card: &CardIdentity) -> Result<CardKey, HsmError> {
+        let factors = self.recipe.factors(card)?;
+        let (key, rest) = match (&self.holder, factors.split_first()) {
+            (Holder::Memory(key), _) => (key.clone(), factors.as_slice()),
+            (Holder::Token(token, key), Some((first, rest))) => (token.level(*key, *first)?, rest),
+            (Holder::Token(..), None) => return Err(HsmError::Token(TokenError)),
+        };
+        let key = rest.iter().fold(key, |key, factor| key.level(*factor));
+        Ok(key.into_card_key())
+    }
+}
+
+/// The issuer keys of one industry.
+pub(crate) struct IssuerKeys {
+    pub(crate) load: IssuerKey,
+    pub(crate) tac: IssuerKey,
+    pub(crate) maintenance: IssuerKey,
+}
+
+/// Codes computed here, with issuer keys from memory or from a token.
+pub(crate) struct KeysByIndustry(pub(crate) BTreeMap<String, IssuerKeys>);
+
+impl KeysByIndustry {
     fn keys(&self, industry: &str) -> Result<&IssuerKeys, HsmError> {
         self.0.get(industry).ok_or(HsmError::Industry)
     }
@@ -82,8 +114,7 @@ impl SoftwareHsm {
         card: &CardIdentity,
         init: &InitForLoad,
     ) -> Result<purse::SessionKey, HsmError> {
-        let (key, recipe) = &self.keys(industry)?.load;
-        let key = recipe.card_key(key, card)?;
+        let key = self.keys(industry)?.load.card_key(card)?;
         Ok(crypto::load_session_key(
             &key,
             init.random,
@@ -92,7 +123,7 @@ impl SoftwareHsm {
     }
 }
 
-impl CardHsm for SoftwareHsm {
+impl CardHsm for KeysByIndustry {
     fn mac1(
         &self,
         industry: &str,
@@ -130,8 +161,7 @@ impl CardHsm for SoftwareHsm {
         terms: &LoadTerms,
         at: HostTime,
     ) -> Result<[u8; 4], HsmError> {
-        let (key, recipe) = &self.keys(industry)?.tac;
-        let key = recipe.card_key(key, card)?;
+        let key = self.keys(industry)?.tac.card_key(card)?;
         Ok(crypto::tac(&key, new_balance, counter, terms, at))
     }
 
@@ -143,8 +173,7 @@ impl CardHsm for SoftwareHsm {
         head: Head,
         data: &[u8],
     ) -> Result<[u8; 4], HsmError> {
-        let (key, recipe) = &self.keys(industry)?.maintenance;
-        let key = recipe.card_key(key, card)?;
+        let key = self.keys(industry)?.maintenance.card_key(card)?;
         purse::secure::mac(&key, challenge, head, data).map_err(|_| HsmError::Length)
     }
 }

@@ -1,15 +1,18 @@
 //! The reconciler: every invariant as a query that says which load breaks it.
 
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde::Serialize;
 
+use crate::config::Settings;
 use crate::error::{Problem, StartError};
 use crate::files::Directory;
 use crate::running::store_failed;
 use crate::store::audit::AuditRow;
 use crate::store::{Conn, Store};
+use crate::token::Token;
 use crate::vault::Vault;
 
 /// A rule of the ledger that does not hold, and where.
@@ -159,11 +162,11 @@ const RULES: [(&str, &str); 18] = [
     ),
 ];
 
-/// Checks the bank in `dir`, running or not.
+/// Checks the bank in `dir`, running or not. A bank whose files are sealed needs its configuration.
 ///
 /// # Errors
 /// When the directory holds no bank that can be read.
-pub async fn check(dir: &Path) -> Result<Report, StartError> {
+pub async fn check(dir: &Path, settings: Option<&Settings>) -> Result<Report, StartError> {
     let database = dir.join("bank.sqlite");
     if !database.is_file() {
         return Err(StartError::File {
@@ -171,7 +174,9 @@ pub async fn check(dir: &Path) -> Result<Report, StartError> {
             cause: "there is no bank here".to_owned(),
         });
     }
-    let vault = Vault::new(Directory::open(dir)?.secret("store.key")?);
+    let hsm = settings.and_then(|settings| settings.hsm.as_ref());
+    let token = hsm.map(Token::open).transpose()?.map(Arc::new);
+    let vault = Vault::new(Directory::open(dir, token)?.secret("store.key")?);
     let store = Store::open(&database, Duration::from_secs(5)).await?;
     let report = report(&store, &vault).await.map_err(store_failed);
     store.close().await;

@@ -9,8 +9,9 @@ use crate::clock::{Clock, SystemClock};
 mod rules;
 mod settings;
 
+pub(crate) use rules::IssuerKeyText;
 pub use settings::Settings;
-pub(crate) use settings::{CardSettings, CustomerSettings, IndustrySettings};
+pub(crate) use settings::{CardSettings, CustomerSettings, HsmSettings, IndustrySettings};
 
 #[cfg(feature = "development")]
 const DEMO: &str = include_str!("demo.toml");
@@ -132,8 +133,12 @@ impl Settings {
         })?;
         let mut settings = Self::parse(&text)?;
         // A relative folder in the file is meant from the file, not from wherever the bank was started.
-        if let (Some(packages), Some(parent)) = (&mut settings.bank.packages, file.parent()) {
-            *packages = parent.join(&*packages);
+        if let Some(parent) = file.parent() {
+            let packages = settings.bank.packages.iter_mut();
+            let pin_file = settings.hsm.iter_mut().map(|hsm| &mut hsm.pin_file);
+            for path in packages.chain(pin_file) {
+                *path = parent.join(&*path);
+            }
         }
         Ok(settings)
     }

@@ -37,6 +37,14 @@ pub enum StartError {
         /// Why.
         cause: String,
     },
+    /// The hardware security module can't be used as configured.
+    #[error("hsm-unusable: {what}: {cause}")]
+    Hsm {
+        /// Module, token, file or key.
+        what: String,
+        /// Why.
+        cause: String,
+    },
     /// Certificates or TLS settings can't be made.
     #[error("tls-unusable: {0}")]
     Tls(String),

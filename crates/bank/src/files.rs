@@ -3,23 +3,38 @@
 use std::fs::{self, OpenOptions};
 use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use zeroize::Zeroizing;
 
 use crate::error::StartError;
+use crate::token::Token;
 
-/// A directory that only its owner reads.
-pub(crate) struct Directory(PathBuf);
+/// A directory that only its owner reads. With a token that has a wrapping key, its secrets are sealed besides.
+pub(crate) struct Directory {
+    path: PathBuf,
+    token: Option<Arc<Token>>,
+}
+
+/// Stands before the hex digits of a sealed file.
+const SEALED: &str = "sealed:";
 
 impl Directory {
-    pub(crate) fn open(path: &Path) -> Result<Self, StartError> {
+    pub(crate) fn open(path: &Path, token: Option<Arc<Token>>) -> Result<Self, StartError> {
         fs::create_dir_all(path).map_err(|error| failed(path, &error))?;
         restrict(path, 0o700)?;
-        Ok(Self(path.to_owned()))
+        Ok(Self {
+            path: path.to_owned(),
+            token,
+        })
+    }
+
+    pub(crate) fn token(&self) -> Option<&Arc<Token>> {
+        self.token.as_ref()
     }
 
     pub(crate) fn path(&self, name: &str) -> PathBuf {
-        self.0.join(name)
+        self.path.join(name)
     }
 
     /// 32 secret bytes, hex in the file; made at the first start.
@@ -44,21 +59,75 @@ impl Directory {
         make: impl FnOnce() -> Result<Zeroizing<String>, String>,
     ) -> Result<Zeroizing<String>, StartError> {
         let path = self.path(name);
-        match fs::read_to_string(&path) {
+        match fs::read_to_string(&path).map(Zeroizing::new) {
             Ok(text) => {
                 restrict(&path, 0o600)?;
-                Ok(Zeroizing::new(text))
+                match text.strip_prefix(SEALED) {
+                    Some(sealed) => self.unsealed(name, sealed),
+                    None => {
+                        // From before there was a wrapping key.
+                        self.write_secret(name, &text)?;
+                        Ok(text)
+                    }
+                }
             }
             Err(error) if error.kind() == ErrorKind::NotFound => {
                 let text = make().map_err(|cause| StartError::File {
                     path: path.display().to_string(),
                     cause,
                 })?;
-                self.write(name, text.as_bytes())?;
+                self.write_secret(name, &text)?;
                 Ok(text)
             }
             Err(error) => Err(failed(&path, &error)),
         }
+    }
+
+    fn unsealed(&self, name: &str, sealed: &str) -> Result<Zeroizing<String>, StartError> {
+        let unusable = |cause: &str| StartError::File {
+            path: self.path(name).display().to_string(),
+            cause: cause.to_owned(),
+        };
+        let token = self.token.as_ref();
+        let token = token.ok_or_else(|| unusable("sealed, and the configuration has no [hsm]"))?;
+        let sealed = hex::decode(sealed.trim()).map_err(|_| unusable("damaged"))?;
+        let plain = token.open_sealed(&sealed);
+        let plain = plain.map_err(|_| unusable("the wrapping key does not open it"))?;
+        let text = std::str::from_utf8(&plain).map_err(|_| unusable("damaged"))?;
+        Ok(Zeroizing::new(text.to_owned()))
+    }
+
+    /// Sealed when there is a wrapping key.
+    fn write_secret(&self, name: &str, text: &str) -> Result<(), StartError> {
+        let sealed = self
+            .token
+            .as_ref()
+            .and_then(|token| token.seal(text.as_bytes()));
+        match sealed {
+            None if self.path(name).exists() => Ok(()),
+            None => self.write(name, text.as_bytes()),
+            Some(Ok(sealed)) => {
+                let line = format!("{SEALED}{}", hex::encode(sealed));
+                self.write(name, line.as_bytes())
+            }
+            Some(Err(error)) => Err(StartError::Hsm {
+                what: name.to_owned(),
+                cause: error.to_string(),
+            }),
+        }
+    }
+
+    /// A text for everybody, made by `make` at the first start.
+    pub(crate) fn public_text(
+        &self,
+        name: &str,
+        make: impl FnOnce() -> Result<Zeroizing<String>, String>,
+    ) -> Result<Zeroizing<String>, StartError> {
+        let open = Self {
+            path: self.path.clone(),
+            token: None,
+        };
+        open.text(name, make)
     }
 
     /// A file that is there, empty at the first start, mode 0600: what is made beside it gets the same mode.

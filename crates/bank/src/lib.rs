@@ -21,6 +21,7 @@ mod running;
 mod sms;
 mod store;
 mod tls;
+mod token;
 mod vault;
 mod worker;
 
@@ -29,3 +30,4 @@ pub use clock::{Clock, ManualClock, SystemClock};
 pub use config::{Config, ConfigError, Settings};
 pub use error::StartError;
 pub use running::{Running, start};
+pub use token::{generate_wrapping_key, import_issuer_key};

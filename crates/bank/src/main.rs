@@ -1,6 +1,6 @@
 //! The binary: `bank run` serves, `bank check` reconciles.
 
-use std::io::Write;
+use std::io::{Read, Write};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -9,10 +9,13 @@ use bank::{Config, ConfigError, Settings, StartError};
 
 const USAGE: &str = "\
 bank run --dir DIR --config FILE [--security ADDRESS] [--transaction ADDRESS]
-bank check --dir DIR
+bank check --dir DIR [--config FILE]
+bank import-issuer-key --config FILE --label LABEL     16 bytes as hex digits from standard input
+bank generate-wrapping-key --config FILE --label LABEL
 
   --dir DIR              keys, certificates, database and profile.json; made when absent
-  --config FILE          see docs/testing.md
+  --config FILE          see docs/testing.md; check needs it when the files are sealed
+  --label LABEL          of the key in the security module of [hsm]
   --security ADDRESS     of the security server, e.g. 127.0.0.1:8444; port 0 takes a free one
   --transaction ADDRESS  of the transaction server, e.g. 127.0.0.1:8443
   --log LEVEL            error, warn, info or debug; info when not given
@@ -25,10 +28,13 @@ const DEVELOPMENT: &str = "\
 #[cfg(not(feature = "development"))]
 const DEVELOPMENT: &str = "";
 
+const COMMANDS: [&str; 4] = ["run", "check", "import-issuer-key", "generate-wrapping-key"];
+
 struct Arguments {
     command: String,
     dir: PathBuf,
     config: Option<PathBuf>,
+    label: String,
     #[cfg(feature = "development")]
     dev: bool,
     security: Option<SocketAddr>,
@@ -54,7 +60,8 @@ fn main() -> ExitCode {
     let done = runtime.block_on(async {
         match arguments.command.as_str() {
             "run" => run(arguments).await,
-            _ => check(arguments).await,
+            "check" => check(arguments).await,
+            _ => make_key(&arguments),
         }
     });
     match done {
@@ -64,12 +71,14 @@ fn main() -> ExitCode {
 }
 
 fn parse(mut words: impl Iterator<Item = String>) -> Result<Arguments, String> {
-    let command = words.next().filter(|word| word == "run" || word == "check");
+    let command = words.next();
+    let command = command.filter(|word| COMMANDS.contains(&word.as_str()));
     let command = command.ok_or("bank: say what to do")?;
     let mut arguments = Arguments {
         command,
         dir: PathBuf::new(),
         config: None,
+        label: String::new(),
         #[cfg(feature = "development")]
         dev: false,
         security: None,
@@ -92,6 +101,7 @@ fn parse(mut words: impl Iterator<Item = String>) -> Result<Arguments, String> {
         match word.as_str() {
             "--dir" => arguments.dir = value.into(),
             "--config" => arguments.config = Some(value.into()),
+            "--label" => arguments.label = value,
             "--security" => arguments.security = address()?,
             "--transaction" => arguments.transaction = address()?,
             "--log" => {
@@ -103,7 +113,11 @@ fn parse(mut words: impl Iterator<Item = String>) -> Result<Arguments, String> {
             _ => return Err(format!("bank: {word} is unknown")),
         }
     }
-    if arguments.dir.as_os_str().is_empty() {
+    let makes_key = arguments.command.ends_with("-key");
+    if makes_key && arguments.label.is_empty() {
+        return Err("bank: --label is missing".to_owned());
+    }
+    if !makes_key && arguments.dir.as_os_str().is_empty() {
         return Err("bank: --dir is missing".to_owned());
     }
     Ok(arguments)
@@ -167,7 +181,9 @@ fn stop_signal() -> Result<impl Future<Output = ()>, StartError> {
 }
 
 async fn check(arguments: Arguments) -> Result<ExitCode, StartError> {
-    let report = bank::check(&arguments.dir).await?;
+    let settings = arguments.config.as_deref().map(Settings::read);
+    let settings = settings.transpose()?;
+    let report = bank::check(&arguments.dir, settings.as_ref()).await?;
     let json = serde_json::to_string_pretty(&report).unwrap_or_default();
     say(&format!("{json}\n"));
     Ok(if report.findings.is_empty() {
@@ -175,6 +191,25 @@ async fn check(arguments: Arguments) -> Result<ExitCode, StartError> {
     } else {
         ExitCode::from(3)
     })
+}
+
+/// A key in the security module.
+fn make_key(arguments: &Arguments) -> Result<ExitCode, StartError> {
+    let file = arguments.config.as_deref().ok_or(ConfigError::Missing)?;
+    let settings = Settings::read(file)?;
+    if arguments.command == "generate-wrapping-key" {
+        bank::generate_wrapping_key(&settings, &arguments.label)?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    let mut text = zeroize::Zeroizing::new(String::new());
+    let read = std::io::stdin().read_to_string(&mut text);
+    let mut key = zeroize::Zeroizing::new([0; 16]);
+    if read.is_err() || hex::decode_to_slice(text.trim(), key.as_mut_slice()).is_err() {
+        let said = "bank: the key is 16 bytes as hex digits on standard input\n";
+        return Ok(fail(said, 2));
+    }
+    bank::import_issuer_key(&settings, &arguments.label, &key)?;
+    Ok(ExitCode::SUCCESS)
 }
 
 fn fail(text: &str, code: u8) -> ExitCode {

@@ -2,7 +2,6 @@
 
 use std::str::FromStr;
 
-use purse::{CardKey, MasterKey};
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
@@ -55,16 +54,13 @@ impl Recipe {
             .map(Self)
     }
 
-    pub(crate) fn card_key(
-        &self,
-        issuer_key: &MasterKey,
-        card: &CardIdentity,
-    ) -> Result<CardKey, FactorMissing> {
-        let mut key = issuer_key.clone();
-        for level in &self.0 {
-            key = key.level(level.factor(card)?);
-        }
-        Ok(key.into_card_key())
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// A card's factors, level by level.
+    pub(crate) fn factors(&self, card: &CardIdentity) -> Result<Vec<[u8; 8]>, FactorMissing> {
+        self.0.iter().map(|level| level.factor(card)).collect()
     }
 }
 
@@ -183,6 +179,8 @@ fn unknown_part(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use purse::MasterKey;
+
     use super::*;
 
     fn card() -> CardIdentity {
@@ -205,10 +203,12 @@ mod tests {
     #[test]
     fn one_level_over_the_serial_gives_vector_e() {
         let issuer = hex::decode("00112233445566778899AABBCCDDEEFF").unwrap();
-        let key = recipe(&["serial[2..10]"])
+        let factors = recipe(&["serial[2..10]"])
             .unwrap()
-            .card_key(&MasterKey::from_bytes(&issuer).unwrap(), &card())
+            .factors(&card())
             .unwrap();
+        let key = MasterKey::from_bytes(&issuer).unwrap().level(factors[0]);
+        let key = key.into_card_key();
         assert_eq!(
             hex::encode(key.expose()),
             "496bd7a3513644533100b54e71196528"

@@ -15,14 +15,16 @@ use tokio::sync::{Notify, Semaphore};
 use tokio::task::JoinHandle;
 
 use crate::bank::Bank;
-use crate::card_hsm::SoftwareHsm;
+use crate::card_hsm::{Holder, IssuerKey, IssuerKeys, KeysByIndustry};
 use crate::check::{self, Money, Report};
-use crate::config::{Config, Settings};
+use crate::config::{Config, IssuerKeyText, Settings};
 use crate::error::{Problem, StartError};
 use crate::files::{Directory, restrict};
 use crate::http;
+use crate::recipe::Recipe;
 use crate::store::{Store, customer, terminal};
 use crate::tls::{self, Identity};
+use crate::token::Token;
 use crate::vault::Vault;
 use crate::{packages, worker};
 
@@ -50,8 +52,10 @@ pub struct Running {
 /// # Errors
 /// [`StartError`], with a code and what it is about.
 pub async fn start(config: Config) -> Result<Running, StartError> {
-    let dir = Directory::open(&config.dir)?;
     let settings = config.settings.clone();
+    let token = settings.hsm.as_ref().map(Token::open).transpose()?;
+    let token = token.map(Arc::new);
+    let dir = Directory::open(&config.dir, token.clone())?;
     let identity = tls::identity(&dir, &settings.bank.host_names)?;
     let [security, transaction] = listeners(&config)?;
     let bank = Arc::new(bank(&config, &dir).await?);
@@ -166,7 +170,7 @@ async fn bank(config: &Config, dir: &Directory) -> Result<Bank, StartError> {
     let store = Store::open(&dir.private("bank.sqlite")?, wait).await?;
     Ok(Bank {
         clock: config.clock.clone(),
-        hsm: Box::new(hsm(&settings)?),
+        hsm: Box::new(hsm(&settings, dir.token())?),
         packages: packages::load(settings.bank.packages.as_deref(), &signer)?,
         enrolment_secret: zeroize::Zeroizing::new(*enrolment_secret.expose()),
         enrolment_public,
@@ -181,12 +185,33 @@ async fn bank(config: &Config, dir: &Directory) -> Result<Bank, StartError> {
     })
 }
 
-fn hsm(settings: &Settings) -> Result<SoftwareHsm, StartError> {
+fn hsm(settings: &Settings, token: Option<&Arc<Token>>) -> Result<KeysByIndustry, StartError> {
+    let key = |(text, recipe): (IssuerKeyText, Recipe)| {
+        let holder = match (text, token) {
+            (IssuerKeyText::Key(key), _) => Holder::Memory(key),
+            (IssuerKeyText::Label(label), Some(token)) => {
+                Holder::Token(token.clone(), token.issuer_key(&label)?)
+            }
+            (IssuerKeyText::Label(label), None) => {
+                return Err(StartError::Hsm {
+                    what: label,
+                    cause: "the configuration has no [hsm]".to_owned(),
+                });
+            }
+        };
+        Ok(IssuerKey { holder, recipe })
+    };
     let mut keys = BTreeMap::new();
     for (at, industry) in settings.industries.iter().enumerate() {
-        keys.insert(industry.code.clone(), industry.issuer_keys(at)?);
+        let texts = industry.issuer_keys(at)?;
+        let made = IssuerKeys {
+            load: key(texts.load)?,
+            tac: key(texts.tac)?,
+            maintenance: key(texts.maintenance)?,
+        };
+        keys.insert(industry.code.clone(), made);
     }
-    Ok(SoftwareHsm(keys))
+    Ok(KeysByIndustry(keys))
 }
 
 fn listeners(config: &Config) -> Result<[TcpListener; 2], StartError> {

@@ -27,7 +27,7 @@ pub(crate) fn identity(dir: &Directory, host_names: &[String]) -> Result<Identit
     let server_key = key(dir, "server.key")?;
     let backup_key = key(dir, "backup.key")?;
     let params = authority_params()?;
-    let authority_pem = dir.text("authority.pem", || {
+    let authority_pem = dir.public_text("authority.pem", || {
         let made = params
             .self_signed(&authority_key)
             .map_err(|error| error.to_string())?;

@@ -2,7 +2,6 @@
 
 use purse::MasterKey;
 
-use crate::card_hsm::IssuerKeys;
 use crate::config::{ConfigError, CustomerSettings, IndustrySettings, Settings};
 use crate::recipe::Recipe;
 
@@ -146,12 +145,25 @@ impl Settings {
 }
 
 impl IndustrySettings {
-    pub(crate) fn issuer_keys(&self, at: usize) -> Result<IssuerKeys, ConfigError> {
-        let key = |name: &str, text: &str| {
+    pub(crate) fn issuer_keys(&self, at: usize) -> Result<IssuerKeyTexts, ConfigError> {
+        let key = |name: &str, text: &str, recipe: &Recipe| {
             let field = || format!("industry[{at}].keys.{name}");
+            if let Some(label) = text.strip_prefix("hsm:") {
+                // A key that stays inside can only make others.
+                return if label.is_empty() || recipe.is_empty() {
+                    Err(bad(
+                        field(),
+                        "hsm:LABEL, and a recipe of one level at least",
+                    ))
+                } else {
+                    Ok(IssuerKeyText::Label(label.to_owned()))
+                };
+            }
+            let rule = "8 or 16 bytes as hex digits, or hsm:LABEL";
             let bytes = hex::decode(text).map(zeroize::Zeroizing::new);
-            let bytes = bytes.map_err(|_| bad(field(), "8 or 16 bytes as hex digits"))?;
-            MasterKey::from_bytes(&bytes).map_err(|_| bad(field(), "8 or 16 bytes as hex digits"))
+            let bytes = bytes.map_err(|_| bad(field(), rule))?;
+            let key = MasterKey::from_bytes(&bytes).map_err(|_| bad(field(), rule))?;
+            Ok(IssuerKeyText::Key(key))
         };
         let recipe = |name: &str, own: &Option<Vec<String>>| {
             let (field, levels) = match own {
@@ -160,24 +172,37 @@ impl IndustrySettings {
             };
             Recipe::parse(levels).map_err(|cause| bad(field, cause))
         };
+        let pair = |name: &str, text: &str, own: &Option<Vec<String>>| {
+            let recipe = recipe(name, own)?;
+            Ok((key(name, text, &recipe)?, recipe))
+        };
         if let Some(purchase) = &self.keys.purchase {
-            key("purchase", purchase)?;
+            pair("purchase", purchase, &None)?;
         }
-        Ok(IssuerKeys {
-            load: (
-                key("load", &self.keys.load)?,
-                recipe("load", &self.load_recipe)?,
-            ),
-            tac: (
-                key("tac", &self.keys.tac)?,
-                recipe("tac", &self.tac_recipe)?,
-            ),
-            maintenance: (
-                key("maintenance", &self.keys.maintenance)?,
-                recipe("maintenance", &self.maintenance_recipe)?,
-            ),
+        Ok(IssuerKeyTexts {
+            load: pair("load", &self.keys.load, &self.load_recipe)?,
+            tac: pair("tac", &self.keys.tac, &self.tac_recipe)?,
+            maintenance: pair(
+                "maintenance",
+                &self.keys.maintenance,
+                &self.maintenance_recipe,
+            )?,
         })
     }
+}
+
+/// The issuer keys of one industry as the file gives them, each with its recipe.
+pub(crate) struct IssuerKeyTexts {
+    pub(crate) load: (IssuerKeyText, Recipe),
+    pub(crate) tac: (IssuerKeyText, Recipe),
+    pub(crate) maintenance: (IssuerKeyText, Recipe),
+}
+
+/// A key, or where it is.
+pub(crate) enum IssuerKeyText {
+    Key(MasterKey),
+    /// Of a key in the security module.
+    Label(String),
 }
 
 fn bad(field: impl Into<String>, cause: impl Into<String>) -> ConfigError {

@@ -22,6 +22,7 @@ pub struct Settings {
     pub(crate) password: PasswordSettings,
     #[serde(default)]
     pub(crate) limits: LimitSettings,
+    pub(crate) hsm: Option<HsmSettings>,
     #[serde(default, rename = "industry")]
     pub(crate) industries: Vec<IndustrySettings>,
     #[serde(default, rename = "customer")]
@@ -41,6 +42,20 @@ pub(crate) struct BankSettings {
     #[serde(default)]
     pub(crate) host_names: Vec<String>,
     pub(crate) packages: Option<PathBuf>,
+}
+
+/// A PKCS#11 token.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct HsmSettings {
+    /// The vendor's library.
+    pub(crate) module: PathBuf,
+    /// Label of the token.
+    pub(crate) token: String,
+    /// The user's PIN is in this file.
+    pub(crate) pin_file: PathBuf,
+    /// Label of the AES key that seals the key files of the bank's directory.
+    pub(crate) wrapping_key: Option<String>,
 }
 
 #[derive(Deserialize)]

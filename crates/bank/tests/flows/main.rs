@@ -4,6 +4,8 @@
 mod activation;
 mod card;
 mod faults;
+#[cfg(target_os = "linux")]
+mod hsm;
 mod keys;
 mod process;
 mod resume;

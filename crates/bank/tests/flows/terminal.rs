@@ -1,5 +1,6 @@
 //! A terminal as small as it can be, on `envelope`, `relay` and the pinned client.
 
+use std::path::Path;
 use std::sync::Arc;
 
 use bank::{Clock, ManualClock};
@@ -61,12 +62,19 @@ pub(crate) fn phase(message: &Message) -> &str {
 
 impl Terminal {
     pub(crate) fn client(stage: &Stage) -> BankClient {
-        let profile = std::fs::read(&stage.bank.profile_path).unwrap();
+        Self::client_of(&stage.bank.profile_path)
+    }
+
+    pub(crate) fn client_of(profile: &Path) -> BankClient {
+        let profile = std::fs::read(profile).unwrap();
         BankClient::new(Profile::parse(&profile).unwrap()).unwrap()
     }
 
     pub(crate) async fn enrol(stage: &Stage) -> Self {
-        let client = Self::client(stage);
+        Self::enrol_with(Self::client(stage), stage.clock.clone()).await
+    }
+
+    pub(crate) async fn enrol_with(client: BankClient, clock: Arc<ManualClock>) -> Self {
         let profile = client.profile();
         let bank_key = profile.enrolment_hpke_key().unwrap();
         let signer = profile.enrolment_signer_key().unwrap();
@@ -82,7 +90,7 @@ impl Terminal {
         Self {
             client,
             enrolled,
-            clock: stage.clock.clone(),
+            clock,
             key: None,
             counter: 0,
         }
