@@ -15,7 +15,10 @@ CREATE TABLE customer (
     password_hash   BLOB NOT NULL,
     password_rounds INTEGER NOT NULL,
     tries_left      INTEGER NOT NULL CHECK (tries_left >= 0),
-    locked_ms       INTEGER
+    locked_ms       INTEGER,
+    -- An activation is asked for without any proof of the card: its wrong tries lock activations alone.
+    activation_tries_left INTEGER NOT NULL CHECK (activation_tries_left >= 0),
+    activation_locked_ms  INTEGER
 ) STRICT;
 
 -- The card's number is a keyed hash; the tail is its last four digits.
@@ -196,14 +199,14 @@ CREATE TABLE sms_code (
     spent_ms    INTEGER
 ) STRICT;
 
--- Each send counts once for each kind of subject; subjects are keyed hashes.
-CREATE TABLE sms_sent (
+-- What is limited by the hour: codes that were asked for, and enrolments. Subjects are keyed hashes.
+CREATE TABLE counted (
     id      INTEGER PRIMARY KEY,
-    kind    TEXT NOT NULL CHECK (kind IN ('number', 'prefix', 'terminal', 'address')),
+    kind    TEXT NOT NULL CHECK (kind IN ('number', 'prefix', 'terminal', 'address', 'enrolment')),
     subject BLOB NOT NULL,
     at_ms   INTEGER NOT NULL
 ) STRICT;
-CREATE INDEX sms_sent_subject ON sms_sent (kind, subject, at_ms);
+CREATE INDEX counted_subject ON counted (kind, subject, at_ms);
 
 -- What must reach somebody else, at least once. Payloads with secrets are sealed and wiped when delivered.
 CREATE TABLE outbox (

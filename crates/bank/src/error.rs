@@ -91,6 +91,11 @@ impl Problem {
         Self::refused(503, "busy").with("retry_after_ms", 1_000)
     }
 
+    /// The work goes on without its asker, and may have an effect.
+    pub(crate) fn late() -> Self {
+        Self::refused(504, "late").with("retry_after_ms", 1_000)
+    }
+
     pub(crate) fn bad_request() -> Self {
         Self::refused(400, "bad-request")
     }

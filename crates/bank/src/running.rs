@@ -22,7 +22,7 @@ use crate::error::{Problem, StartError};
 use crate::files::{Directory, restrict};
 use crate::http;
 use crate::recipe::Recipe;
-use crate::store::{Store, customer, terminal};
+use crate::store::{Store, audit, customer, terminal};
 use crate::tls::{self, Identity};
 use crate::token::Token;
 use crate::vault::Vault;
@@ -141,12 +141,27 @@ impl Running {
         let number: envelope::Terminal = number.parse().map_err(|_| "not 12 digits".to_owned())?;
         let work = async {
             let mut tx = self.bank.store.begin().await?;
-            let found = terminal::revoke(&mut tx, &number).await?;
+            let found = revoke(&self.bank, &mut tx, &number).await?;
             tx.commit().await?;
             Ok(found)
         };
         work.await.map_err(|error| text(&error))
     }
+}
+
+/// With its row in the audit log.
+pub(crate) async fn revoke(
+    bank: &Bank,
+    conn: &mut crate::store::Conn,
+    number: &envelope::Terminal,
+) -> Result<bool, Problem> {
+    let found = terminal::revoke(conn, number).await?;
+    if found {
+        let subject = number.to_string();
+        let what = ("terminal-revoked", subject.as_str(), "{}");
+        audit::note(bank, conn, what, bank.now_ms()).await?;
+    }
+    Ok(found)
 }
 
 fn text(error: &Problem) -> String {

@@ -179,9 +179,9 @@ pub fn open_request(secret: &[u8; 32], request_json: &str) -> Result<OpenRequest
 }
 
 impl OpenRequest {
-    /// The nonce of the exchange: the same nonce is the same enrolment.
-    pub fn nonce(&self) -> &[u8; 16] {
-        &self.nonce
+    /// SHA-256 of the request as it came: the same request is the same enrolment.
+    pub fn request_hash(&self) -> &[u8; 32] {
+        &self.request_hash
     }
 
     /// Whether who asks held `key`, that of the previous terminal.

@@ -117,6 +117,7 @@ fn bank_code(code: &str) -> Code {
     match code {
         "time-skew" => Code::ClockWrong,
         "busy" => Code::BankBusy,
+        "late" => Code::BankSilent,
         "key-expired" | "key-unknown" => Code::KeyMissing,
         "replay" | "bad-request" | "too-large" | "internal" => Code::BankError,
         other => Code::parse(other).unwrap_or(Code::BankError),

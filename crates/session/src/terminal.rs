@@ -323,12 +323,21 @@ impl TerminalLink {
             mac: hex::encode(mac),
         };
         let answer = self.bank.security(path, &proof, body).await?;
-        if answer.status != 200 {
-            return Err(answer.refusal().into());
-        }
         let expected = auth::answer_mac(&key, &nonce, answer.status, &answer.body);
-        auth::verify(&expected, answer.mac.as_deref().unwrap_or_default())
-            .map_err(|_| Code::BankUntrusted)?;
+        let mac = answer.mac.as_deref();
+        let proven = mac.is_some_and(|mac| auth::verify(&expected, mac).is_ok());
+        if answer.status != 200 {
+            let refusal = Failure::from(answer.refusal());
+            // An error that the bank could not authenticate says nothing of keys or time; a bad MAC is nobody's.
+            return Err(match (mac.is_some(), refusal.code) {
+                (true, _) if !proven => Code::BankUntrusted.into(),
+                (false, Code::ClockWrong) => Code::BankUntrusted.into(),
+                (true | false, _) => refusal,
+            });
+        }
+        if !proven {
+            return Err(Code::BankUntrusted.into());
+        }
         serde_json::from_slice(&answer.body).map_err(|_| Code::BankUntrusted.into())
     }
 

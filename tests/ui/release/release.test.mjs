@@ -16,7 +16,7 @@ const REFUSED_AFTER_MS = 15_000;
 /** Of the inbox, of the demo bank, of the simulator. */
 const FORBIDDEN = {
   bank: ["/dev/sms", "SMS inbox", "Demo Bank", "00112233445566778899AABBCCDDEEFF", "13800006021", "246810"],
-  tapfill: ["TAPFILL_SIMULATOR", "TAPFILL_CONTROL", "demo-inactive", "00006217000000004471"],
+  tapfill: ["TAPFILL_SIMULATOR", "TAPFILL_CONTROL", "demo-inactive"],
 };
 
 for (const [program, words] of Object.entries(FORBIDDEN)) {

@@ -97,6 +97,7 @@ pub(crate) struct LimitSettings {
     pub(crate) database_wait_ms: u64,
     pub(crate) silence_s: u64,
     pub(crate) activation_years: u16,
+    pub(crate) enrolments_per_address_per_hour: u32,
 }
 
 #[derive(Deserialize)]
@@ -223,6 +224,7 @@ impl Default for LimitSettings {
             database_wait_ms: 2_000,
             silence_s: 300,
             activation_years: 10,
+            enrolments_per_address_per_hour: 20,
         }
     }
 }

@@ -9,6 +9,7 @@ use crate::error::Problem;
 use crate::flow::{Password, Step, identity};
 use crate::store::Conn;
 use crate::store::card;
+use crate::store::customer::For;
 use crate::store::load::{self, AttemptRow, LoadRow};
 
 /// UPDATE BINARY, secured, file 15 from offset 8.
@@ -47,7 +48,7 @@ impl Step<'_> {
         let refused = if card.blocked {
             Some((self.end("card-blocked"), Decline::Card))
         } else {
-            let message = self.check_password(conn, &card).await?;
+            let message = self.check_password(conn, &card, For::Activation).await?;
             message.map(|message| (message, Decline::Password))
         };
         if let Some((message, why)) = refused {

@@ -12,7 +12,7 @@ use crate::error::Problem;
 use crate::flow::{Password, Step, identity};
 use crate::recipe::CardIdentity;
 use crate::store::card::{self, CardRow};
-use crate::store::customer::{self, Try};
+use crate::store::customer::{self, For, Try};
 use crate::store::load::{self, AttemptRow, LoadRow};
 use crate::store::{Conn, exchange, money, sms};
 
@@ -211,7 +211,7 @@ impl Step<'_> {
         if !self.proof_is_good(conn, card, asked.amount).await? {
             return Ok(Err(Refused(self.end("sms-proof-bad"), Decline::SmsProof)));
         }
-        Ok(match self.check_password(conn, card).await? {
+        Ok(match self.check_password(conn, card, For::Money).await? {
             None => Ok(()),
             Some(message) => {
                 let locked = message.body.outcome.as_deref() == Some("password-locked");
@@ -255,13 +255,14 @@ impl Step<'_> {
         &self,
         conn: &mut Conn,
         card: &CardRow,
+        purpose: For,
     ) -> Result<Option<Message>, Problem> {
         let right = match self.password {
             Password::Compared(compared) => compared.customer == card.customer && compared.right,
             Password::None | Password::Unreadable => return Ok(Some(self.end("message-bad"))),
         };
-        let tried =
-            customer::try_password(self.bank, conn, card.customer, right, self.now_ms).await?;
+        let who = (card.customer, purpose);
+        let tried = customer::try_password(self.bank, conn, who, right, self.now_ms).await?;
         Ok(match tried {
             Try::Right => None,
             Try::Locked => Some(self.end("password-locked")),

@@ -55,14 +55,15 @@ where
         return Err(Problem::busy());
     };
     let most = Duration::from_millis(bank.settings.limits.request_timeout_ms);
-    let whole = async {
-        let (parts, body) = request.into_parts();
-        let body = read(body).await?;
-        work(bank.clone(), Asked::from_parts(parts, body)).await
-    };
-    tokio::time::timeout(most, whole)
+    let until = tokio::time::Instant::now() + most;
+    let (parts, body) = request.into_parts();
+    // Nothing has happened yet: whoever sends half a body is only told to come again.
+    let body = tokio::time::timeout_at(until, read(body)).await;
+    let body = body.unwrap_or_else(|_| Err(Problem::busy()))?;
+    let work = work(bank.clone(), Asked::from_parts(parts, body));
+    tokio::time::timeout_at(until, work)
         .await
-        .unwrap_or_else(|_| Err(Problem::busy()))
+        .unwrap_or_else(|_| Err(Problem::late()))
 }
 
 async fn read(body: Body) -> Result<Bytes, Problem> {

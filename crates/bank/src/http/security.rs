@@ -20,11 +20,15 @@ use crate::bank::Bank;
 use crate::error::Problem;
 use crate::http::transaction::{MOST_SKEW_MS, terminal_of, usable};
 use crate::http::{Asked, limited, problem, respond};
+use crate::store::counted::{self, Counted, Kind};
 use crate::store::terminal::{NewTerminal, State, TerminalRow};
 use crate::store::{audit, terminal};
 use crate::vault::{Purpose, random};
 
 mod sms;
+
+/// How long the same enrolment request gets the same answer.
+const REPEATED_MS: u64 = 10 * 60 * 1_000;
 
 pub(crate) fn routes() -> Router<Arc<Bank>> {
     Router::new()
@@ -46,14 +50,17 @@ async fn enrol(
     axum::extract::State(bank): axum::extract::State<Arc<Bank>>,
     request: Request,
 ) -> Response {
-    let work = |bank: Arc<Bank>, asked: Asked| async move { grant(&bank, asked.body()).await };
+    let work = |bank: Arc<Bank>, asked: Asked| async move {
+        let from = address(&asked)?;
+        grant(&bank, from, asked.body()).await
+    };
     match limited(bank, request, work).await {
         Ok(json) => respond(200, "application/json", json.into_bytes(), None),
         Err(error) => problem(error),
     }
 }
 
-async fn grant(bank: &Bank, body: &[u8]) -> Result<String, Problem> {
+async fn grant(bank: &Bank, from: IpAddr, body: &[u8]) -> Result<String, Problem> {
     let text = std::str::from_utf8(body).map_err(|_| Problem::bad_request())?;
     if !serde_json::from_str::<Value>(text).is_ok_and(|value| value.is_object()) {
         return Err(Problem::bad_request());
@@ -61,12 +68,27 @@ async fn grant(bank: &Bank, body: &[u8]) -> Result<String, Problem> {
     let opened = enrol::open_request(&bank.enrolment_secret, text);
     let request = opened.map_err(|_| Problem::envelope_refused())?;
     let now_ms = bank.now_ms();
-    let nonce_hash = bank.vault.hash(Purpose::Enrolment, &[request.nonce()]);
+    let nonce_hash = bank
+        .vault
+        .hash(Purpose::Enrolment, &[request.request_hash()]);
     let mut tx = bank.store.begin().await?;
     let known = terminal::by_nonce(bank, &mut tx, &nonce_hash).await?;
     let row = match known {
-        Some(row) => row,
+        // A terminal whose answer was lost asks again at once. Later it is a copy in somebody else's hands.
+        Some(row)
+            if row.state == State::Active
+                && now_ms < row.enrolled_ms.saturating_add(REPEATED_MS) =>
+        {
+            row
+        }
+        Some(_) => return Err(Problem::refused(409, "replay")),
         None => {
+            let most = bank.settings.limits.enrolments_per_address_per_hour;
+            let counted = [Counted::of_address(bank, Kind::Enrolment, from, most)];
+            if let Some(wait_ms) = counted::wait_ms(&mut tx, &counted, now_ms).await? {
+                return Err(Problem::refused(429, "too-many").with("retry_after_ms", wait_ms));
+            }
+            counted::count(&mut tx, &counted, now_ms).await?;
             let new = NewTerminal {
                 row: TerminalRow {
                     replaces: replaces(bank, &mut tx, &request).await?,

@@ -77,11 +77,13 @@ async fn seed_customer(
         let rounds = bank.settings.password.rounds;
         sqlx::query(
             "UPDATE customer SET password_salt = ?, password_hash = ?, password_rounds = ?,
-             tries_left = ?, locked_ms = NULL WHERE id = ?",
+             tries_left = ?, locked_ms = NULL, activation_tries_left = ?, activation_locked_ms = NULL
+             WHERE id = ?",
         )
         .bind(&salt[..])
         .bind(&bank.vault.slow_hash(password, &salt, rounds)[..])
         .bind(rounds.get())
+        .bind(bank.settings.password.tries)
         .bind(bank.settings.password.tries)
         .bind(id)
         .execute(conn)
@@ -103,13 +105,14 @@ async fn new_customer(
         .slow_hash(customer.password.as_bytes(), &salt, rounds);
     let id = sqlx::query(
         "INSERT INTO customer (phone_hash, phone_sealed, password_salt, password_hash,
-         password_rounds, tries_left) VALUES (?, ?, ?, ?, ?, ?)",
+         password_rounds, tries_left, activation_tries_left) VALUES (?, ?, ?, ?, ?, ?, ?)",
     )
     .bind(&phone_hash[..])
     .bind(bank.vault.seal("phone", customer.phone.as_bytes())?)
     .bind(&salt[..])
     .bind(&hash[..])
     .bind(rounds.get())
+    .bind(bank.settings.password.tries)
     .bind(bank.settings.password.tries)
     .execute(&mut *conn)
     .await?
@@ -142,19 +145,36 @@ pub(crate) async fn password(conn: &mut Conn, customer: i64) -> Result<PasswordR
     })
 }
 
+/// What the password is for: each has tries of its own.
+#[derive(Clone, Copy)]
+pub(crate) enum For {
+    Money,
+    /// Whoever knows a card's number can ask for one: it must not lock the card's owner out of top-ups.
+    Activation,
+}
+
 /// Counts a try. A lock ends by itself after the configured time, as banks do over night.
 pub(crate) async fn try_password(
     bank: &Bank,
     conn: &mut Conn,
-    customer: i64,
+    (customer, purpose): (i64, For),
     right: bool,
     now_ms: u64,
 ) -> Result<Try, Problem> {
-    let (mut left, locked_ms): (i64, Option<i64>) =
-        sqlx::query_as("SELECT tries_left, locked_ms FROM customer WHERE id = ?")
-            .bind(customer)
-            .fetch_one(&mut *conn)
-            .await?;
+    let (read, write) = match purpose {
+        For::Money => (
+            "SELECT tries_left, locked_ms FROM customer WHERE id = ?",
+            "UPDATE customer SET tries_left = ?, locked_ms = ? WHERE id = ?",
+        ),
+        For::Activation => (
+            "SELECT activation_tries_left, activation_locked_ms FROM customer WHERE id = ?",
+            "UPDATE customer SET activation_tries_left = ?, activation_locked_ms = ? WHERE id = ?",
+        ),
+    };
+    let (mut left, locked_ms): (i64, Option<i64>) = sqlx::query_as(read)
+        .bind(customer)
+        .fetch_one(&mut *conn)
+        .await?;
     let lock_ms = signed(bank.settings.password.lock_s.saturating_mul(1_000));
     if locked_ms.is_some_and(|since| signed(now_ms) >= since.saturating_add(lock_ms)) {
         left = bank.settings.password.tries.into();
@@ -167,7 +187,7 @@ pub(crate) async fn try_password(
     } else {
         left - 1
     };
-    sqlx::query("UPDATE customer SET tries_left = ?, locked_ms = ? WHERE id = ?")
+    sqlx::query(write)
         .bind(left)
         .bind((left == 0).then_some(signed(now_ms)))
         .bind(customer)

@@ -2,6 +2,7 @@
 
 pub(crate) mod audit;
 pub(crate) mod card;
+pub(crate) mod counted;
 pub(crate) mod customer;
 pub(crate) mod exchange;
 pub(crate) mod load;

@@ -7,10 +7,9 @@ use subtle::ConstantTimeEq;
 
 use crate::bank::Bank;
 use crate::error::Problem;
+use crate::store::counted::{Counted, Kind};
 use crate::store::{Conn, narrow, signed, unsigned};
 use crate::vault::Purpose;
-
-const HOUR_MS: u64 = 3_600_000;
 
 /// One code: for the transaction ids that share 15 bytes.
 pub(crate) struct CodeRow {
@@ -150,78 +149,28 @@ pub(crate) struct Asker<'a> {
 }
 
 impl Asker<'_> {
-    /// Each kind with its subject's hash and its limit for an hour.
-    fn counted(&self, bank: &Bank) -> [(&'static str, [u8; 32], u32); 4] {
+    /// Each kind with its subject and its limit for an hour.
+    pub(crate) fn counted(&self, bank: &Bank) -> [Counted; 4] {
         let limits = &bank.settings.sms;
         // A block of 10,000 numbers: who walks through numbers meets the limit of their common beginning.
         let prefix_length = self.phone.len().saturating_sub(4);
         let prefix = self.phone.get(..prefix_length).unwrap_or_default();
-        let hash = |kind: &str, text: &str| {
-            let parts = [kind.as_bytes(), text.as_bytes()];
-            bank.vault.hash(Purpose::SmsCount, &parts)
-        };
+        let terminal = self.terminal.to_string();
         [
-            ("number", self.phone, limits.per_number_per_hour),
-            ("prefix", prefix, limits.per_prefix_per_hour),
-            (
-                "terminal",
-                &self.terminal.to_string(),
+            Counted::new(bank, Kind::Number, self.phone, limits.per_number_per_hour),
+            Counted::new(bank, Kind::Prefix, prefix, limits.per_prefix_per_hour),
+            Counted::new(
+                bank,
+                Kind::Terminal,
+                &terminal,
                 limits.per_terminal_per_hour,
             ),
-            (
-                "address",
-                &self.address.to_string(),
+            Counted::of_address(
+                bank,
+                Kind::Address,
+                self.address,
                 limits.per_address_per_hour,
             ),
         ]
-        .map(|(kind, text, most)| (kind, hash(kind, text), most))
     }
-}
-
-/// How long the next send must wait, ms; none when it may go now.
-pub(crate) async fn wait_ms(
-    bank: &Bank,
-    conn: &mut Conn,
-    asker: &Asker<'_>,
-    now_ms: u64,
-) -> Result<Option<u64>, Problem> {
-    let since = signed(now_ms.saturating_sub(HOUR_MS));
-    let mut free_ms = None;
-    for (kind, subject, most) in asker.counted(bank) {
-        let (count, oldest): (i64, Option<i64>) = sqlx::query_as(
-            "SELECT count(*), min(at_ms) FROM sms_sent WHERE kind = ? AND subject = ? AND at_ms > ?",
-        )
-        .bind(kind)
-        .bind(&subject[..])
-        .bind(since)
-        .fetch_one(&mut *conn)
-        .await?;
-        if count >= i64::from(most)
-            && let Some(oldest) = oldest
-        {
-            free_ms = free_ms.max(Some(unsigned(oldest)?.saturating_add(HOUR_MS)));
-        }
-    }
-    Ok(free_ms.map(|at| at.saturating_sub(now_ms).max(1_000)))
-}
-
-pub(crate) async fn count(
-    bank: &Bank,
-    conn: &mut Conn,
-    asker: &Asker<'_>,
-    now_ms: u64,
-) -> Result<(), Problem> {
-    sqlx::query("DELETE FROM sms_sent WHERE at_ms <= ?")
-        .bind(signed(now_ms.saturating_sub(HOUR_MS)))
-        .execute(&mut *conn)
-        .await?;
-    for (kind, subject, _) in asker.counted(bank) {
-        sqlx::query("INSERT INTO sms_sent (kind, subject, at_ms) VALUES (?, ?, ?)")
-            .bind(kind)
-            .bind(&subject[..])
-            .bind(signed(now_ms))
-            .execute(&mut *conn)
-            .await?;
-    }
-    Ok(())
 }

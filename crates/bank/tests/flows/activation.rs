@@ -96,3 +96,29 @@ async fn a_card_that_refuses_and_a_wrong_password_activate_nothing() {
     assert_eq!(outcome(&answer), "card-unknown");
     stage.close(0).await;
 }
+
+#[tokio::test]
+async fn guesses_at_an_activation_lock_activations_and_leave_top_ups_alone() {
+    let stage = Stage::new().await;
+    let (mut stranger, mut owner) = (stage.terminal().await, stage.terminal().await);
+    let inactive = Card::inactive();
+    for expected in [
+        "password-wrong",
+        "password-wrong",
+        "password-locked",
+        "password-locked",
+    ] {
+        let guess = first(&stranger, new_id(), &inactive, "000000");
+        assert_eq!(outcome(&stranger.relay(&guess).await), expected);
+    }
+    let right = first(&owner, new_id(), &inactive, PASSWORD);
+    assert_eq!(outcome(&owner.relay(&right).await), "password-locked");
+    let mut card = Card::demo();
+    let loaded = owner.top_up(&stage, &mut card, 5_000).await;
+    assert_eq!(
+        outcome(&loaded),
+        "ok",
+        "the same customer's money is not locked"
+    );
+    stage.close(5_000).await;
+}

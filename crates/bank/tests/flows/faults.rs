@@ -163,6 +163,34 @@ async fn a_locked_database_is_busy_and_the_same_envelope_works_afterwards() {
 }
 
 #[tokio::test]
+async fn a_debit_that_comes_after_its_answer_is_told_as_late_and_not_as_busy() {
+    let limits = "[limits]\ndatabase_wait_ms = 5000\nrequest_timeout_ms = 400\n";
+    let stage = Stage::with(|text| format!("{text}\n{limits}")).await;
+    let (mut terminal, mut card) = (stage.terminal().await, Card::demo());
+    let id = new_id();
+    let proof = terminal.sms_proof(&stage, &id, &card).await;
+    let message = terminal.load_message(id, &mut card, (5_000, proof));
+    let sealed = terminal.seal(&message.encode().unwrap());
+    let mut other = database(&stage).await;
+    sqlx::query("BEGIN IMMEDIATE")
+        .execute(&mut other)
+        .await
+        .unwrap();
+    let said = code(terminal.client.relay(sealed.clone()).await.unwrap_err());
+    assert_eq!(said, "late");
+    sqlx::query("ROLLBACK").execute(&mut other).await.unwrap();
+    let mut answer = terminal.client.relay(sealed.clone()).await;
+    while answer.is_err() {
+        answer = terminal.client.relay(sealed.clone()).await;
+    }
+    let answer = relay::Message::parse(&terminal.open(&answer.unwrap())).unwrap();
+    assert_eq!(phase(&answer), "credit");
+    card.credit(answer.body.field("credit_data").unwrap())
+        .unwrap();
+    stage.close(5_000).await;
+}
+
+#[tokio::test]
 async fn a_store_that_fails_in_the_middle_is_internal_and_leaves_nothing_behind() {
     let stage = Stage::new().await;
     let (mut terminal, mut card) = (stage.terminal().await, Card::demo());

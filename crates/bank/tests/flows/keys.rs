@@ -1,5 +1,6 @@
 use bank::Clock;
 use bank_client::ClientError;
+use envelope::enrol::Exchange;
 use envelope::package::verify_package;
 use serde_json::json;
 
@@ -256,5 +257,40 @@ async fn a_password_under_an_unknown_key_is_a_bad_message_and_costs_no_try() {
     message.body.pin_block = Some(terminal.pin_block("000000"));
     let wrong = terminal.relay(&message).await;
     assert_eq!(wrong.body.field("tries_left"), Some(&[2][..]));
+    stage.close(0).await;
+}
+
+#[tokio::test]
+async fn an_enrolment_request_is_answered_again_for_ten_minutes_and_then_never() {
+    let stage = Stage::new().await;
+    let client = Terminal::client(&stage);
+    let key = client.profile().enrolment_hpke_key().unwrap();
+    let (exchange, request) = Exchange::start(&key, &random(), None, "test").unwrap();
+    let signer = client.profile().enrolment_signer_key().unwrap();
+    let first = client.enrol(request.clone()).await.unwrap();
+    let first = exchange.finish(&first, &signer).unwrap();
+    stage.clock.advance(9 * 60_000);
+    let again = client.enrol(request.clone()).await.unwrap();
+    assert_eq!(
+        exchange.finish(&again, &signer).unwrap().terminal,
+        first.terminal
+    );
+    stage.clock.advance(2 * 60_000);
+    assert_eq!(code(client.enrol(request).await.unwrap_err()), "replay");
+    stage.close(0).await;
+}
+
+#[tokio::test]
+async fn enrolments_from_one_address_are_limited() {
+    let limits = "[limits]\nenrolments_per_address_per_hour = 2\n";
+    let stage = Stage::with(|text| format!("{text}\n{limits}")).await;
+    stage.terminal().await;
+    stage.terminal().await;
+    let client = Terminal::client(&stage);
+    let key = client.profile().enrolment_hpke_key().unwrap();
+    let start = || Exchange::start(&key, &random(), None, "test").unwrap().1;
+    assert_eq!(code(client.enrol(start()).await.unwrap_err()), "too-many");
+    stage.clock.advance(3_600_001);
+    client.enrol(start()).await.unwrap();
     stage.close(0).await;
 }

@@ -148,7 +148,9 @@ impl From<ClientError> for Tried {
             ClientError::Silent => (true, false),
             ClientError::Offline | ClientError::Untrusted(_) => (false, true),
             ClientError::BadAnswer => (false, false),
-            ClientError::Refused { code, .. } => (code == "busy", refused_unread(code)),
+            ClientError::Refused { code, .. } => {
+                (code == "busy" || code == "late", refused_unread(code))
+            }
         };
         Self {
             failure: error.into(),

@@ -10,7 +10,7 @@ use crate::bank::Bank;
 use crate::error::Problem;
 use crate::sms::Sms;
 use crate::store::sms::{self, Asker, CodeRow, stem};
-use crate::store::{Conn, card, customer, outbox};
+use crate::store::{Conn, card, counted, customer, outbox};
 use crate::vault::random;
 
 /// Sends for one transaction: what a person needs, and too few for guessing.
@@ -69,7 +69,8 @@ pub(super) async fn send(
         phone: &asked.phone,
         address,
     };
-    if let Some(wait_ms) = sms::wait_ms(bank, &mut tx, &asker, now_ms).await? {
+    let asker = asker.counted(bank);
+    if let Some(wait_ms) = counted::wait_ms(&mut tx, &asker, now_ms).await? {
         return Err(Problem::refused(429, "too-many").with("retry_after_ms", wait_ms));
     }
     let wanted = (
@@ -99,7 +100,7 @@ pub(super) async fn send(
     };
     row.code_hash = row.hash_of(bank, &code).to_vec();
     sms::save(&mut tx, &row).await?;
-    sms::count(bank, &mut tx, &asker, now_ms).await?;
+    counted::count(&mut tx, &asker, now_ms).await?;
     queue(
         bank,
         &mut tx,

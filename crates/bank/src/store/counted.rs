@@ -1,0 +1,104 @@
+//! What is limited by the hour: counts of keyed hashes of whoever asks.
+
+use std::net::IpAddr;
+
+use crate::bank::Bank;
+use crate::error::Problem;
+use crate::store::{Conn, signed, unsigned};
+use crate::vault::Purpose;
+
+const HOUR_MS: u64 = 3_600_000;
+
+/// What a count is of.
+#[derive(Clone, Copy)]
+pub(crate) enum Kind {
+    Number,
+    Prefix,
+    Terminal,
+    Address,
+    Enrolment,
+}
+
+impl Kind {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Number => "number",
+            Self::Prefix => "prefix",
+            Self::Terminal => "terminal",
+            Self::Address => "address",
+            Self::Enrolment => "enrolment",
+        }
+    }
+}
+
+/// One subject with its limit for an hour.
+pub(crate) struct Counted {
+    kind: Kind,
+    subject: [u8; 32],
+    most: u32,
+}
+
+impl Counted {
+    pub(crate) fn new(bank: &Bank, kind: Kind, subject: &str, most: u32) -> Self {
+        let parts = [kind.name().as_bytes(), subject.as_bytes()];
+        Self {
+            kind,
+            subject: bank.vault.hash(Purpose::Count, &parts),
+            most,
+        }
+    }
+
+    /// A subscriber of IPv6 has 2^64 addresses: they count as one.
+    pub(crate) fn of_address(bank: &Bank, kind: Kind, address: IpAddr, most: u32) -> Self {
+        let subject = match address.to_canonical() {
+            IpAddr::V4(address) => address.to_string(),
+            IpAddr::V6(address) => {
+                let [a, b, c, d, ..] = address.segments();
+                format!("{a:x}:{b:x}:{c:x}:{d:x}")
+            }
+        };
+        Self::new(bank, kind, &subject, most)
+    }
+}
+
+/// How long the next one must wait, ms; none when it may go now.
+pub(crate) async fn wait_ms(
+    conn: &mut Conn,
+    all: &[Counted],
+    now_ms: u64,
+) -> Result<Option<u64>, Problem> {
+    let since = signed(now_ms.saturating_sub(HOUR_MS));
+    let mut free_ms = None;
+    for counted in all {
+        let (count, oldest): (i64, Option<i64>) = sqlx::query_as(
+            "SELECT count(*), min(at_ms) FROM counted WHERE kind = ? AND subject = ? AND at_ms > ?",
+        )
+        .bind(counted.kind.name())
+        .bind(&counted.subject[..])
+        .bind(since)
+        .fetch_one(&mut *conn)
+        .await?;
+        if count >= i64::from(counted.most)
+            && let Some(oldest) = oldest
+        {
+            free_ms = free_ms.max(Some(unsigned(oldest)?.saturating_add(HOUR_MS)));
+        }
+    }
+    Ok(free_ms.map(|at| at.saturating_sub(now_ms).max(1_000)))
+}
+
+pub(crate) async fn count(conn: &mut Conn, all: &[Counted], now_ms: u64) -> Result<(), Problem> {
+    sqlx::query("DELETE FROM counted WHERE at_ms <= ?")
+        .bind(signed(now_ms.saturating_sub(HOUR_MS)))
+        .execute(&mut *conn)
+        .await?;
+    for counted in all {
+        sqlx::query("INSERT INTO counted (kind, subject, at_ms) VALUES (?, ?, ?)")
+            .bind(counted.kind.name())
+            .bind(&counted.subject[..])
+            .bind(signed(now_ms))
+            .execute(&mut *conn)
+            .await?;
+    }
+    Ok(())
+}
