@@ -278,3 +278,32 @@ async fn a_card_that_refuses_the_write_shows_its_status_word() {
     assert_eq!(error.params.get("status").map(String::len), Some(4));
     stage.books_balance().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_re_top_up_without_a_card_still_says_where_the_money_is() {
+    let stage = Stage::ready().await;
+    stage.slot.arm(Fault::Tear {
+        ins: Some(0x52),
+        moment: Moment::After,
+        nth: 1,
+    });
+    failure(stage.person.top_up(2_000).await);
+    stage
+        .person
+        .until("an empty reader", |view| {
+            view.reader.state == ReaderKind::Empty
+        })
+        .await
+        .unwrap();
+    let kind = ipc::TransactionKind::Resume;
+    stage.person.begin(kind).await.unwrap();
+    let view = stage.person.look().transaction.unwrap();
+    assert_eq!(
+        (view.place, view.amount),
+        (MoneyPlace::InTransit, Some(2_000))
+    );
+    card_back(&stage).await;
+    let ended = stage.person.end().await.unwrap();
+    assert_eq!(ended.resume, Some(ResumeState::AlreadyOnCard));
+    stage.healed().await;
+}

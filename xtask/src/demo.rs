@@ -44,7 +44,7 @@ pub(crate) fn run(options: &Options) -> Outcome<()> {
         program
             .env("XDG_DATA_HOME", dir.join("data"))
             .env("XDG_CACHE_HOME", dir.join("cache"));
-        what_to_try(rig.value("TAPFILL_INBOX"), options);
+        what_to_try(&rig, options);
     }
     let outcome = process::run_leashed(&mut program);
     drop(rig);
@@ -70,7 +70,7 @@ fn in_process(options: &Options) -> Outcome<()> {
     let mut arguments = rig_arguments(&dir, options);
     arguments.push("--bank-only".into());
     let rig = RigProcess::start(&arguments)?;
-    what_to_try(rig.value("TAPFILL_INBOX"), options);
+    what_to_try(&rig, options);
     let mut app = Command::new(binary("tapfill"));
     process::run(app.envs(rig.environment()).env("TAPFILL_SIMULATOR", "demo"))
 }
@@ -127,7 +127,9 @@ fn rig_arguments(dir: &Path, options: &Options) -> Vec<String> {
     arguments
 }
 
-fn what_to_try(inbox: Option<&str>, options: &Options) {
+fn what_to_try(rig: &RigProcess, options: &Options) {
+    let inbox = rig.value("TAPFILL_INBOX");
+    let control = rig.value("TAPFILL_CARD_CONTROL");
     println!("\nThe app opens. Try this:");
     if options.has("--bank-config") {
         println!("  the phone and the password of a customer in your bank configuration");
@@ -140,5 +142,11 @@ fn what_to_try(inbox: Option<&str>, options: &Options) {
         println!("  (the demo bank made its own certificate: let the browser go on)");
     }
     println!("  Balance and \"finish a top-up\" start by themselves.");
+    if let Some(control) = control {
+        println!(
+            "  A card that is pulled in the middle: `tear 52 before` or `tear 52 after`, then `insert`,"
+        );
+        println!("  one line each to the card's control port at {control} (docs/testing.md)");
+    }
     println!("Close the window, or press Ctrl-C here, to stop everything.\n");
 }

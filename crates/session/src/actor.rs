@@ -83,6 +83,7 @@ impl Session {
             packages,
             phase: Phase::Starting,
             trouble: None,
+            told: None,
             network: NetworkState::Unknown,
             reader: ReaderStatus::default(),
             transaction: None,
@@ -159,6 +160,8 @@ pub(crate) struct Actor {
     pub(crate) packages: PackageStore,
     pub(crate) phase: Phase,
     pub(crate) trouble: Option<ErrorView>,
+    /// The last failure in the log.
+    told: Option<Code>,
     pub(crate) network: NetworkState,
     pub(crate) reader: ReaderStatus,
     pub(crate) transaction: Option<Transaction>,
@@ -417,6 +420,7 @@ impl Actor {
         match &result {
             Ok(()) => {
                 self.trouble = None;
+                self.told = None;
                 self.deliver_waiting();
                 self.card_is_here();
             }
@@ -427,7 +431,11 @@ impl Actor {
 
     /// What concerns the device as a whole stays on the screen until it heals; a bank that is away is no trouble.
     pub(crate) fn note_trouble(&mut self, failure: &Failure) {
-        log::warn!("{}: {:?}", failure.code.as_str(), failure.params);
+        if self.told != Some(failure.code) {
+            // Tried again every few seconds: once is enough in a log.
+            log::warn!("{}: {:?}", failure.code.as_str(), failure.params);
+            self.told = Some(failure.code);
+        }
         if self.network == NetworkState::Online || failure.code.is_distrust() {
             self.trouble = Some(failure.clone().view(MoneyPlace::None));
         }

@@ -71,6 +71,12 @@ impl Actor {
         *attempt = 0;
         let mut transaction = Transaction::new(kind, id);
         transaction.wait_for(self.reader.state);
+        let waiting = lock(&self.journal).pending();
+        if let Some(load) = waiting.first().filter(|_| kind == TransactionKind::Resume) {
+            // Before the card is known, the oldest load is what the person came for.
+            transaction.place = load.place;
+            transaction.amount = Some(load.amount);
+        }
         self.transaction = Some(transaction);
         if kind != TransactionKind::Balance && self.link.facts().is_some() {
             let link = self.link.clone();

@@ -46,11 +46,25 @@ fn write_then_rename(
     folder: &Path,
     bytes: &[u8],
 ) -> Result<(), DiskError> {
-    let mut file = File::create(part)?;
+    let mut file = create(part)?;
     file.write_all(bytes)?;
     file.sync_all()?;
     fs::rename(part, path)?;
     sync_folder(folder)
+}
+
+/// For the person's own eyes: tails of cards and amounts are in there.
+#[cfg(unix)]
+fn create(path: &Path) -> io::Result<File> {
+    use std::os::unix::fs::OpenOptionsExt;
+    let mut options = File::options();
+    options.write(true).create(true).truncate(true);
+    options.mode(0o600).open(path)
+}
+
+#[cfg(not(unix))]
+fn create(path: &Path) -> io::Result<File> {
+    File::create(path)
 }
 
 #[cfg(unix)]
