@@ -73,3 +73,25 @@ async fn a_full_disk_stops_a_load_before_any_money_moves() {
     assert_eq!(stage.card_balance(), CARD_BEFORE + 900);
     stage.healed().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_damaged_journal_is_told_and_the_load_in_it_is_found_at_the_bank() {
+    let mut stage = Stage::ready().await;
+    stage.slot.arm(virtual_card::Fault::Tear {
+        ins: Some(0x52),
+        moment: virtual_card::Moment::Before,
+        nth: 1,
+    });
+    assert!(stage.person.top_up(700).await.is_err());
+    for file in std::fs::read_dir(stage.app_dir().join("journal")).unwrap() {
+        std::fs::write(file.unwrap().path(), "{\"version\": 1, \"ent").unwrap();
+    }
+    stage.restart_app();
+    let view = stage.person.ready().await.unwrap();
+    assert_eq!(view.trouble.unwrap().code, Code::JournalBad);
+    assert_eq!(view.pending.len(), 0, "nobody here can read it");
+    stage.insert();
+    stage.person.resume().await.unwrap();
+    assert_eq!(stage.card_balance(), CARD_BEFORE + 700);
+    stage.healed().await;
+}

@@ -58,7 +58,7 @@ def des_cbc_open(key, iv, data):
 
 def odd_parity(key):
     """The lowest bit of each byte makes its number of ones odd."""
-    return bytes(b & 0xFE | (bin(b >> 1).count("1") + 1) % 2 for b in key)
+    return bytes(b & 0xFE | ((b >> 1).bit_count() + 1) % 2 for b in key)
 
 
 def pad80(data, block=8):
@@ -215,7 +215,10 @@ def _aes(key, block):
 
 
 def pin_block(form, key, password, account, random=None):
-    """ISO 9564 formats 0, 3 (8 bytes, TDES) and 4 (16 bytes, AES). `random`: 10 fill digits A-F as hex text (format 3), 8 bytes (format 4)."""
+    """ISO 9564 formats 0 and 3 (8 bytes, TDES), 4 (16 bytes, AES).
+
+    `random` is the fill: digits A to F as text in format 3, 8 bytes in format 4.
+    """
     head = f"{form}{len(password):X}{password}"
     if form == 4:
         field = bytes.fromhex(head.ljust(16, "A")) + (random or os.urandom(8))

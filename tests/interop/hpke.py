@@ -46,7 +46,7 @@ def _kem_secret(shared, enc, recipient):
     return _labeled_expand(KEM_SUITE, key, b"shared_secret", enc + recipient, 32)
 
 
-def _schedule(secret, info):
+def schedule(secret, info):
     """Key and first nonce of the context."""
     context = (
         b"\x00"
@@ -70,12 +70,12 @@ def seal(recipient, info, plain, ephemeral=None):
     ephemeral = ephemeral or os.urandom(32)
     enc = public(ephemeral)
     shared = X25519PrivateKey.from_private_bytes(ephemeral).exchange(X25519PublicKey.from_public_bytes(recipient))
-    key, nonce = _schedule(_kem_secret(shared, enc, recipient), info)
+    key, nonce = schedule(_kem_secret(shared, enc, recipient), info)
     return enc, AESGCM(key).encrypt(nonce, plain, b"")
 
 
 def open_(private, info, enc, sealed):
     """The plaintext, or cryptography.exceptions.InvalidTag."""
     shared = X25519PrivateKey.from_private_bytes(private).exchange(X25519PublicKey.from_public_bytes(enc))
-    key, nonce = _schedule(_kem_secret(shared, enc, public(private)), info)
+    key, nonce = schedule(_kem_secret(shared, enc, public(private)), info)
     return AESGCM(key).decrypt(nonce, sealed, b"")

@@ -3,7 +3,7 @@
 import hashlib
 import json
 import sys
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -16,7 +16,7 @@ import relay
 FOLDER = Path(__file__).resolve().parent.parent / "fixtures/vectors"
 TERMINAL, KEY_ID, TIME = "310015000427", 7, 1_767_225_600_000  # 2026-01-01T00:00:00Z
 SERIAL, PASSWORD = "00006217000000004471", "246810"
-HOST_TIME = (datetime.fromtimestamp(TIME / 1000, timezone.utc) + timedelta(hours=8)).strftime("%Y%m%d%H%M%S")
+HOST_TIME = (datetime.fromtimestamp(TIME / 1000, UTC) + timedelta(hours=8)).strftime("%Y%m%d%H%M%S")
 REFERENCE = b"TF-7K2M-91QX"
 ISSUER = {
     "load": "00112233445566778899aabbccddeeff",
@@ -171,6 +171,7 @@ def demo_card(label, **state):
     own = {name: purse.diversify(bytes.fromhex(key), factor) for name, key in ISSUER.items()}
     randoms = (made(f"card-random/{label}/{n}", 4) for n in range(10))
     card = purse.Purse(SERIAL, own["load"], own["tac"], own["maintenance"], randoms=randoms, **state)
+    card.uid = made("uid", 4)
     return card, own
 
 
@@ -236,7 +237,7 @@ def _top_up(name, card, own, amount, torn=None, suite=3):
     talk = Talk(name, relay.TOPUP, amount=amount, pin_block=_pin(suite), sms_proof=made(f"sms-proof/{name}", 16))
     file15, old = card.file15(), card.read_balance()
     init = card.initialize(amount, bytes.fromhex(TERMINAL))
-    talk.driver("load", file15=file15, balance=old, init=init)
+    talk.driver("load", file15=file15, balance=old, init=init, uid=card.uid)
     data = _credit_data(own, init, amount)
     talk.bank("credit", credit_data=data)
     if torn != "before":
@@ -253,7 +254,7 @@ def _re_top_up(name, card, own, torn, amount):
     n = card.counter - (torn == "after")
     about = made(f"transaction/torn-{torn}", 15) + b"\x00"
     talk = Talk(name, relay.RETOPUP, about=about)
-    talk.driver("resume", file15=card.file15(), balance=card.read_balance())
+    talk.driver("resume", file15=card.file15(), balance=card.read_balance(), uid=card.uid)
     after, before = (n + 1).to_bytes(2, "big"), n.to_bytes(2, "big")
     talk.bank("prove", after=after, before=before)
     fields = {}
@@ -284,7 +285,7 @@ def _activation():
     card, own = demo_card("activation", active=False)
     talk = Talk("activation", relay.ACTIVATION, pin_block=_pin())
     file15, challenge = card.file15(), card.challenge()
-    talk.driver("activate", file15=file15, challenge=challenge)
+    talk.driver("activate", file15=file15, challenge=challenge, uid=card.uid)
     data = b"\x01\x01" + bytes.fromhex(SERIAL + HOST_TIME[:8] + "20401231")
     data += purse.update_mac(own["maintenance"], challenge, bytes.fromhex("04d69508"), data)
     talk.bank("enable", update=data)
@@ -298,16 +299,15 @@ def talks():
     """All four transactions, one after the other."""
     amount = (5000).to_bytes(4, "big")
     out = []
-    card, own = demo_card("balance", balance=1234, counter=41)
-    talk = Talk("balance", relay.BALANCE)
-    talk.end({"file15": card.file15(), "balance": card.read_balance()}, by="driver-to-app")
-    out.append(talk)
     card, own = demo_card("load", balance=1234, counter=41)
     out.append(_top_up("top-up", card, own, amount))
     for torn in ("before", "after"):
         out.append(_top_up(f"torn-{torn}", card, own, amount, torn))
         out.append(_re_top_up(f"re-top-up-{torn}", card, own, torn, amount))
-    out.append(_activation())
+    talk = Talk("balance", relay.BALANCE)
+    shown = {"file15": card.file15(), "balance": card.read_balance(), "log": card.read_log(), "uid": card.uid}
+    talk.end(shown, by="driver-to-app")
+    out += [talk, _activation()]
     return out
 
 

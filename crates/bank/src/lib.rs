@@ -29,5 +29,5 @@ pub use check::{Finding, Money, Report, check};
 pub use clock::{Clock, ManualClock, SystemClock};
 pub use config::{Config, ConfigError, Settings};
 pub use error::StartError;
-pub use running::{Running, start};
+pub use running::{Running, revoke_terminal, start};
 pub use token::{generate_wrapping_key, import_issuer_key};

@@ -10,11 +10,13 @@ use bank::{Config, ConfigError, Settings, StartError};
 const USAGE: &str = "\
 bank run --dir DIR --config FILE [--security ADDRESS] [--transaction ADDRESS]
 bank check --dir DIR [--config FILE]
+bank revoke --dir DIR --config FILE --terminal NUMBER
 bank import-issuer-key --config FILE --label LABEL     16 bytes as hex digits from standard input
 bank generate-wrapping-key --config FILE --label LABEL
 
   --dir DIR              keys, certificates, database and profile.json; made when absent
   --config FILE          see docs/testing.md; check needs it when the files are sealed
+  --terminal NUMBER      12 digits; it is refused everywhere from now on, and never comes back
   --label LABEL          of the key in the security module of [hsm]
   --security ADDRESS     of the security server, e.g. 127.0.0.1:8444; port 0 takes a free one
   --transaction ADDRESS  of the transaction server, e.g. 127.0.0.1:8443
@@ -28,13 +30,20 @@ const DEVELOPMENT: &str = "\
 #[cfg(not(feature = "development"))]
 const DEVELOPMENT: &str = "";
 
-const COMMANDS: [&str; 4] = ["run", "check", "import-issuer-key", "generate-wrapping-key"];
+const COMMANDS: [&str; 5] = [
+    "run",
+    "check",
+    "revoke",
+    "import-issuer-key",
+    "generate-wrapping-key",
+];
 
 struct Arguments {
     command: String,
     dir: PathBuf,
     config: Option<PathBuf>,
     label: String,
+    terminal: String,
     #[cfg(feature = "development")]
     dev: bool,
     security: Option<SocketAddr>,
@@ -61,6 +70,7 @@ fn main() -> ExitCode {
         match arguments.command.as_str() {
             "run" => run(arguments).await,
             "check" => check(arguments).await,
+            "revoke" => revoke(arguments).await,
             _ => make_key(&arguments),
         }
     });
@@ -79,6 +89,7 @@ fn parse(mut words: impl Iterator<Item = String>) -> Result<Arguments, String> {
         dir: PathBuf::new(),
         config: None,
         label: String::new(),
+        terminal: String::new(),
         #[cfg(feature = "development")]
         dev: false,
         security: None,
@@ -102,6 +113,7 @@ fn parse(mut words: impl Iterator<Item = String>) -> Result<Arguments, String> {
             "--dir" => arguments.dir = value.into(),
             "--config" => arguments.config = Some(value.into()),
             "--label" => arguments.label = value,
+            "--terminal" => arguments.terminal = value,
             "--security" => arguments.security = address()?,
             "--transaction" => arguments.transaction = address()?,
             "--log" => {
@@ -123,7 +135,8 @@ fn parse(mut words: impl Iterator<Item = String>) -> Result<Arguments, String> {
     Ok(arguments)
 }
 
-async fn run(arguments: Arguments) -> Result<ExitCode, StartError> {
+/// The configuration that `--config` names, or the demo bank's.
+fn config(arguments: &Arguments) -> Result<Config, StartError> {
     let settings = match &arguments.config {
         Some(file) => Settings::read(file)?,
         #[cfg(feature = "development")]
@@ -137,6 +150,20 @@ async fn run(arguments: Arguments) -> Result<ExitCode, StartError> {
     }
     config.security = arguments.security;
     config.transaction = arguments.transaction;
+    Ok(config)
+}
+
+async fn revoke(arguments: Arguments) -> Result<ExitCode, StartError> {
+    let found = bank::revoke_terminal(config(&arguments)?, &arguments.terminal).await?;
+    if found {
+        say("revoked\n");
+        return Ok(ExitCode::SUCCESS);
+    }
+    Ok(fail("bank: there is no such terminal\n", 3))
+}
+
+async fn run(arguments: Arguments) -> Result<ExitCode, StartError> {
+    let config = config(&arguments)?;
     let stop = stop_signal()?;
     let running = bank::start(config).await?;
     let ready = format!(

@@ -53,9 +53,7 @@ pub struct Running {
 /// [`StartError`], with a code and what it is about.
 pub async fn start(config: Config) -> Result<Running, StartError> {
     let settings = config.settings.clone();
-    let token = settings.hsm.as_ref().map(Token::open).transpose()?;
-    let token = token.map(Arc::new);
-    let dir = Directory::open(&config.dir, token.clone())?;
+    let dir = directory(&config)?;
     let identity = tls::identity(&dir, &settings.bank.host_names)?;
     let [security, transaction] = listeners(&config)?;
     let bank = Arc::new(bank(&config, &dir).await?);
@@ -147,6 +145,32 @@ impl Running {
         };
         work.await.map_err(|error| text(&error))
     }
+}
+
+/// Revokes a terminal (12 digits) of the bank in `config.dir`, running or not; false when there is none of it.
+///
+/// # Errors
+/// [`StartError`] when the bank's folder or store can't be used, or the number is none.
+pub async fn revoke_terminal(config: Config, number: &str) -> Result<bool, StartError> {
+    let number: envelope::Terminal = number
+        .parse()
+        .map_err(|_| StartError::Store(format!("terminal {number}: not 12 digits")))?;
+    let dir = directory(&config)?;
+    let bank = bank(&config, &dir).await?;
+    let work = async {
+        let mut tx = bank.store.begin().await?;
+        let found = revoke(&bank, &mut tx, &number).await?;
+        tx.commit().await?;
+        Ok(found)
+    };
+    let found = work.await.map_err(store_failed);
+    bank.store.close().await;
+    found
+}
+
+fn directory(config: &Config) -> Result<Directory, StartError> {
+    let token = config.settings.hsm.as_ref().map(Token::open).transpose()?;
+    Directory::open(&config.dir, token.map(Arc::new))
 }
 
 /// With its row in the audit log.

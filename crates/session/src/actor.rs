@@ -219,7 +219,7 @@ impl Actor {
         AppView {
             revision: self.revision,
             phase: self.phase,
-            trouble: self.trouble.clone(),
+            trouble: self.trouble.clone().or_else(|| self.damaged_journal()),
             network: self.network,
             reader: reader_view(&self.reader),
             terminal: facts.map(|facts| TerminalView {
@@ -239,6 +239,12 @@ impl Actor {
                 development: self.parts.development,
             },
         }
+    }
+
+    /// A load may be in a file that can't be read: the bank knows it, and the person must know to ask.
+    fn damaged_journal(&self) -> Option<ErrorView> {
+        let damaged = lock(&self.journal).damaged;
+        (damaged > 0).then(|| Failure::from(Code::JournalBad).view(MoneyPlace::None))
     }
 
     pub(crate) fn settings_view(&self) -> SettingsView {

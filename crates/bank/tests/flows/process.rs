@@ -3,6 +3,11 @@
 use std::io::{BufRead, BufReader, Read};
 use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
+use std::sync::Arc;
+
+use bank::ManualClock;
+
+use crate::terminal::{Terminal, code};
 
 pub(crate) fn bank(dir: &Path, words: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_bank"));
@@ -81,4 +86,37 @@ fn a_signal_stops_the_bank_and_a_killed_one_starts_again() {
     let report: serde_json::Value = serde_json::from_slice(&stdout).unwrap();
     assert_eq!(report["findings"], serde_json::json!([]));
     assert_eq!(report["money"]["customers"], 1_000_000);
+}
+
+#[tokio::test]
+async fn an_operator_revokes_a_terminal_of_a_running_bank() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut child = started(dir.path());
+    let now = std::time::SystemTime::now();
+    let now = now.duration_since(std::time::UNIX_EPOCH).unwrap();
+    let clock = ManualClock::new(now.as_millis().try_into().unwrap());
+    let client = Terminal::client_of(&dir.path().join("profile.json"));
+    let mut terminal = Terminal::enrol_with(client, Arc::new(clock)).await;
+    terminal.fetch_key().await.unwrap();
+    let number = terminal.enrolled.terminal.to_string();
+    let revoke = |number: &str| {
+        let words = ["revoke", "--dev", "--terminal", number];
+        bank(dir.path(), &words).output().unwrap()
+    };
+    assert!(revoke(&number).status.success());
+    assert_eq!(
+        code(terminal.fetch_key().await.unwrap_err()),
+        "terminal-revoked"
+    );
+    assert_eq!(revoke("000000000000").status.code(), Some(3));
+    assert!(!revoke("12").status.success());
+    child.kill().unwrap();
+    child.wait().unwrap();
+    assert!(
+        bank(dir.path(), &["check"])
+            .output()
+            .unwrap()
+            .status
+            .success()
+    );
 }
