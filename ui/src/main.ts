@@ -27,5 +27,6 @@ if (target) {
   mount(Root, { target, props: { app } });
   void app.start();
   const page = new URLSearchParams(location.search).get('fake');
-  if (__FAKE__ && (page === 'history' || page === 'settings')) app.page = page;
+  if (__FAKE__ && page?.startsWith('history')) app.page = 'history';
+  if (__FAKE__ && page === 'settings') app.page = page;
 }

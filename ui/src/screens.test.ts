@@ -16,7 +16,8 @@ async function open(scene: string): Promise<{ app: App; backend: FakeBackend }> 
   const app = new App(backend);
   const root = mount(Root, { target: document.body, props: { app } });
   const end = await app.start();
-  if (scene === 'history' || scene === 'settings') app.page = scene;
+  if (scene.startsWith('history')) app.page = 'history';
+  if (scene === 'settings') app.page = scene;
   stop = () => { end(); void unmount(root); document.body.replaceChildren(); };
   await settle();
   return { app, backend };
@@ -206,6 +207,82 @@ describe('a top-up', () => {
   });
 });
 
+describe('a wrong code', () => {
+  const wrong = (triesLeft: string): Partial<TransactionView> => ({ stage: 'code', error: failure('code-wrong', 'account', 'edit', { tries_left: triesLeft }) });
+  const value = (): string => (one('code-input') as HTMLInputElement).value;
+
+  it('empties the boxes once, however many views come with it, and is put away by the first digit', async () => {
+    const { app, backend } = await open('topup-code');
+    const step = async (patch: Partial<TransactionView>): Promise<void> => {
+      backend.push({ transaction: transaction('topup', patch) });
+      app.now += 1000;
+      await settle();
+    };
+    await type('code-input', '111111');
+    await step(wrong('4'));
+    expect([value(), text('error-code')]).toEqual(['', 'code-wrong']);
+    const input = one('code-input');
+    for (const typed of ['4', '40', '409', '4091', '40912', '409128']) {
+      await type('code-input', typed);
+      await step(wrong('4'));
+      expect(value(), 'what was typed since stays').toBe(typed);
+      expect(all('error-code'), 'the error is put away').toEqual([]);
+      expect(one('code-input'), 'the field is not made anew').toBe(input);
+      expect(document.activeElement).toBe(input);
+    }
+    await step(wrong('3'));
+    expect([value(), text('error-code')], 'another one is told and empties again').toEqual(['', 'code-wrong']);
+  });
+
+  it('that the bank refuses with the same words again is told again', async () => {
+    const { backend } = await open('topup-code');
+    backend.run = async () => {
+      backend.push({ transaction: transaction('topup', { ...wrong('4'), busy: true, error: null }) });
+      await new Promise((resolve) => setTimeout(resolve, 1));
+      backend.push({ transaction: transaction('topup', wrong('4')) });
+      throw failure('code-wrong', 'account', 'edit', { tries_left: '4' }) as unknown as Error;
+    };
+    for (const code of ['111111', '222222']) {
+      await type('code-input', code);
+      expect(all('error-code')).toEqual([]);
+      await tap('verify-code');
+      await settle();
+      expect([value(), text('error-code')]).toEqual(['', 'code-wrong']);
+    }
+  });
+});
+
+describe('what is said of the money', () => {
+  it('promises that nothing is charged only while a top-up reads', async () => {
+    for (const scene of Object.keys(scenes)) {
+      await open(scene);
+      const said = document.body.textContent.includes('不会扣钱');
+      expect(said, scene).toBe(scene === 'topup-read');
+      stop?.();
+    }
+    stop = undefined;
+  });
+
+  it.each(['resume-wait', 'resume-read', 'resume-running', 'resume-offline', 'resume-failed'])('%s tells amount and place', async (scene) => {
+    await open(scene);
+    expect(document.body.textContent).toContain('¥50.00 已从账户转出');
+    expect(document.body.textContent).not.toContain('没有动用任何钱');
+  });
+
+  it.each(['topup-code-wrong', 'home-trouble', 'welcome-trouble', 'balance-failed'])('is nothing in %s', async (scene) => {
+    await open(scene);
+    expect(one('error-money').getAttribute('aria-hidden'), 'there for testers alone').toBe('true');
+  });
+
+  it('asks for the card again when it is taken away', async () => {
+    const { backend } = await open('topup-gone');
+    expect(document.querySelector('.hold')?.textContent).toContain('不要动');
+    backend.push({ reader: { state: 'empty', name: 'R', readers: ['R'], chosen: null } });
+    await settle();
+    expect(document.querySelector('.hold')?.textContent).toContain('放回');
+  });
+});
+
 describe('a failure', () => {
   it('says what happened, where the money is and what to do', async () => {
     await open('topup-torn');
@@ -295,5 +372,27 @@ describe('the screens', () => {
     expect(all('history-row')).toHaveLength(5);
     await tap('filter-unfinished');
     expect(all('history-row')).toHaveLength(1);
+    expect(all('history-finish')).toEqual([]);
+  });
+
+  it('finish a load from its row', async () => {
+    const { backend } = await open('history-pending');
+    await tap('history-finish');
+    expect(sent(backend, 'begin')).toEqual([{ command: 'begin', kind: 'resume' }]);
+  });
+
+  it('count the time of the step that runs', async () => {
+    await open('topup-running');
+    await new Promise((resolve) => setTimeout(resolve, 250));
+    await settle();
+    expect(one('step-write').textContent).toMatch(/0\.[2-9] 秒/);
+  });
+
+  it('show when the key ends, so that renewing it is seen', async () => {
+    await open('settings');
+    const before = text('key-expiry');
+    await tap('renew-key');
+    expect(text('key-expiry')).not.toBe(before);
+    expect(text('suite')).toBe('AES-256-GCM');
   });
 });

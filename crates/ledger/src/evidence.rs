@@ -4,17 +4,29 @@
 use serde::{Deserialize, Serialize};
 use subtle::ConstantTimeEq;
 
+use crate::Attempt;
+
 /// A transaction authentication code that verifies over one attempt's own data.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct Tac {
     attempt: u32,
+    counter: u16,
 }
 
 impl Tac {
     /// Compares, in constant time, the TAC that the bank computed for `attempt` with the one that came.
     /// (JR/T 0025: TAC over new balance, counter before the load, amount, type, terminal, host date and time.)
-    pub fn verify(attempt: u32, expected: &[u8; 4], received: &[u8]) -> Option<Self> {
-        bool::from(expected.as_slice().ct_eq(received)).then_some(Self { attempt })
+    pub fn verify(attempt: &Attempt, expected: &[u8; 4], received: &[u8]) -> Option<Self> {
+        bool::from(expected.as_slice().ct_eq(received)).then_some(Self {
+            attempt: attempt.number,
+            counter: attempt.counter,
+        })
+    }
+
+    /// Whether it settles a load whose newest attempt is `newest`. Attempts that began at one counter are one and
+    /// the same to the card: it does the first that reaches it, and has then moved on from all of them.
+    pub fn settles(&self, newest: &Attempt) -> bool {
+        self.attempt == newest.number || self.counter == newest.counter
     }
 
     /// The attempt that the card has done.
@@ -170,9 +182,15 @@ mod tests {
 
     #[test]
     fn a_code_that_differs_or_is_cut_is_no_evidence() {
-        assert!(Tac::verify(1, &[1, 2, 3, 4], &[1, 2, 3, 4]).is_some());
+        let attempt = Attempt {
+            number: 1,
+            counter: 9,
+            balance: 0,
+            issued_ms: 0,
+        };
+        assert!(Tac::verify(&attempt, &[1, 2, 3, 4], &[1, 2, 3, 4]).is_some());
         for received in [&[1, 2, 3, 5][..], &[1, 2, 3], &[], &[1, 2, 3, 4, 0]] {
-            assert!(Tac::verify(1, &[1, 2, 3, 4], received).is_none());
+            assert!(Tac::verify(&attempt, &[1, 2, 3, 4], received).is_none());
             assert!(Mac1::verify(1, 0, &[1, 2, 3, 4], received).is_none());
         }
     }

@@ -61,7 +61,7 @@ pub fn decide_resume(attempt: &Attempt, amount: u32, evidence: &Evidence) -> Dec
         return Decision::WrongCard(WrongCard::OtherSerial);
     }
     if let Some(tac) = evidence.tac {
-        return if tac.attempt() == attempt.number {
+        return if tac.settles(attempt) {
             Decision::LoadedByTac
         } else {
             Decision::Contradiction(Contradiction::DeadAttempt)
@@ -124,7 +124,7 @@ mod tests {
 
     #[test]
     fn a_tac_of_the_newest_attempt_decides_whatever_else_is_seen() {
-        let tac = Tac::verify(2, &[0; 4], &[0; 4]);
+        let tac = Tac::verify(&ATTEMPT, &[0; 4], &[0; 4]);
         let evidence = Evidence {
             same_card: true,
             tac,
@@ -134,8 +134,25 @@ mod tests {
             decide_resume(&ATTEMPT, AMOUNT, &evidence),
             Decision::LoadedByTac
         );
+        let earlier = Attempt {
+            number: 1,
+            ..ATTEMPT
+        };
+        let same_counter = Evidence {
+            tac: Tac::verify(&earlier, &[0; 4], &[0; 4]),
+            ..evidence
+        };
+        assert_eq!(
+            decide_resume(&ATTEMPT, AMOUNT, &same_counter),
+            Decision::LoadedByTac,
+            "the card does one load at each counter"
+        );
+        let ruled_out = Attempt {
+            counter: 8,
+            ..earlier
+        };
         let dead = Evidence {
-            tac: Tac::verify(1, &[0; 4], &[0; 4]),
+            tac: Tac::verify(&ruled_out, &[0; 4], &[0; 4]),
             ..evidence
         };
         let decision = decide_resume(&ATTEMPT, AMOUNT, &dead);
@@ -188,7 +205,7 @@ mod tests {
 
     #[test]
     fn another_serial_stays_pending_even_with_a_tac() {
-        let tac = Tac::verify(2, &[0; 4], &[0; 4]);
+        let tac = Tac::verify(&ATTEMPT, &[0; 4], &[0; 4]);
         let evidence = Evidence {
             same_card: false,
             tac,

@@ -164,7 +164,11 @@ impl Load {
             | State::Voided
             | State::WrittenOff { .. } => return Err(self.out_of_place()),
         };
-        if tac.attempt() == attempt {
+        if self
+            .last_attempt()
+            .is_some_and(|newest| tac.settles(newest))
+        {
+            let attempt = tac.attempt();
             let by = Proof::Tac { attempt };
             return Ok(self.confirm(by, now_ms));
         }

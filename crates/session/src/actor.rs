@@ -89,6 +89,9 @@ impl Session {
             transaction: None,
             connecting: false,
             key_queries: 0,
+            runs: 0,
+            inserted_before: 0,
+            delivering: 0,
             held: Vec::new(),
             revision: 0,
             events,
@@ -167,6 +170,12 @@ pub(crate) struct Actor {
     pub(crate) transaction: Option<Transaction>,
     /// A start or reconnect is under way.
     pub(crate) connecting: bool,
+    /// Runs that hold the reader.
+    pub(crate) runs: u32,
+    /// The reader's count of insertions when the newest run began.
+    pub(crate) inserted_before: u64,
+    /// Proofs on their way to the bank.
+    delivering: usize,
     /// Key queries under way: no relay message before their answers.
     pub(crate) key_queries: u32,
     /// Codes to ask for when the key queries are answered.
@@ -266,8 +275,12 @@ impl Actor {
             }
             Happened::CodeVerified(id, result, answer) => self.code_verified(id, result, answer),
             Happened::Step(id, name, state, place) => self.stepped(id, name, state, place),
-            Happened::Identified(id, industry, ended) => self.identified(id, industry, ended),
+            Happened::Identified(id, industry, ended) => {
+                self.run_ended(&id);
+                self.identified(id, industry, ended);
+            }
             Happened::Ended(id, ended) => {
+                self.run_ended(&id);
                 if ended.times.requests > 0 {
                     self.times.send_replace(Some(ended.times));
                 }
@@ -275,6 +288,15 @@ impl Actor {
             }
             Happened::Delivered(result) => self.delivered(result),
             Happened::Erased(result, answer) => self.erased(result, answer),
+        }
+    }
+
+    /// The reader is free again: what a newer screen wants of the card can start.
+    fn run_ended(&mut self, id: &[u8; 16]) {
+        self.runs = self.runs.saturating_sub(1);
+        let current = |transaction: &Transaction| transaction.id == *id;
+        if !self.transaction.as_ref().is_some_and(current) {
+            self.card_is_here();
         }
     }
 
@@ -307,7 +329,6 @@ impl Actor {
             reader: self.parts.reader.clone(),
             journal: self.journal.clone(),
             packages: self.packages.loaded(),
-            clock: self.parts.clock.clone(),
         }
     }
 
@@ -476,6 +497,9 @@ impl Actor {
         if self.connecting {
             return;
         }
+        if self.network != NetworkState::Offline && self.runs == 0 {
+            self.deliver_waiting();
+        }
         let waits_for_keystore = self.trouble.as_ref().is_some_and(|trouble| {
             [
                 Code::KeystoreLocked,
@@ -496,7 +520,11 @@ impl Actor {
 
     /// The deliver-later queue: proofs that the bank has not acknowledged.
     fn deliver_waiting(&mut self) {
+        if self.delivering > 0 || self.link.facts().is_none() {
+            return;
+        }
         let waiting = lock(&self.journal).to_deliver();
+        self.delivering = waiting.len();
         for (id, message) in waiting {
             let shells = self.shells();
             self.beside(
@@ -506,6 +534,7 @@ impl Actor {
     }
 
     fn delivered(&mut self, result: Result<(), Failure>) {
+        self.delivering = self.delivering.saturating_sub(1);
         self.bank_answered(result.as_ref().err());
         if let Err(failure) = result {
             log::warn!("a proof waits on: {}", failure.code.as_str());

@@ -21,9 +21,11 @@ impl Actor {
         let Some(transaction) = &self.transaction else {
             return;
         };
-        if !here || transaction.running {
+        // A run of a screen that was left holds the reader to its end.
+        if !here || transaction.running || self.runs > 0 {
             return;
         }
+        self.inserted_before = self.reader.insertions;
         match transaction.on_card {
             OnCard::Nothing => {}
             OnCard::Identify => self.identify(),
@@ -51,6 +53,7 @@ impl Actor {
             return;
         };
         let own_screen = transaction.kind == TransactionKind::Balance;
+        self.runs = self.runs.saturating_add(1);
         transaction.running = true;
         transaction.on_card = OnCard::Nothing;
         if own_screen {
@@ -170,7 +173,15 @@ impl Actor {
             transaction.error = (!gone).then(|| failure.view(transaction.place));
         } else {
             transaction.stage = Stage::WaitCard;
-            transaction.wait_for(card_link::ReaderState::Empty);
+            transaction.wait_for(self.reader.state);
+        }
+        self.card_came_back();
+    }
+
+    /// A card that left and came back while a run was under way is not heard of again.
+    fn card_came_back(&mut self) {
+        if self.reader.insertions > self.inserted_before {
+            self.card_is_here();
         }
     }
 
@@ -239,6 +250,7 @@ impl Actor {
             failure.reference = open.reference;
             return transaction.fail(failure);
         }
+        self.runs = self.runs.saturating_add(1);
         transaction.on_card = OnCard::Nothing;
         transaction.running = true;
         transaction.stage = Stage::Running;
@@ -276,7 +288,7 @@ impl Actor {
 
     pub(crate) fn ended(&mut self, id: [u8; 16], ended: Ended) {
         let heard = ended.result.as_ref().err();
-        if heard.is_none() || heard.is_some_and(|f| f.code == Code::Offline) {
+        if heard.is_none_or(|failure| failure.code.is_away()) {
             self.bank_answered(heard);
         }
         let now_ms = self.link.bank_now_ms();
@@ -321,7 +333,8 @@ impl Actor {
         if !moved && code == Code::CardNone {
             transaction.on_card = OnCard::Run;
             transaction.stage = Stage::WaitCard;
-            transaction.wait_for(card_link::ReaderState::Empty);
+            transaction.wait_for(self.reader.state);
+            self.card_came_back();
             return;
         }
         let mut failure = failure;
@@ -355,7 +368,7 @@ impl Actor {
     }
 
     fn remember_balance(&mut self, closing: &industry::Closing) {
-        let Some(balance) = closing.new_balance else {
+        let Some(balance) = closing.new_balance.filter(|_| !closing.already) else {
             return;
         };
         let now_ms = self.link.bank_now_ms();
@@ -412,7 +425,9 @@ fn finish(transaction: &mut Transaction, closing: &industry::Closing, now_ms: u6
         },
     });
     if let Some(card) = &mut transaction.card {
-        card.balance = closing.new_balance.unwrap_or(card.balance);
+        // A load that was on the card already may have been spent since: what was read now stays.
+        let loaded_now = closing.new_balance.filter(|_| !closing.already);
+        card.balance = loaded_now.unwrap_or(card.balance);
         card.active |= transaction.kind == TransactionKind::Activate;
     }
 }

@@ -306,18 +306,14 @@ impl Actor {
             .ok_or(Code::NotNow)?;
         let again = transaction.error.as_ref().map(|error| error.retry);
         let (kind, place) = (transaction.kind, transaction.place);
-        if again == Some(ipc::Retry::Resume) {
+        // Money under way is settled by a re-top-up, and by nothing else.
+        if again == Some(ipc::Retry::Resume) || place != home_of(kind) {
             return self.begin(TransactionKind::Resume);
         }
         let fresh = matches!(kind, TransactionKind::Balance | TransactionKind::Resume);
         if fresh || transaction.opening.is_none() {
             return self.begin(kind);
         }
-        debug_assert_eq!(
-            place,
-            home_of(kind),
-            "money under way is settled by a re-top-up"
-        );
         transaction.error = None;
         self.go()?;
         Ok(Reply::Done)

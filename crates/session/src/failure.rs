@@ -28,7 +28,9 @@ impl Failure {
             MoneyPlace::InTransit | MoneyPlace::Unsure if self.code == Code::Manual => Retry::No,
             MoneyPlace::InTransit | MoneyPlace::Unsure => Retry::Resume,
             MoneyPlace::OnCardUnreported => Retry::Wait,
-            MoneyPlace::Account | MoneyPlace::OnCard | MoneyPlace::None => retry(self.code),
+            // Nothing is left to do, whatever else went wrong.
+            MoneyPlace::OnCard => Retry::No,
+            MoneyPlace::Account | MoneyPlace::None => retry(self.code),
         };
         ErrorView {
             code: self.code,

@@ -11,7 +11,7 @@ use ipc::{Code, MoneyPlace, ReceiptView, StepName, StepState, TransactionKind};
 use relay::journal::{About, Entry, Event, State};
 use relay::{Effect, IndustryCode, Input, Limits, Operation, Relay};
 
-use crate::clock::{Clock, card_date};
+use crate::clock::card_date;
 use crate::failure::{Failure, Verdict, verdict};
 use crate::journal::{Journal, Record};
 use crate::terminal::{TerminalLink, Unanswered};
@@ -78,7 +78,6 @@ pub(crate) struct Shells {
     pub(crate) reader: Arc<dyn CardReader>,
     pub(crate) journal: Arc<Mutex<Journal>>,
     pub(crate) packages: Arc<Packages>,
-    pub(crate) clock: Arc<dyn Clock>,
 }
 
 /// Runs a job to its end. The journal is written before every effect that could lose money.
@@ -97,6 +96,8 @@ struct Run {
     step: Option<StepName>,
     record: Option<Record>,
     committed: bool,
+    /// The bank has an open load for this card, or has issued one.
+    bank_goes_on: bool,
     /// The last two bytes of the last reply, that of the command that commits at most: for whoever looks into a
     /// refusal.
     last_status: Option<[u8; 2]>,
@@ -114,6 +115,7 @@ impl Run {
             step: None,
             record: None,
             committed: false,
+            bank_goes_on: false,
             last_status: None,
             asked: false,
             tail: None,
@@ -124,9 +126,11 @@ impl Run {
     async fn go(&mut self) -> Result<Closing, Failure> {
         self.show(StepName::Read);
         let mut contact = self.shells.reader.open().await?;
-        let now_ms = self.shells.clock.now_ms();
-        let (mut relay, _) = Relay::open(self.job.opening.clone(), now_ms, Limits::default())
-            .map_err(relay_failure)?;
+        // The relay's limits are spans: a clock that is set while a card is at work must not end a load.
+        let began = Instant::now();
+        let since_ms = || u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
+        let (mut relay, _) =
+            Relay::open(self.job.opening.clone(), 0, Limits::default()).map_err(relay_failure)?;
         let today = card_date(self.shells.link.bank_now_ms());
         let mut turn = Driver::open(&self.shells.packages, &self.job.opening, today);
         loop {
@@ -144,21 +148,20 @@ impl Run {
                     driver.reply(&reply)
                 }
                 Turn::Send(driver, message) => {
-                    let now_ms = self.shells.clock.now_ms();
                     let (next, effect) = relay
-                        .step(Input::Driver(message), now_ms)
+                        .step(Input::Driver(message), since_ms())
                         .map_err(relay_failure)?;
                     let Effect::ToBank(message) = effect else {
                         return Err(Code::Internal.into());
                     };
                     let answer = self.ask(&message, driver.written() == Some(true)).await?;
-                    let now_ms = self.shells.clock.now_ms();
                     let (next, effect) = next
-                        .step(Input::Bank(answer), now_ms)
+                        .step(Input::Bank(answer), since_ms())
                         .map_err(relay_failure)?;
                     relay = next;
                     match effect {
                         Effect::ToDriver(message) => {
+                            self.bank_goes_on = true;
                             self.approved()?;
                             driver.bank(&message)
                         }
@@ -188,10 +191,14 @@ impl Run {
     /// A driver's `I` to the bank, the bank's answer back.
     async fn ask(&mut self, message: &[u8], written: bool) -> Result<Vec<u8>, Failure> {
         if self.committed {
-            self.note(Event::Wrote {
+            let kept = self.note(Event::Wrote {
                 message: message.to_vec(),
                 written,
-            })?;
+            });
+            if let Err(failure) = kept {
+                // The proof goes to the bank all the same: told now, it need not be kept.
+                log::warn!("a proof was not kept: {}", failure.code.as_str());
+            }
             self.show(StepName::Confirm);
         } else {
             if self.job.kind == TransactionKind::Topup && !self.asked {
@@ -259,6 +266,15 @@ impl Run {
     }
 
     fn open_record(&mut self) -> Result<(), Failure> {
+        let known = lock(&self.shells.journal)
+            .get(&hex::encode(self.job.id))
+            .cloned();
+        let passed =
+            |record: &Record| !matches!(record.entry.state, State::Asked | State::NotDone { .. });
+        if known.is_some_and(|record| passed(&record)) {
+            // This very transaction went further before: it is never begun again.
+            return Err(Code::LoadOpen.into());
+        }
         let tail = self.tail.clone().unwrap_or_default();
         let now_ms = self.shells.link.bank_now_ms();
         let operation = operation(self.job.kind);
@@ -296,11 +312,17 @@ impl Run {
         written
     }
 
+    /// What could not be written has not happened, as far as anybody is told.
     fn note(&mut self, event: Event) -> Result<(), Failure> {
+        let before = self.record.clone();
         if let Some(record) = &mut self.record {
             record.apply(event);
         }
-        self.write_record()
+        let written = self.write_record();
+        if written.is_err() {
+            self.record = before;
+        }
+        written
     }
 
     fn write_record(&self) -> Result<(), Failure> {
@@ -332,7 +354,10 @@ impl Run {
         });
         match self.job.kind {
             TransactionKind::Topup => MoneyPlace::Account,
-            TransactionKind::Resume => about.unwrap_or(MoneyPlace::None),
+            TransactionKind::Resume => about.unwrap_or(match self.bank_goes_on {
+                true => MoneyPlace::InTransit,
+                false => MoneyPlace::None,
+            }),
             TransactionKind::Balance | TransactionKind::Activate => MoneyPlace::None,
         }
     }
@@ -359,6 +384,7 @@ impl Run {
     fn close(&mut self, closing: Closing) -> Result<Closing, Failure> {
         let verdict = verdict(&closing.outcome);
         let failure = (verdict != Verdict::Done).then(|| self.refused(&closing));
+        self.bank_goes_on |= matches!(closing.outcome.as_str(), "in-doubt" | "manual");
         let mut journal = lock(&self.shells.journal);
         if let Some(mut record) = self.record.take() {
             settle(&mut record, &closing, verdict);
@@ -397,6 +423,12 @@ fn settle(record: &mut Record, closing: &Closing, verdict: Verdict) {
         Verdict::Done => record.apply(Event::Done),
         // The bank's first answer was no: nothing left the account.
         Verdict::NotMoved if asked => {
+            record.apply(Event::NotDone {
+                outcome: closing.outcome.clone(),
+            });
+        }
+        // A first message that the bank could not read came before any debit.
+        Verdict::Open if asked && closing.outcome == "message-bad" => {
             record.apply(Event::NotDone {
                 outcome: closing.outcome.clone(),
             });

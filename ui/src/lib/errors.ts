@@ -1,6 +1,8 @@
 import type { Code } from './bindings/Code';
 import type { ErrorView } from './bindings/ErrorView';
 import type { MoneyPlace } from './bindings/MoneyPlace';
+import type { PendingView } from './bindings/PendingView';
+import type { TransactionView } from './bindings/TransactionView';
 import { failureWord } from './i18n/failures.svelte';
 import { m } from './paraglide/messages.js';
 import { yuan } from './money';
@@ -14,8 +16,8 @@ const STOPS: readonly Code[] = [
   'disk-broken', 'profile-bad', 'internal',
 ];
 
-export function toneOf(error: ErrorView): Tone {
-  if (waits(error.money)) return 'money';
+export function toneOf(error: ErrorView, place: MoneyPlace = error.money): Tone {
+  if (waits(place)) return 'money';
   return STOPS.includes(error.code) ? 'stop' : 'note';
 }
 
@@ -37,6 +39,25 @@ export function actionOf(error: ErrorView): string {
 export function moneyOf(place: MoneyPlace, amount: number | null): string {
   if (amount === null) return failureWord(`money-unknown.${place}`);
   return failureWord(`money-known.${place}`, { amount: yuan(amount) });
+}
+
+/** The money of a transaction: how much and where, as far as the view tells. */
+export interface Stake { amount: number | null; place: MoneyPlace }
+
+/** A re-top-up that knows nothing yet stands for the unfinished load of its card. */
+export function stakeOf(transaction: TransactionView, pending: readonly PendingView[]): Stake {
+  const tail = transaction.card?.tail ?? transaction.receipt?.tail ?? null;
+  const only = transaction.kind === 'resume' && tail === null && pending.length === 1 ? pending[0] : undefined;
+  const load = pending.find((p) => p.tail === tail) ?? only;
+  const amount = transaction.amount ?? transaction.receipt?.amount ?? load?.amount ?? null;
+  const unknown = transaction.kind === 'resume' && transaction.place === 'none';
+  return { amount, place: unknown ? (load?.place ?? 'none') : transaction.place };
+}
+
+/** Where the money is after a failure: an error that speaks of none doesn't hide money that is under way. */
+export function placeAfter(error: ErrorView, stake: Stake | null): MoneyPlace {
+  const silent = error.money === 'none' || error.money === 'account';
+  return silent && stake && waits(stake.place) ? stake.place : error.money;
 }
 
 /** A failure found by the page itself before anything is sent. */

@@ -14,6 +14,19 @@ export function when(ms: number, nowMs: number): string {
   return `${sameYear ? day(date).slice(5) : day(date)} ${time}`;
 }
 
+/** {@link when} where it begins a line. */
+export function whenFirst(ms: number, nowMs: number): string {
+  const text = when(ms, nowMs);
+  return text.charAt(0).toUpperCase() + text.slice(1);
+}
+
+/** `24 Nov 06:44`, for what is to come. */
+export function until(ms: number): string {
+  const date = new Date(ms);
+  const month = m['time.months']().split(' ')[date.getMonth()] ?? '';
+  return m['time.day']({ day: date.getDate(), month, time: clock(date) });
+}
+
 /** `2026-11-23 18:06:09`, for receipts. */
 export function stamp(ms: number): string {
   const date = new Date(ms);

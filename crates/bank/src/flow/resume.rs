@@ -62,7 +62,12 @@ impl Step<'_> {
         if let Some(row) = load::find(self.bank, conn, about).await? {
             return Ok(Some(row));
         }
-        if exchange::find(conn, about).await?.is_none() {
+        let seen = exchange::find(conn, about).await?;
+        // A re-top-up that a terminal takes for a load of its own: the load is the one that it was about.
+        if let Some(load) = seen.as_ref().and_then(|seen| seen.load) {
+            return load::find(self.bank, conn, &load).await;
+        }
+        if seen.is_none() {
             exchange::void(conn, about, &self.terminal, self.now_ms).await?;
             let detail = r#"{"why":"asked about, never seen"}"#;
             let subject = hex::encode(about);

@@ -101,3 +101,10 @@ pub(crate) async fn saw_counter(conn: &mut Conn, card: i64, counter: u16) -> Res
         .await?;
     Ok(())
 }
+
+pub(crate) async fn customer_of(conn: &mut Conn, id: i64) -> Result<Option<i64>, Problem> {
+    Ok(sqlx::query_scalar("SELECT customer FROM card WHERE id = ?")
+        .bind(id)
+        .fetch_optional(conn)
+        .await?)
+}

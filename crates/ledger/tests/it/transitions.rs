@@ -27,7 +27,21 @@ fn mac1(counter: u16, balance: u32) -> Mac1 {
 }
 
 fn tac(attempt: u32) -> Event {
-    Event::Tac(Tac::verify(attempt, &MAC, &MAC).unwrap())
+    tac_at(attempt, N)
+}
+
+fn tac_at(number: u32, counter: u16) -> Event {
+    Event::Tac(code(number, counter))
+}
+
+fn code(number: u32, counter: u16) -> Tac {
+    let attempt = Attempt {
+        number,
+        counter,
+        balance: B,
+        issued_ms: 0,
+    };
+    Tac::verify(&attempt, &MAC, &MAC).unwrap()
 }
 
 fn resume(counter: u16, balance: u32, not_loaded: Verdict) -> Event {
@@ -322,9 +336,16 @@ fn a_card_that_says_nothing_decides_nothing() {
 }
 
 #[test]
+fn a_tac_of_an_earlier_attempt_at_the_same_counter_settles_the_load() {
+    // A fresh INITIALIZE that was on its way for long: the card did the first attempt meanwhile.
+    let second = step(in_doubt(), resume(N, B, Verdict::LoadAgain)).0;
+    assert_eq!(step(second, tac(1)).0.state().phase(), Phase::Confirmed);
+}
+
+#[test]
 fn a_tac_of_an_attempt_that_the_counter_had_ruled_out_goes_to_people() {
     let second = step(in_doubt(), resume(N, B, Verdict::LoadAgain)).0;
-    let (doubt, effects) = step(second, tac(1));
+    let (doubt, effects) = step(second, tac_at(1, N - 1));
     assert_eq!(
         doubt.state(),
         &State::InDoubt {
@@ -333,7 +354,7 @@ fn a_tac_of_an_attempt_that_the_counter_had_ruled_out_goes_to_people() {
         }
     );
     assert_eq!(effects[0], Effect::Incident(Incident::DeadAttemptTac));
-    let (load, effects) = step(doubt, tac(1));
+    let (load, effects) = step(doubt, tac_at(1, N - 1));
     assert_eq!(
         load.state(),
         &State::Manual {
@@ -371,7 +392,7 @@ fn two_operators_settle_what_no_card_can() {
 fn a_late_tac_on_a_reversed_load_is_an_incident_and_never_money() {
     let with_tac = Evidence {
         same_card: true,
-        tac: Tac::verify(1, &MAC, &MAC),
+        tac: Some(code(1, N)),
         init: None,
     };
     for event in [

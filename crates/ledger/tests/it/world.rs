@@ -68,7 +68,7 @@ pub(crate) struct World {
     /// The field session in which the newest MAC2 of a load lives.
     sessions: BTreeMap<LoadId, u64>,
     /// The attempt that a card has done, as its TAC proves.
-    tacs: BTreeMap<LoadId, u32>,
+    tacs: BTreeMap<LoadId, Attempt>,
     books: Books,
     rows: Snapshot,
 }
@@ -291,7 +291,7 @@ impl World {
         let load = &self.loads[index];
         let order = *load.order();
         let card = &mut self.cards[order.card.0 as usize];
-        let Some(attempt) = load.last_attempt() else {
+        let Some(attempt) = load.last_attempt().copied() else {
             return;
         };
         if self.sessions.get(&order.id) != Some(&card.session) {
@@ -303,7 +303,7 @@ impl World {
         // The session key is gone: a second CREDIT FOR LOAD needs an INITIALIZE FOR LOAD.
         card.session += 1;
         card.spent = 0;
-        self.tacs.insert(order.id, attempt.number);
+        self.tacs.insert(order.id, attempt);
         self.rows.credits.push(CreditRow {
             load: order.id,
             card: order.card,
@@ -313,7 +313,7 @@ impl World {
 
     fn deliver(&mut self, index: usize) {
         if let Some(attempt) = self.tacs.get(&self.loads[index].order().id) {
-            let tac = Tac::verify(*attempt, &MAC, &MAC).unwrap();
+            let tac = Tac::verify(attempt, &MAC, &MAC).unwrap();
             self.step(index, Event::Tac(tac));
         }
     }

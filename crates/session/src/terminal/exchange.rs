@@ -85,15 +85,16 @@ impl TerminalLink {
     }
 
     fn seal(&self, message: &[u8]) -> Result<Sealed, Failure> {
-        let key = self.working_key()?;
         let terminal = self.terminal()?;
         let mut nonce = [0; 12];
         random(&mut nonce)?;
         let time_ms = self.bank_now_ms();
-        let counter = {
+        // Key and counter belong together: a renewal begins both anew.
+        let (key, counter) = {
             let mut state = self.state();
+            let key = state.working.clone().ok_or(Code::KeyMissing)?;
             state.counter += 1;
-            state.counter
+            (key, state.counter)
         };
         let header = Header {
             suite: key.facts().suite,

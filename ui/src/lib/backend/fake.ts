@@ -63,7 +63,7 @@ export class FakeBackend implements Backend {
       case 'enrol': this.push({ phase: 'enrolling', trouble: null }); setTimeout(() => this.push({ ...baseView(), phase: 'ready' }), 3 * STEP_MS); break;
       case 'erase-device': this.push({ phase: 'welcome', terminal: null, purses: [], pending: [], packages: [], transaction: null }); break;
       case 'leave': this.push({ transaction: null }); break;
-      case 'renew-key': break;
+      case 'renew-key': this.push({ terminal: { ...this.#view.terminal!, keyExpiresMs: Date.now() + 24 * 3_600_000 } }); break;
       case 'begin': case 'send-code': case 'verify-code': case 'pin-press': case 'pin-delete': case 'submit': case 'retry': this.#play(command); break;
     }
     return DONE;

@@ -141,6 +141,13 @@ export const scenes: Record<string, Scene> = {
   'activate-password': show(() => transaction('activate', { stage: 'password', pinDigits: 2 })),
   'activate-running': show(() => transaction('activate', { stage: 'running', steps: steps('done', 'done', 'running') , card: card(Date.now(), { tail: '8826', balance: 0, active: false, log: [] }) })),
   'activate-done': show((now) => transaction('activate', { stage: 'done', card: card(now, { tail: '8826', balance: 0, log: [] }), receipt: receipt(now, { amount: null, oldBalance: null, newBalance: null, tail: '8826', reference: null, place: 'none' }) })),
+  'topup-read': show(() => transaction('topup', { stage: 'running', amount: 5000, card: card(), steps: steps('running', 'waiting', 'waiting', 'waiting') })),
+  'topup-gone': show(() => transaction('topup', { stage: 'running', amount: 5000, card: card(), steps: steps('done', 'done', 'running', 'waiting'), place: 'in-transit', canCancel: false })),
+  'resume-wait': (now) => ({ pending: pending(now, 'in-transit'), transaction: transaction('resume', { steps: steps('waiting', 'waiting', 'waiting', 'waiting') }) }),
+  'resume-read': (now) => ({ reader, pending: pending(now, 'in-transit'), transaction: transaction('resume', { stage: 'running', steps: steps('running', 'waiting', 'waiting', 'waiting') }) }),
+  'resume-offline': (now) => ({ reader, pending: pending(now, 'in-transit'), transaction: transaction('resume', { stage: 'failed', card: card(), error: failure('offline', 'none', 'again') }) }),
+  'history-pending': (now) => ({ pending: pending(now, 'in-transit') }),
+  'home-first': () => ({ reader, purses: [] }),
   history: () => ({}),
   settings: () => ({}),
 };
