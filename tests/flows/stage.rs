@@ -27,6 +27,7 @@ pub(crate) struct Stage {
     /// Between the app and the transaction server, when the stage was made with one.
     pub(crate) wire: Option<Wire>,
     bank: Option<Running>,
+    behind: Option<SocketAddr>,
     settings: String,
     profile: Profile,
     /// Money of the bank at the start.
@@ -63,6 +64,7 @@ impl Stage {
             clock,
             wire: None,
             bank: Some(bank),
+            behind: None,
             settings,
             profile,
             before,
@@ -73,6 +75,7 @@ impl Stage {
     pub(crate) async fn wired() -> Self {
         let mut stage = Self::new().await;
         let wire = Wire::to(address(&stage.profile.transaction_url)).await;
+        stage.behind = Some(address(&stage.profile.transaction_url));
         stage.profile.transaction_url = format!("https://{}", wire.address);
         stage.wire = Some(wire);
         stage.restart_app();
@@ -127,6 +130,26 @@ impl Stage {
         )
     }
 
+    pub(crate) fn person_at(&self, dir: &Path, vault: &Arc<MemoryVault>) -> Person {
+        person(&self.profile, &self.slot, vault, &self.clock, dir)
+    }
+
+    pub(crate) fn person_with(&self, reader: Arc<dyn session::shells::CardReader>) -> Person {
+        let dir = self.app_dir();
+        let session = Session::start(Parts {
+            reader,
+            bank: BankClient::new(self.profile.clone()).unwrap(),
+            vault: self.vault.clone(),
+            clock: self.clock.clone(),
+            documents: dir.join("documents"),
+            dir,
+            version: "test".to_owned(),
+            development: true,
+        });
+        let inbox = BankClient::new(self.profile.clone()).unwrap();
+        Person::new(session.unwrap(), inbox, "13800006021", "246810")
+    }
+
     pub(crate) async fn stop_bank(&mut self) {
         self.bank.take().unwrap().stop().await;
     }
@@ -136,6 +159,14 @@ impl Stage {
         let mut config = config(self.dir.path(), &self.settings);
         config.security = Some(address(&self.profile.security_url));
         config.transaction = Some(address(&self.profile.transaction_url));
+        self.bank = Some(bank::start(config).await.unwrap());
+    }
+
+    /// Behind the wire, on the addresses that it had.
+    pub(crate) async fn restart_bank(&mut self) {
+        let mut config = config(self.dir.path(), &self.settings);
+        config.security = Some(address(&self.profile.security_url));
+        config.transaction = self.behind.or(Some(address(&self.profile.transaction_url)));
         self.bank = Some(bank::start(config).await.unwrap());
     }
 

@@ -31,6 +31,11 @@ const MODES: [Mode; 4] = [
 struct State {
     mode: AtomicU8,
     left: AtomicUsize,
+    skip: AtomicUsize,
+    /// 0: off; n: the n-th request from now is held; the rest pass.
+    hold: AtomicUsize,
+    held: std::sync::atomic::AtomicBool,
+    released: std::sync::atomic::AtomicBool,
     lost: AtomicUsize,
 }
 
@@ -46,6 +51,10 @@ impl Wire {
         let state = Arc::new(State {
             mode: AtomicU8::new(Mode::Whole as u8),
             left: AtomicUsize::new(0),
+            skip: AtomicUsize::new(0),
+            hold: AtomicUsize::new(0),
+            held: Default::default(),
+            released: Default::default(),
             lost: AtomicUsize::new(0),
         });
         let shared = state.clone();
@@ -63,6 +72,24 @@ impl Wire {
     pub(crate) fn cut(&self, mode: Mode, answers: usize) {
         self.state.left.store(answers, Ordering::SeqCst);
         self.state.mode.store(mode as u8, Ordering::SeqCst);
+    }
+
+    /// The same after so many whole answers.
+    pub(crate) fn cut_after(&self, skip: usize, mode: Mode, answers: usize) {
+        self.state.skip.store(skip, Ordering::SeqCst);
+        self.cut(mode, answers);
+    }
+
+    pub(crate) fn hold(&self, nth: usize) {
+        self.state.released.store(false, Ordering::SeqCst);
+        self.state.held.store(false, Ordering::SeqCst);
+        self.state.hold.store(nth, Ordering::SeqCst);
+    }
+    pub(crate) fn is_held(&self) -> bool {
+        self.state.held.load(Ordering::SeqCst)
+    }
+    pub(crate) fn release(&self) {
+        self.state.released.store(true, Ordering::SeqCst);
     }
 
     pub(crate) fn whole(&self) {
@@ -83,6 +110,11 @@ impl State {
     /// True: this answer is lost.
     fn loses(&self) -> bool {
         let cutting = matches!(self.mode(), Mode::AnswerLost | Mode::AnswerLostThenDead);
+        if cutting
+            && self.skip.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |n| n.checked_sub(1)).is_ok()
+        {
+            return false;
+        }
         let loses = cutting
             && self
                 .left
@@ -110,14 +142,25 @@ async fn carry(client: TcpStream, bank: SocketAddr, state: Arc<State>) {
     let _ = (client.set_nodelay(true), server.set_nodelay(true));
     let (from_client, to_client) = client.into_split();
     let (from_server, to_server) = server.into_split();
-    let there = requests(from_client, to_server);
+    let there = requests(from_client, to_server, state.clone());
     let back = answers(from_server, to_client, state);
     tokio::select! { () = there => {}, () = back => {} }
 }
 
-async fn requests(mut from: OwnedReadHalf, mut to: OwnedWriteHalf) {
+async fn requests(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, state: Arc<State>) {
+    let mut shaken = 0;
     let mut buffer = vec![0; 32 * 1024];
     while let Ok(n @ 1..) = from.read(&mut buffer).await {
+        shaken += 1;
+        // a relay message is longer than a handshake's Finished; ClientHello comes first
+        if shaken >= 3
+            && state.hold.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |n| n.checked_sub(1)) == Ok(1)
+        {
+            state.held.store(true, Ordering::SeqCst);
+            while !state.released.load(Ordering::SeqCst) {
+                tokio::time::sleep(std::time::Duration::from_millis(2)).await;
+            }
+        }
         if to.write_all(&buffer[..n]).await.is_err() {
             return;
         }

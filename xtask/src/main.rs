@@ -6,6 +6,7 @@ mod ci;
 mod demo;
 mod fuzz;
 mod install;
+mod interop;
 mod process;
 mod rig;
 mod session;
@@ -23,7 +24,7 @@ usage: cargo xtask <verb>
         --external-card PORT    leaves the virtual reader on PORT (and PORT + 1) empty for a card of your own
         --bank-config FILE      configuration for the bank (docs/testing.md)
         --keep                  goes on with the bank and the app data of the last demo
-  test [--only unit|flows|web|ui|release] [--filter TEXT]
+  test [--only unit|flows|interop|web|ui|release] [--filter TEXT]
         everything, or one part; --filter takes the UI tests whose name contains TEXT
   fuzz [--minutes N] [--only TARGET] [--replay] [--minimise]
         each target for N minutes (5); --replay runs the corpora through the targets without the fuzzer,

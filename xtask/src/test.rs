@@ -6,7 +6,7 @@ use crate::build::{self, APP_FEATURES, cargo};
 use crate::install::{self, Extent};
 use crate::process::{find, run as finish};
 use crate::session::{Keyring, Session, SocketDir};
-use crate::{Options, Outcome, ci, fuzz};
+use crate::{Options, Outcome, ci, fuzz, interop};
 
 /// A part of the tests, as `--only` names it.
 #[derive(Clone, Copy, Eq, PartialEq)]
@@ -17,6 +17,8 @@ enum Part {
     Unit,
     /// Servers, session and card together.
     Flows,
+    /// The terminal in Python against the bank.
+    Interop,
     /// The page's checks and tests, and the bindings.
     Web,
     /// The real window under WebDriver.
@@ -26,14 +28,28 @@ enum Part {
 }
 
 impl Part {
-    const EVERYTHING: [Self; 4] = [Self::Web, Self::Rust, Self::Ui, Self::Release];
-    const NAMED: [Self; 5] = [Self::Unit, Self::Flows, Self::Web, Self::Ui, Self::Release];
+    const EVERYTHING: [Self; 5] = [
+        Self::Web,
+        Self::Rust,
+        Self::Interop,
+        Self::Ui,
+        Self::Release,
+    ];
+    const NAMED: [Self; 6] = [
+        Self::Unit,
+        Self::Flows,
+        Self::Interop,
+        Self::Web,
+        Self::Ui,
+        Self::Release,
+    ];
 
     const fn name(self) -> &'static str {
         match self {
             Self::Rust => "rust",
             Self::Unit => "unit",
             Self::Flows => "flows",
+            Self::Interop => "interop",
             Self::Web => "web",
             Self::Ui => "ui",
             Self::Release => "release",
@@ -42,7 +58,7 @@ impl Part {
 
     const fn needs(self) -> Extent {
         match self {
-            Self::Unit | Self::Flows | Self::Web => Extent::HeadlessTests,
+            Self::Unit | Self::Flows | Self::Interop | Self::Web => Extent::HeadlessTests,
             Self::Rust | Self::Ui | Self::Release => Extent::WindowTests,
         }
     }
@@ -60,6 +76,7 @@ impl Part {
                 fuzz::replay()
             }
             Self::Flows => crate_tests(&["-p", FLOWS]),
+            Self::Interop => interop::test(),
             Self::Web => ci::web().and_then(|()| ci::bindings(true)),
             Self::Ui => window_tests(options),
             Self::Release => {
@@ -82,7 +99,9 @@ pub(crate) fn run(options: &Options) -> Outcome<()> {
         None => Part::EVERYTHING.to_vec(),
         Some(name) => {
             let part = Part::NAMED.into_iter().find(|part| part.name() == name);
-            vec![part.ok_or_else(|| format!("--only {name}: unit, flows, web, ui or release"))?]
+            vec![part.ok_or_else(|| {
+                format!("--only {name}: unit, flows, interop, web, ui or release")
+            })?]
         }
     };
     for part in &parts {
