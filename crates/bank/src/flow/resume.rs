@@ -11,7 +11,8 @@ use crate::store::{Conn, audit, card, exchange};
 
 impl Step<'_> {
     pub(super) async fn resume(&mut self, conn: &mut Conn) -> Result<Message, Problem> {
-        let Some(identity) = identity(self.body) else {
+        let ours = self.body.terminal == Some(self.terminal.bcd());
+        let Some(identity) = identity(self.body).filter(|_| ours) else {
             return Ok(self.end("message-bad"));
         };
         let code = self.industry.as_str();

@@ -314,7 +314,8 @@ impl Step<'_> {
         let mut row = self.load_of_exchange(conn).await?;
         let tac = self.body.field("tac");
         let status = self.field::<2>("status");
-        if tac.is_none() && status.is_none() {
+        // 9000 without a TAC is no refusal: the card may have been credited.
+        if tac.is_none() && status.is_none_or(|status| status == [0x90, 0x00]) {
             self.apply(conn, &mut row, Event::Doubt(Doubt::Torn))
                 .await?;
             return Ok(self.end_about("message-bad", &row));

@@ -83,15 +83,20 @@ async fn grant(bank: &Bank, from: IpAddr, body: &[u8]) -> Result<String, Problem
         }
         Some(_) => return Err(Problem::refused(409, "replay")),
         None => {
+            let replaces = replaces(bank, &mut tx, &request).await?;
             let most = bank.settings.limits.enrolments_per_address_per_hour;
-            let counted = [Counted::of_address(bank, Kind::Enrolment, from, most)];
+            // Many terminals behind one address change their keys on one day: a proven successor counts for itself.
+            let counted = [match replaces {
+                Some(terminal) => Counted::new(bank, Kind::Enrolment, &terminal.to_string(), most),
+                None => Counted::of_address(bank, Kind::Enrolment, from, most),
+            }];
             if let Some(wait_ms) = counted::wait_ms(&mut tx, &counted, now_ms).await? {
                 return Err(Problem::refused(429, "too-many").with("retry_after_ms", wait_ms));
             }
             counted::count(&mut tx, &counted, now_ms).await?;
             let new = NewTerminal {
                 row: TerminalRow {
-                    replaces: replaces(bank, &mut tx, &request).await?,
+                    replaces,
                     ..new_terminal(bank, &mut tx, now_ms).await?
                 },
                 previous: request.previous_terminal,
