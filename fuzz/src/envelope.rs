@@ -1,5 +1,7 @@
 //! Sealed messages: only what the holder of the key sealed is opened.
 
+use std::hash::{DefaultHasher, Hash, Hasher};
+
 use envelope::keys::{KeyFacts, WorkingKey};
 use envelope::seal::{HEADER_LENGTH, Header, MAX_ENVELOPE, open, peek, seal};
 use envelope::{Direction, Suite, Terminal};
@@ -9,22 +11,29 @@ use crate::input::Input;
 pub(crate) const KEY_ID: u32 = 7;
 
 pub(crate) fn key(suite: Suite) -> WorkingKey {
-    key_of(suite, 0x5A)
+    key_of(suite, [0x5A; 32])
 }
 
-/// No seed is sealed under this one: an edit that brings in a whole seed is no forgery.
-fn unseen_key(suite: Suite) -> WorkingKey {
-    key_of(suite, 0xC3)
+/// Another key for every input: the fuzzer watches comparisons, so it learns the MAC of what it tried last. An edit
+/// that brings it in, or a whole seed, must not pass for a forgery.
+fn unseen_key(suite: Suite, input: &[u8]) -> WorkingKey {
+    let mut secret = [0; 32];
+    for (place, part) in secret.chunks_mut(8).enumerate() {
+        let mut hasher = DefaultHasher::new();
+        (place, input).hash(&mut hasher);
+        part.copy_from_slice(&hasher.finish().to_be_bytes());
+    }
+    key_of(suite, secret)
 }
 
-fn key_of(suite: Suite, byte: u8) -> WorkingKey {
+fn key_of(suite: Suite, secret: [u8; 32]) -> WorkingKey {
     let facts = KeyFacts {
         id: KEY_ID,
         suite,
         not_before_ms: 0,
         expires_ms: u64::MAX,
     };
-    WorkingKey::new(facts, [byte; 32])
+    WorkingKey::new(facts, secret)
 }
 
 pub(crate) fn terminal() -> Terminal {
@@ -77,6 +86,8 @@ fn seal_like(envelope: &[u8], header: &Header, message: &[u8]) -> Vec<u8> {
 }
 
 fn altered(input: &mut Input<'_>) {
+    let whole = input.all();
+    let unseen_key = |suite| unseen_key(suite, whole);
     let suite = Suite::ALL[usize::from(input.byte() & 3)];
     let [there, back] = directions();
     let (direction, other) = match input.byte() & 1 {
@@ -97,14 +108,20 @@ fn altered(input: &mut Input<'_>) {
     assert_eq!(peek(&good), Ok(header));
     let opened = open(&unseen_key(suite), &good, direction).expect("it was sealed for us");
     assert_eq!((opened.0, opened.1.as_slice()), (header, message));
-    assert!(open(&unseen_key(suite), &good, other).is_err(), "the other way");
+    assert!(
+        open(&unseen_key(suite), &good, other).is_err(),
+        "the other way"
+    );
     let stranger = WorkingKey::new(*unseen_key(suite).facts(), [0xA5; 32]);
     assert!(open(&stranger, &good, direction).is_err(), "another key");
     let bad = input.edited(&good);
     if bad != good {
         for suite in Suite::ALL {
             for direction in directions() {
-                assert!(open(&unseen_key(suite), &bad, direction).is_err(), "altered");
+                assert!(
+                    open(&unseen_key(suite), &bad, direction).is_err(),
+                    "altered"
+                );
             }
         }
     }

@@ -50,6 +50,11 @@ impl<'a> Input<'a> {
         u32::from_be_bytes(self.array())
     }
 
+    /// What is still to be taken.
+    pub(crate) fn all(&self) -> &'a [u8] {
+        self.0
+    }
+
     pub(crate) fn rest(&mut self) -> &'a [u8] {
         std::mem::take(&mut self.0)
     }
