@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod happy;
+mod hostile;
 mod keys;
 mod lost;
 mod refused;

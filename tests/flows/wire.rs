@@ -111,7 +111,10 @@ impl State {
     fn loses(&self) -> bool {
         let cutting = matches!(self.mode(), Mode::AnswerLost | Mode::AnswerLostThenDead);
         if cutting
-            && self.skip.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |n| n.checked_sub(1)).is_ok()
+            && self
+                .skip
+                .fetch_update(Ordering::SeqCst, Ordering::SeqCst, |n| n.checked_sub(1))
+                .is_ok()
         {
             return false;
         }
@@ -154,7 +157,10 @@ async fn requests(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, state: Arc<St
         shaken += 1;
         // a relay message is longer than a handshake's Finished; ClientHello comes first
         if shaken >= 3
-            && state.hold.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |n| n.checked_sub(1)) == Ok(1)
+            && state
+                .hold
+                .fetch_update(Ordering::SeqCst, Ordering::SeqCst, |n| n.checked_sub(1))
+                == Ok(1)
         {
             state.held.store(true, Ordering::SeqCst);
             while !state.released.load(Ordering::SeqCst) {
