@@ -193,8 +193,6 @@ async fn a_late_initialize_of_an_older_re_top_up_needs_no_people() {
     stage.healed().await;
 }
 
-#[cfg(target_os = "linux")]
-
 /// The proof's answer is lost, the bank goes away for a moment and comes back.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_proof_whose_answer_was_lost_is_delivered_without_a_restart() {
