@@ -68,6 +68,16 @@ scenario("a stopped PC/SC service is named as such and heals by itself", {}, asy
   assert.equal(await balance(app), DEMO.balance);
 });
 
+scenario("a reader that is pulled out is missed and found again", {}, async ({ app, rig }) => {
+  await firstStart(app);
+  await app.untilState("reader-state", "card");
+  await rig.unplugReader();
+  await app.untilState("reader-state", "none");
+  await rig.plugReader();
+  await app.untilState("reader-state", "card");
+  assert.equal(await balance(app), DEMO.balance);
+});
+
 const bankDown = { before: (rig) => rig.stopBank() };
 
 scenario("without a bank at the first start the app says so and enrols once there is one", bankDown, async ({ app, rig }) => {

@@ -49,6 +49,16 @@ mod unix {
                 .map_err(|e| format!("the virtual reader: {e}"))
         }
 
+        pub(crate) fn unplug_reader(&mut self) -> Outcome<()> {
+            let done = self.reader.unplug();
+            done.map_err(|e| format!("the virtual reader: {e}"))
+        }
+
+        pub(crate) fn plug_reader(&mut self) -> Outcome<()> {
+            let done = self.reader.plug();
+            done.map_err(|e| format!("the virtual reader: {e}"))
+        }
+
         pub(crate) fn environment(&self) -> [(&'static str, String); 4] {
             [
                 (
@@ -86,6 +96,14 @@ impl Surroundings {
     }
 
     pub(crate) fn start_reader(&mut self) -> crate::Outcome<()> {
+        match *self {}
+    }
+
+    pub(crate) fn unplug_reader(&mut self) -> crate::Outcome<()> {
+        match *self {}
+    }
+
+    pub(crate) fn plug_reader(&mut self) -> crate::Outcome<()> {
         match *self {}
     }
 

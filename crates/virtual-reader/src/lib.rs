@@ -117,6 +117,32 @@ impl VirtualReader {
         self.wait()
     }
 
+    /// The service goes on without any reader, as if the cable was pulled.
+    pub fn unplug(&mut self) -> Result<(), StartError> {
+        self.stop();
+        fs::rename(self.conf.join("vpcd"), self.unplugged())?;
+        self.service = launch(&self.socket, &self.conf, &self.log)?;
+        let deadline = Instant::now() + Duration::from_secs(10);
+        while Instant::now() < deadline && self.service.try_wait()?.is_none() {
+            if UnixStream::connect(&self.socket).is_ok() {
+                return Ok(());
+            }
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        Err(StartError::Silent(self.log.clone()))
+    }
+
+    /// The reader is back, after [`Self::unplug`].
+    pub fn plug(&mut self) -> Result<(), StartError> {
+        self.stop();
+        fs::rename(self.unplugged(), self.conf.join("vpcd"))?;
+        self.restart()
+    }
+
+    fn unplugged(&self) -> PathBuf {
+        self.conf.with_extension("unplugged")
+    }
+
     /// The driver listens for cards a moment after the service listens for programs.
     fn wait(&mut self) -> Result<(), StartError> {
         let deadline = Instant::now() + Duration::from_secs(10);

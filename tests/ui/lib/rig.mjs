@@ -53,6 +53,8 @@ export class Rig {
   startBank = () => this.#obey("bank start");
   stopReader = () => this.#obey("reader stop");
   startReader = () => this.#obey("reader start");
+  unplugReader = () => this.#obey("reader unplug");
+  plugReader = () => this.#obey("reader plug");
 
   /** One line to the virtual card's control port, e.g. `tear 52 before`; what follows `ok`. */
   async card(command) {
