@@ -107,7 +107,9 @@ impl Running {
                 log::error!("a server ended badly: {error}");
             }
         }
+        // Its end is waited for: a round still in work would find the store closed.
         self.worker.abort();
+        let _aborted = self.worker.await;
         self.bank.store.close().await;
     }
 
