@@ -95,6 +95,8 @@ struct Run {
     on_step: OnStep,
     step: Option<StepName>,
     record: Option<Record>,
+    /// The record knows of the bank's yes and the disk does not.
+    unkept: bool,
     committed: bool,
     /// The bank has an open load for this card, or has issued one.
     bank_goes_on: bool,
@@ -114,6 +116,7 @@ impl Run {
             on_step,
             step: None,
             record: None,
+            unkept: false,
             committed: false,
             bank_goes_on: false,
             last_status: None,
@@ -125,7 +128,10 @@ impl Run {
 
     async fn go(&mut self) -> Result<Closing, Failure> {
         self.show(StepName::Read);
-        let mut contact = self.shells.reader.open().await?;
+        let started = Instant::now();
+        let opened = self.shells.reader.open().await;
+        self.times.card_ms += started.elapsed().as_secs_f64() * 1e3;
+        let mut contact = opened?;
         // The relay's limits are spans: a clock that is set while a card is at work must not end a load.
         let began = Instant::now();
         let since_ms = || u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
@@ -139,6 +145,8 @@ impl Run {
                     self.show(step_name(command.step));
                     if command.commits {
                         self.before_write()?;
+                    } else {
+                        self.keep_issued()?;
                     }
                     let reply = self.transmit(contact.as_mut(), command.apdu).await?;
                     if command.commits || !self.committed {
@@ -148,6 +156,7 @@ impl Run {
                     driver.reply(&reply)
                 }
                 Turn::Send(driver, message) => {
+                    self.keep_issued()?;
                     let (next, effect) = relay
                         .step(Input::Driver(message), since_ms())
                         .map_err(relay_failure)?;
@@ -162,7 +171,7 @@ impl Run {
                     match effect {
                         Effect::ToDriver(message) => {
                             self.bank_goes_on = true;
-                            self.approved()?;
+                            self.approved();
                             driver.bank(&message)
                         }
                         Effect::End(message) => Turn::End(message),
@@ -229,9 +238,23 @@ impl Run {
     }
 
     /// The bank went on: from here on the money of a load is in transit.
-    fn approved(&mut self) -> Result<(), Failure> {
-        if self.job.kind == TransactionKind::Topup && !self.committed {
-            self.note(Event::Issued)?;
+    ///
+    /// Nearly always the card's write comes next: one flush keeps both then, instead of two in a row while a person
+    /// holds the card. Until then the disk says `Asked`, which is open and offers the same way out.
+    fn approved(&mut self) {
+        if self.job.kind == TransactionKind::Topup
+            && !self.committed
+            && let Some(record) = &mut self.record
+        {
+            record.apply(Event::Issued);
+            self.unkept = true;
+        }
+    }
+
+    /// Before anything else than the card's write comes.
+    fn keep_issued(&mut self) -> Result<(), Failure> {
+        if self.unkept {
+            self.write_record()?;
         }
         Ok(())
     }
@@ -243,7 +266,9 @@ impl Run {
             TransactionKind::Topup => self.note(Event::Writing),
             TransactionKind::Resume => {
                 self.open_record()?;
-                self.note(Event::Issued)?;
+                if let Some(record) = &mut self.record {
+                    record.apply(Event::Issued);
+                }
                 self.note(Event::Writing)
             }
             TransactionKind::Balance | TransactionKind::Activate => Ok(()),
@@ -325,10 +350,11 @@ impl Run {
         written
     }
 
-    fn write_record(&self) -> Result<(), Failure> {
+    fn write_record(&mut self) -> Result<(), Failure> {
         if let Some(record) = self.record.clone() {
             lock(&self.shells.journal).keep(record)?;
         }
+        self.unkept = false;
         Ok(())
     }
 
@@ -364,6 +390,9 @@ impl Run {
 
     fn end(mut self, result: Result<Closing, Failure>) -> Ended {
         let result = result.and_then(|closing| self.close(closing));
+        if let Err(failure) = self.keep_issued() {
+            log::warn!("the bank's yes was not kept: {}", failure.code.as_str());
+        }
         let place = self.place();
         if let Some(step) = self.step {
             let state = if result.is_ok() {
