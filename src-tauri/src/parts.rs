@@ -16,7 +16,7 @@ type Failure = Box<dyn std::error::Error>;
 pub(crate) fn of(app: &App) -> Result<Parts, Failure> {
     let profile = profile(app)?;
     // The bank is reached through the HTTP client that the app's HTTP plugin carries, with our pins in it.
-    let builder = tauri_plugin_http::reqwest::Client::builder();
+    let builder = tauri_plugin_http::reqwest::Client::builder;
     let dir = match std::env::var_os("TAPFILL_DIR") {
         Some(dir) => PathBuf::from(dir),
         None => app.path().app_local_data_dir()?,

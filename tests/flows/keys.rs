@@ -1,6 +1,7 @@
 //! Keys, suites and clocks as the app meets them.
 
 use ipc::{Code, TransactionKind};
+use session::shells::KeyVault;
 use tapfill_tests::Trouble;
 use virtual_card::CardProfile;
 
@@ -34,6 +35,15 @@ async fn every_suite_does_all_four_transactions() {
         let keys = format!("[keys]\nsuite = {suite}\nlowest_suite = {suite}");
         let stage = Stage::made(CardProfile::demo_inactive(), &keys).await;
         all_four(&stage, suite).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn with_a_certificate_of_its_own_a_terminal_does_all_four_transactions() {
+    // With the second one the master key is over at once and again: the certificate changes with it.
+    for keys in ["", "[keys]\nmaster_key_life_s = 1"] {
+        let stage = Stage::asking_for_certificates(CardProfile::demo_inactive(), keys).await;
+        all_four(&stage, 3).await;
     }
 }
 
@@ -106,6 +116,35 @@ async fn a_restored_backup_without_its_keystore_keeps_its_unfinished_load() {
     stage.person.resume().await.unwrap();
     assert_eq!(stage.card_balance(), CARD_BEFORE + 400);
     stage.healed().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_suite_below_the_installations_or_below_the_enrolments_is_refused_by_the_app() {
+    let keys = "[keys]\nsuite = 2\nlowest_suite = 2";
+    let mut stage = Stage::made(CardProfile::demo(), keys).await;
+    // The bank, or who plays it, offers less than the app came with.
+    stage.lowest_suite(3);
+    stage.restart_app();
+    let refused = async |stage: &Stage| {
+        let told = stage
+            .person
+            .until("a trouble", |view| view.trouble.is_some());
+        told.await.unwrap().trouble.unwrap().code
+    };
+    assert_eq!(refused(&stage).await, Code::SuiteRefused);
+    assert!(stage.vault.load("master-key").unwrap().is_none());
+    stage.lowest_suite(2);
+    stage.restart_app();
+    stage.person.ready().await.unwrap();
+    // It enrolled at a higher suite once; a working key of a lower one is a step down.
+    let mut enrolled = stage.vault.load("master-key").unwrap().unwrap().to_vec();
+    assert_eq!(enrolled[7], 2);
+    enrolled[7] = 3;
+    stage.vault.store("master-key", &enrolled).unwrap();
+    stage.restart_app();
+    assert_eq!(refused(&stage).await, Code::SuiteRefused);
+    assert!(stage.person.top_up(100).await.is_err());
+    stage.books_balance().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

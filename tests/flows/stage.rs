@@ -45,8 +45,18 @@ impl Stage {
 
     /// With more lines in the bank's configuration, e.g. a `[keys]` table.
     pub(crate) async fn made(card: CardProfile, more: &str) -> Self {
+        Self::of(card, format!("{DEMO}\n{more}")).await
+    }
+
+    /// With a bank that asks each terminal for its certificate.
+    pub(crate) async fn asking_for_certificates(card: CardProfile, more: &str) -> Self {
+        let asking = DEMO.replacen("[bank]\n", "[bank]\nclient_certificates = true\n", 1);
+        assert_ne!(asking, DEMO);
+        Self::of(card, format!("{asking}\n{more}")).await
+    }
+
+    async fn of(card: CardProfile, settings: String) -> Self {
         let dir = tempfile::tempdir().unwrap();
-        let settings = format!("{DEMO}\n{more}");
         let bank = bank::start(config(dir.path(), &settings).on_free_ports())
             .await
             .unwrap();
@@ -100,6 +110,11 @@ impl Stage {
 
     pub(crate) fn app_dir(&self) -> std::path::PathBuf {
         self.dir.path().join("app")
+    }
+
+    /// What the next start of the app came with.
+    pub(crate) fn lowest_suite(&mut self, suite: u8) {
+        self.profile.lowest_suite = suite;
     }
 
     /// The app ends here and starts again on the same device.

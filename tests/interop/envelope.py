@@ -116,6 +116,11 @@ def auth_key(master_key, terminal):
     return hkdf(master_key, terminal.encode(), b"tapfill/1/auth", 32)
 
 
+def tls_secret(master_key, terminal):
+    """The Ed25519 secret of the certificate that a terminal shows where its bank asks for one."""
+    return hkdf(master_key, terminal.encode(), b"tapfill/1/tls", 32)
+
+
 def wrap_key(master_key, terminal):
     """The key that wraps working keys."""
     return hkdf(master_key, terminal.encode(), b"tapfill/1/wrap", 32)

@@ -61,7 +61,7 @@ def envelopes():
 
 def keys():
     """Every key of a terminal, check values, a wrapped working key; each suite."""
-    cases = []
+    cases, tls = [], envelope.tls_secret(MASTER, TERMINAL)
     for suite in range(4):
         key, expires, nonce = working_key(suite), TIME + 86_400_000, made(f"wrap-nonce/{suite}", 12)
         case = {
@@ -70,6 +70,7 @@ def keys():
             "master_key_check_value": envelope.check_value(MASTER).hex(),
             "working_key_check_value": envelope.check_value(key).hex(),
             "auth_key": envelope.auth_key(MASTER, TERMINAL).hex(),
+            "tls_secret": tls.hex(), "tls_public": Ed25519PrivateKey.from_private_bytes(tls).public_key().public_bytes_raw().hex(),
             "wrap_key": envelope.wrap_key(MASTER, TERMINAL).hex(),
             "wrapped": envelope.wrap(MASTER, TERMINAL, KEY_ID, suite, TIME, expires, key, nonce).hex(),
             "pin_key": envelope.pin_key(suite, key, TERMINAL, KEY_ID).hex(),

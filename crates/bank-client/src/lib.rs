@@ -2,16 +2,19 @@
 //!
 //! It carries bytes and knows no key of the terminal: what is sealed or signed comes and goes as it is.
 
+mod own;
 mod pins;
 mod profile;
 
 pub use profile::{Profile, ProfileError};
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use serde::Deserialize;
+
+use crate::own::OwnCertificate;
 
 /// How long one request may take, connection included.
 pub const REQUEST_DEADLINE: Duration = Duration::from_secs(30);
@@ -93,46 +96,75 @@ impl Answer {
     }
 }
 
+fn client(
+    builder: reqwest::ClientBuilder,
+    profile: &Profile,
+    own: Option<OwnCertificate>,
+) -> Result<reqwest::Client, ProfileError> {
+    builder
+        .use_preconfigured_tls(pins::tls_config(profile, own)?)
+        .https_only(true)
+        .no_proxy()
+        .redirect(reqwest::redirect::Policy::none())
+        .connect_timeout(CONNECT_DEADLINE)
+        .timeout(REQUEST_DEADLINE)
+        .pool_idle_timeout(Duration::from_secs(50))
+        .tcp_nodelay(true)
+        .build()
+        .map_err(|_| ProfileError::Tls)
+}
+
 /// Both servers of one bank.
 #[derive(Clone)]
 pub struct BankClient {
-    http: reqwest::Client,
+    /// Another one after each change of the terminal: connections belong to one certificate.
+    http: Arc<RwLock<reqwest::Client>>,
+    builder: fn() -> reqwest::ClientBuilder,
     profile: Arc<Profile>,
 }
 
 impl BankClient {
     /// A client of its own on the profile's pins.
     pub fn new(profile: Profile) -> Result<Self, ProfileError> {
-        let builder = reqwest::Client::builder();
-        Self::with_builder(profile, builder)
+        Self::with_builder(profile, reqwest::Client::builder)
     }
 
     /// The same on a builder that the caller got elsewhere (the app's comes from tauri-plugin-http).
     pub fn with_builder(
         profile: Profile,
-        builder: reqwest::ClientBuilder,
+        builder: fn() -> reqwest::ClientBuilder,
     ) -> Result<Self, ProfileError> {
-        let http = builder
-            .use_preconfigured_tls(pins::tls_config(&profile)?)
-            .https_only(true)
-            .no_proxy()
-            .redirect(reqwest::redirect::Policy::none())
-            .connect_timeout(CONNECT_DEADLINE)
-            .timeout(REQUEST_DEADLINE)
-            .pool_idle_timeout(Duration::from_secs(50))
-            .tcp_nodelay(true)
-            .build()
-            .map_err(|_| ProfileError::Tls)?;
+        let http = client(builder(), &profile, None)?;
         Ok(Self {
-            http,
+            http: Arc::new(RwLock::new(http)),
+            builder,
             profile: Arc::new(profile),
         })
+    }
+
+    /// From now on connections show the certificate of this terminal (12 digits, and the secret that
+    /// `envelope::keys::tls_secret` gives), if the bank wants one.
+    ///
+    /// # Errors
+    /// [`ProfileError::Tls`] when that makes no certificate.
+    pub fn identify(&self, terminal: &str, secret: &[u8; 32]) -> Result<(), ProfileError> {
+        if self.profile.client_certificate {
+            let own = OwnCertificate::new(terminal, secret)?;
+            let http = client((self.builder)(), &self.profile, Some(own))?;
+            *self.http.write().unwrap_or_else(PoisonError::into_inner) = http;
+        }
+        Ok(())
+    }
+
+    fn http(&self) -> reqwest::Client {
+        let http = self.http.read().unwrap_or_else(PoisonError::into_inner);
+        http.clone()
     }
 
     /// A page of the security server as it is, e.g. the inbox of a development bank.
     pub async fn page(&self, path: &str) -> Result<Vec<u8>, ClientError> {
         let url = format!("{}{path}", self.profile.security_url);
-        let answer = send(self.http.get(url)).await?;
+        let answer = send(self.http().get(url)).await?;
         if answer.status == 200 {
             Ok(answer.body)
         } else {
@@ -149,7 +181,7 @@ impl BankClient {
     pub async fn relay(&self, envelope: Vec<u8>) -> Result<Vec<u8>, ClientError> {
         let url = format!("{}/v1/relay", self.profile.transaction_url);
         let request = self
-            .http
+            .http()
             .post(url)
             .header("content-type", "application/octet-stream")
             .body(envelope);
@@ -164,20 +196,20 @@ impl BankClient {
     /// Opens the connection to the transaction server while a person still looks for the card.
     pub async fn warm(&self) -> Result<(), ClientError> {
         let url = format!("{}/v1/health", self.profile.transaction_url);
-        send(self.http.get(url)).await.map(drop)
+        send(self.http().get(url)).await.map(drop)
     }
 
     /// The same for the security server.
     pub async fn warm_security(&self) -> Result<(), ClientError> {
         let url = format!("{}/v1/health", self.profile.security_url);
-        send(self.http.get(url)).await.map(drop)
+        send(self.http().get(url)).await.map(drop)
     }
 
     /// Enrolment: the JSON of section 3.1 there and back.
     pub async fn enrol(&self, request: String) -> Result<String, ClientError> {
         let url = format!("{}/v1/enrol", self.profile.security_url);
         let request = self
-            .http
+            .http()
             .post(url)
             .header("content-type", "application/json")
             .body(request);
@@ -196,7 +228,7 @@ impl BankClient {
         body: String,
     ) -> Result<Answer, ClientError> {
         let request = self
-            .http
+            .http()
             .post(format!("{}{path}", self.profile.security_url))
             .header("content-type", "application/json")
             .header("tapfill-terminal", &proof.terminal)

@@ -9,10 +9,14 @@ use rustls_pki_types::pem::PemObject;
 use rustls_pki_types::{CertificateDer, ServerName, UnixTime};
 use sha2::{Digest, Sha256};
 
+use crate::own::OwnCertificate;
 use crate::{Profile, ProfileError};
 
 /// TLS 1.3 alone; the chain must end in the bank's authority and the server's public key must be pinned.
-pub(crate) fn tls_config(profile: &Profile) -> Result<ClientConfig, ProfileError> {
+pub(crate) fn tls_config(
+    profile: &Profile,
+    own: Option<OwnCertificate>,
+) -> Result<ClientConfig, ProfileError> {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let mut roots = RootCertStore::empty();
     let authority = CertificateDer::from_pem_slice(profile.authority_pem.as_bytes())
@@ -27,13 +31,17 @@ pub(crate) fn tls_config(profile: &Profile) -> Result<ClientConfig, ProfileError
         chain,
         pins: profile.pin_list()?,
     };
-    let config = ClientConfig::builder_with_provider(provider)
+    let builder = ClientConfig::builder_with_provider(provider)
         .with_protocol_versions(&[&rustls::version::TLS13])
         .map_err(|_| ProfileError::Tls)?
         .dangerous()
-        .with_custom_certificate_verifier(Arc::new(verifier))
-        .with_no_client_auth();
-    Ok(config)
+        .with_custom_certificate_verifier(Arc::new(verifier));
+    match own {
+        None => Ok(builder.with_no_client_auth()),
+        Some(own) => builder
+            .with_client_auth_cert(vec![own.certificate], own.key)
+            .map_err(|_| ProfileError::Tls),
+    }
 }
 
 /// The usual verifier and the pins after it: stricter than the default, never laxer.

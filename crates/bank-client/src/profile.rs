@@ -22,6 +22,9 @@ pub struct Profile {
     pub package_signer: String,
     /// The lowest suite that this installation uses.
     pub lowest_suite: u8,
+    /// The bank wants each terminal's own certificate in TLS.
+    #[serde(default)]
+    pub client_certificate: bool,
 }
 
 /// Why a profile can't be used.

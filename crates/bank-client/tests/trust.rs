@@ -87,6 +87,7 @@ fn client(address: SocketAddr, authority: &Authority, pins: Vec<String>) -> Bank
         enrolment_signer: "00".repeat(32),
         package_signer: "00".repeat(32),
         lowest_suite: 3,
+        client_certificate: false,
     })
     .unwrap()
 }

@@ -16,6 +16,7 @@ mod http;
 mod inbox;
 mod packages;
 mod password;
+mod peer;
 mod recipe;
 mod running;
 mod sms;

@@ -10,6 +10,7 @@ use axum::Router;
 use axum_server::Handle;
 use axum_server::accept::NoDelayAcceptor;
 use axum_server::tls_rustls::{RustlsAcceptor, RustlsConfig};
+use rustls::ServerConfig;
 use serde_json::json;
 use tokio::sync::{Notify, Semaphore};
 use tokio::task::JoinHandle;
@@ -21,6 +22,7 @@ use crate::config::{Config, IssuerKeyText, Settings};
 use crate::error::{Problem, StartError};
 use crate::files::{Directory, restrict};
 use crate::http;
+use crate::peer::WithPeerKey;
 use crate::recipe::Recipe;
 use crate::store::{Store, audit, customer, terminal};
 use crate::tls::{self, Identity};
@@ -54,7 +56,11 @@ pub struct Running {
 pub async fn start(config: Config) -> Result<Running, StartError> {
     let settings = config.settings.clone();
     let dir = directory(&config)?;
-    let identity = tls::identity(&dir, &settings.bank.host_names)?;
+    let identity = tls::identity(
+        &dir,
+        &settings.bank.host_names,
+        settings.bank.client_certificates,
+    )?;
     let [security, transaction] = listeners(&config)?;
     let bank = Arc::new(bank(&config, &dir).await?);
     customer::seed(&bank).await.map_err(store_failed)?;
@@ -80,8 +86,13 @@ pub async fn start(config: Config) -> Result<Running, StartError> {
     let handles = [Handle::new(), Handle::new()];
     let [first, second] = handles.clone();
     let servers = vec![
-        serve(security, security_routes, &identity, first)?,
-        serve(transaction, transaction_routes, &identity, second)?,
+        serve(security, security_routes, identity.security, first)?,
+        serve(
+            transaction,
+            transaction_routes,
+            identity.transaction,
+            second,
+        )?,
     ];
     let worker = tokio::spawn(worker::run(bank.clone()));
     let profile_path = dir.path("profile.json");
@@ -279,16 +290,16 @@ fn address(listener: &TcpListener) -> Result<SocketAddr, StartError> {
 fn serve(
     listener: TcpListener,
     routes: Router,
-    identity: &Identity,
+    tls: Arc<ServerConfig>,
     handle: Handle<SocketAddr>,
 ) -> Result<JoinHandle<()>, StartError> {
-    let config = RustlsConfig::from_config(identity.server.clone());
+    let config = RustlsConfig::from_config(tls);
     // One round trip of a card is worth more than a full packet.
     let acceptor = RustlsAcceptor::new(config).acceptor(NoDelayAcceptor::new());
     let server =
         axum_server::from_tcp(listener).map_err(|error| StartError::Tls(error.to_string()))?;
     let mut server = server
-        .acceptor(acceptor)
+        .acceptor(WithPeerKey(acceptor))
         .handle(handle)
         .first_request_timeout(FIRST_REQUEST);
     server
@@ -328,5 +339,6 @@ fn profile(
         "enrolment_signer": public(&bank.signer_secret),
         "package_signer": public(package_signer),
         "lowest_suite": bank.settings.keys.lowest_suite,
+        "client_certificate": settings.client_certificates,
     })
 }

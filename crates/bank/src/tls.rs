@@ -7,22 +7,29 @@ use rcgen::{
     KeyUsagePurpose, PublicKeyData,
 };
 use rustls::ServerConfig;
-use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
 use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
 
 use crate::error::StartError;
 use crate::files::Directory;
+use crate::peer::{AnyKey, Presence};
 
 /// What both servers present and what a profile tells about it.
 pub(crate) struct Identity {
-    pub(crate) server: Arc<ServerConfig>,
+    pub(crate) security: Arc<ServerConfig>,
+    pub(crate) transaction: Arc<ServerConfig>,
     pub(crate) authority_pem: String,
     /// Pin of the server's key, then of the backup key.
     pub(crate) pins: [String; 2],
 }
 
-pub(crate) fn identity(dir: &Directory, host_names: &[String]) -> Result<Identity, StartError> {
+/// `ask`: whether terminals show certificates of their own.
+pub(crate) fn identity(
+    dir: &Directory,
+    host_names: &[String],
+    ask: bool,
+) -> Result<Identity, StartError> {
     let authority_key = key(dir, "authority.key")?;
     let server_key = key(dir, "server.key")?;
     let backup_key = key(dir, "backup.key")?;
@@ -36,20 +43,37 @@ pub(crate) fn identity(dir: &Directory, host_names: &[String]) -> Result<Identit
     let issuer = Issuer::new(params, authority_key);
     let params = server_params(host_names)?;
     let certificate = params.signed_by(&server_key, &issuer).map_err(tls)?;
-    let private = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(server_key.serialize_der()));
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let mut server = ServerConfig::builder_with_provider(provider)
-        .with_protocol_versions(&[&rustls::version::TLS13])
-        .map_err(tls)?
-        .with_no_client_auth()
-        .with_single_cert(vec![certificate.der().clone()], private)
-        .map_err(tls)?;
-    server.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+    // A terminal has no certificate before its enrolment.
+    let security = ask.then_some(Presence::Optional);
+    let transaction = ask.then_some(Presence::Required);
+    let config = |ask| server_config(&server_key, certificate.der(), ask).map(Arc::new);
     Ok(Identity {
-        server: Arc::new(server),
+        security: config(security)?,
+        transaction: config(transaction)?,
         authority_pem: authority_pem.to_string(),
         pins: [pin(&server_key), pin(&backup_key)],
     })
+}
+
+fn server_config(
+    key: &KeyPair,
+    certificate: &CertificateDer<'static>,
+    ask: Option<Presence>,
+) -> Result<ServerConfig, StartError> {
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let builder = ServerConfig::builder_with_provider(provider)
+        .with_protocol_versions(&[&rustls::version::TLS13])
+        .map_err(tls)?;
+    let builder = match ask {
+        None => builder.with_no_client_auth(),
+        Some(presence) => builder.with_client_cert_verifier(Arc::new(AnyKey(presence))),
+    };
+    let private = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(key.serialize_der()));
+    let mut server = builder
+        .with_single_cert(vec![certificate.clone()], private)
+        .map_err(tls)?;
+    server.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+    Ok(server)
 }
 
 fn key(dir: &Directory, name: &str) -> Result<KeyPair, StartError> {

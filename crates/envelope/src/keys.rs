@@ -44,6 +44,13 @@ pub fn auth_key(master: &MasterKey, terminal: &Terminal) -> AuthKey {
     ))
 }
 
+/// The Ed25519 secret of the certificate that the terminal shows in TLS, where its bank asks for one: HKDF of the
+/// master key, info `tapfill/1/tls`.
+pub fn tls_secret(master: &MasterKey, terminal: &Terminal) -> Secret<32> {
+    let salt = terminal.to_string();
+    kdf::hkdf(master.expose(), salt.as_bytes(), "tapfill/1/tls")
+}
+
 /// What is known of a working key beside its bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct KeyFacts {
@@ -352,6 +359,12 @@ mod tests {
             }
         }
         let master = MasterKey::new([2; 32]);
-        assert_ne!(auth_key(&master, &terminal()).expose(), master.expose());
+        let (auth, tls) = (
+            auth_key(&master, &terminal()),
+            tls_secret(&master, &terminal()),
+        );
+        assert_ne!(auth.expose(), master.expose());
+        assert_ne!(tls.expose(), master.expose());
+        assert_ne!(tls.expose(), auth.expose());
     }
 }

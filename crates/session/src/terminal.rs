@@ -131,8 +131,21 @@ impl TerminalLink {
             return Ok(false);
         };
         let identity = parse_identity(&secret).ok_or(Code::KeystoreBroken)?;
+        self.identify(&identity)?;
         self.state().identity = Some(identity);
         Ok(true)
+    }
+
+    /// Connections show who this terminal is, where its bank wants that.
+    fn identify(&self, identity: &Identity) -> Result<(), Failure> {
+        let secret = keys::tls_secret(&identity.master, &identity.terminal);
+        let shown = self
+            .bank
+            .identify(&identity.terminal.to_string(), secret.expose());
+        shown.map_err(|error| {
+            log::error!("no certificate of this terminal: {error}");
+            Code::Internal.into()
+        })
     }
 
     /// First start, or a keystore that lost its content: asks the bank for a master key and keeps it at once.
@@ -174,15 +187,17 @@ impl TerminalLink {
         let secret = identity_bytes(enrolled.terminal, enrolled.suite, &enrolled.master_key);
         self.with_vault(move |vault| vault.store(MASTER_KEY, &secret))
             .await?;
+        let identity = Identity {
+            terminal: enrolled.terminal,
+            suite: enrolled.suite,
+            master: enrolled.master_key,
+        };
+        self.identify(&identity)?;
         let now_ms = self.clock.now_ms();
         let mut state = self.state();
         state.offset_ms = offset(enrolled.time_ms, now_ms);
         state.working = None;
-        state.identity = Some(Identity {
-            terminal: enrolled.terminal,
-            suite: enrolled.suite,
-            master: enrolled.master_key,
-        });
+        state.identity = Some(identity);
         Ok(())
     }
 

@@ -42,6 +42,9 @@ pub(crate) struct BankSettings {
     #[serde(default)]
     pub(crate) host_names: Vec<String>,
     pub(crate) packages: Option<PathBuf>,
+    /// Each terminal shows its own certificate in TLS.
+    #[serde(default)]
+    pub(crate) client_certificates: bool,
 }
 
 /// A PKCS#11 token.

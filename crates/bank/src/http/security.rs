@@ -18,7 +18,7 @@ use serde_json::{Value, json};
 
 use crate::bank::Bank;
 use crate::error::Problem;
-use crate::http::transaction::{MOST_SKEW_MS, terminal_of, usable};
+use crate::http::transaction::{MOST_SKEW_MS, owns, terminal_of, usable};
 use crate::http::{Asked, limited, problem, respond};
 use crate::store::counted::{self, Counted, Kind};
 use crate::store::terminal::{NewTerminal, State, TerminalRow};
@@ -207,6 +207,7 @@ async fn authenticate(bank: &Bank, asked: &Asked) -> Result<Caller, Problem> {
     let time_ms = time(headers)?;
     let mut conn = bank.store.read().await?;
     let row = usable(terminal::find(bank, &mut conn, &terminal).await?)?;
+    owns(bank, &row, asked)?;
     let key = keys::auth_key(&row.master, &row.terminal);
     let path = asked.uri().path();
     let mac = auth::request_mac(&key, path, &terminal, &nonce, time_ms, asked.body());

@@ -16,6 +16,7 @@ use crate::bank::Bank;
 use crate::error::Problem;
 use crate::flow;
 use crate::http::{limited, problem, respond};
+use crate::peer;
 use crate::store::{audit, terminal};
 use crate::vault::{Purpose, random};
 
@@ -29,7 +30,7 @@ pub(crate) fn routes() -> Router<Arc<Bank>> {
 async fn relay(State(bank): State<Arc<Bank>>, request: Request) -> Response {
     let work = |bank: Arc<Bank>, asked: super::Asked| async move {
         // A task of its own: a peer that hangs up in the middle must not stop a commit half-way through its work.
-        let task = tokio::spawn(async move { answer(&bank, asked.body()).await });
+        let task = tokio::spawn(async move { answer(&bank, &asked).await });
         task.await.map_err(Problem::internal)?
     };
     match limited(bank, request, work).await {
@@ -38,9 +39,9 @@ async fn relay(State(bank): State<Arc<Bank>>, request: Request) -> Response {
     }
 }
 
-async fn answer(bank: &Bank, envelope: &[u8]) -> Result<Vec<u8>, Problem> {
+async fn answer(bank: &Bank, asked: &super::Asked) -> Result<Vec<u8>, Problem> {
     let now_ms = bank.now_ms();
-    let (key, header, message) = open(bank, envelope, now_ms).await?;
+    let (key, header, message) = open(bank, asked, now_ms).await?;
     let asked = flow::prepare(bank, header.terminal, &message, now_ms).await?;
     let hash = bank.vault.hash(Purpose::Request, &[&message]);
     let place = (&header.terminal, header.key_id, header.counter);
@@ -82,11 +83,13 @@ async fn answer(bank: &Bank, envelope: &[u8]) -> Result<Vec<u8>, Problem> {
 
 type Opened = (WorkingKey, Header, zeroize::Zeroizing<Vec<u8>>);
 
-async fn open(bank: &Bank, envelope: &[u8], now_ms: u64) -> Result<Opened, Problem> {
+async fn open(bank: &Bank, asked: &super::Asked, now_ms: u64) -> Result<Opened, Problem> {
+    let envelope = asked.body();
     let header = seal::peek(envelope).map_err(|_| Problem::envelope_refused())?;
     let mut conn = bank.store.read().await?;
     let known = terminal::find(bank, &mut conn, &header.terminal).await?;
     let known = usable(known)?;
+    owns(bank, &known, asked)?;
     if header.suite < known.lowest {
         return Err(Problem::refused(403, "suite-refused"));
     }
@@ -103,6 +106,16 @@ async fn open(bank: &Bank, envelope: &[u8], now_ms: u64) -> Result<Opened, Probl
         return Err(Problem::time_skew(now_ms));
     }
     Ok((key, header, message))
+}
+
+/// The connection is the terminal's own, where this bank asks for that.
+pub(crate) fn owns(
+    bank: &Bank,
+    row: &terminal::TerminalRow,
+    asked: &super::Asked,
+) -> Result<(), Problem> {
+    let peer = asked.extensions().get().copied().unwrap_or_default();
+    peer::owns(bank.settings.bank.client_certificates, row, peer)
 }
 
 pub(crate) fn usable(

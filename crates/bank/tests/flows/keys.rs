@@ -6,7 +6,7 @@ use serde_json::json;
 
 use crate::card::Card;
 use crate::stage::{PASSWORD, Stage};
-use crate::terminal::{Terminal, code, new_id, outcome, phase, random};
+use crate::terminal::{Terminal, code, identify, new_id, outcome, phase, random};
 
 const DAY_MS: u64 = 24 * 3_600_000;
 
@@ -40,6 +40,47 @@ async fn an_expired_key_is_refused_and_the_same_message_goes_under_a_new_one() {
     card.credit(answer.body.field("credit_data").unwrap())
         .unwrap();
     stage.close(5_000).await;
+}
+
+#[tokio::test]
+async fn a_bank_that_asks_for_certificates_takes_each_terminal_by_its_own_alone() {
+    let asks = |text: String| text.replacen("[bank]\n", "[bank]\nclient_certificates = true\n", 1);
+    let stage = Stage::with(asks).await;
+    let mut terminal = stage.terminal().await;
+    let other = stage.terminal().await;
+    let id = new_id();
+    let proof = terminal.sms_proof(&stage, &id, &Card::demo()).await;
+    let message = terminal.load_message(id, &mut Card::demo(), (5_000, proof));
+    let sealed = terminal.seal(&message.encode().unwrap());
+
+    // Everything else is right; the connection is another terminal's.
+    let own = terminal.client.clone();
+    terminal.client = other.client.clone();
+    let refused = terminal.client.relay(sealed.clone()).await.unwrap_err();
+    assert_eq!(code(refused), "envelope-refused");
+    assert_eq!(
+        code(terminal.fetch_key().await.unwrap_err()),
+        "envelope-refused"
+    );
+    // And nobody's: the transaction server does not even speak to it, the security server enrols it.
+    terminal.client = Terminal::client(&stage);
+    let refused = terminal.client.relay(sealed.clone()).await.unwrap_err();
+    assert_eq!(refused, ClientError::Silent);
+    assert_eq!(
+        code(terminal.fetch_key().await.unwrap_err()),
+        "envelope-refused"
+    );
+    // Its number with another key is not it.
+    let mut forged = terminal.enrolled.clone();
+    forged.master_key = envelope::keys::MasterKey::new(random());
+    identify(&terminal.client, &forged);
+    let refused = terminal.client.relay(sealed.clone()).await.unwrap_err();
+    assert_eq!(code(refused), "envelope-refused");
+
+    terminal.client = own;
+    let answer = terminal.client.relay(sealed).await.unwrap();
+    let answer = relay::Message::parse(&terminal.open(&answer)).unwrap();
+    assert_eq!(phase(&answer), "credit", "the refused ones used up nothing");
 }
 
 #[tokio::test]

@@ -60,6 +60,13 @@ pub(crate) fn phase(message: &Message) -> &str {
     message.body.phase.as_deref().unwrap()
 }
 
+/// Connections of `client` show this terminal's certificate, if the bank wants one.
+pub(crate) fn identify(client: &BankClient, enrolled: &Enrolled) {
+    let secret = keys::tls_secret(&enrolled.master_key, &enrolled.terminal);
+    let terminal = enrolled.terminal.to_string();
+    client.identify(&terminal, secret.expose()).unwrap();
+}
+
 impl Terminal {
     pub(crate) fn client(stage: &Stage) -> BankClient {
         Self::client_of(&stage.bank.profile_path)
@@ -87,6 +94,7 @@ impl Terminal {
             again.terminal, enrolled.terminal,
             "the same request is the same enrolment"
         );
+        identify(&client, &enrolled);
         Self {
             client,
             enrolled,

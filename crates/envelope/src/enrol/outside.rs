@@ -212,3 +212,63 @@ fn secrets_of_x25519_are_those_of_wycheproof_and_zero_is_refused() {
     }
     assert_eq!((good, zero), (487, 31));
 }
+
+/// `tests/fixtures/vectors/enrolment.json`: made from the words of the protocol by a program of its own.
+#[derive(Deserialize)]
+struct Vectors {
+    cases: Vec<WholeEnrolment>,
+}
+
+#[derive(Deserialize)]
+struct WholeEnrolment {
+    enrolment_hpke_private: Hex<32>,
+    enrolment_signer: Hex<32>,
+    reply_private: Hex<32>,
+    reply_key: Hex<32>,
+    nonce: Hex<16>,
+    request: serde_json::Value,
+    answer: serde_json::Value,
+    result: GrantedByVector,
+    previous_master_key: Option<Hex<32>>,
+    previous_terminal: Option<Terminal>,
+}
+
+#[derive(Deserialize)]
+struct GrantedByVector {
+    terminal: Terminal,
+    master_key: Hex<32>,
+    suite: Suite,
+    time_ms: u64,
+}
+
+#[test]
+fn both_sides_read_a_whole_enrolment_as_the_vectors_say() {
+    let file = include_str!("../../../../tests/fixtures/vectors/enrolment.json");
+    let vectors: Vectors = serde_json::from_str(file).unwrap();
+    assert_eq!(vectors.cases.len(), 2, "a first one and a succession");
+    for case in vectors.cases {
+        let json = case.request.to_string();
+        let request = open_request(&case.enrolment_hpke_private.0, &json).unwrap();
+        assert_eq!(request.reply_key, case.reply_key.0);
+        assert_eq!(request.nonce, case.nonce.0);
+        assert_eq!(request.previous_terminal, case.previous_terminal);
+        if let (Some(key), Some(terminal)) = (case.previous_master_key, case.previous_terminal) {
+            let key = crate::keys::auth_key(&MasterKey::new(key.0), &terminal);
+            assert!(request.succeeds(&key));
+        }
+        let exchange = Exchange {
+            reply_secret: Secret::new(case.reply_private.0),
+            nonce: case.nonce.0,
+            request_hash: *request.request_hash(),
+        };
+        let answer = case.answer.to_string();
+        let enrolled = exchange.finish(&answer, &case.enrolment_signer.0).unwrap();
+        let granted = Enrolled {
+            terminal: case.result.terminal,
+            master_key: MasterKey::new(case.result.master_key.0),
+            suite: case.result.suite,
+            time_ms: case.result.time_ms,
+        };
+        assert_eq!(enrolled, granted);
+    }
+}

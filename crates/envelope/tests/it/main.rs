@@ -4,3 +4,4 @@
 mod enrol;
 mod known_answers;
 mod seal;
+mod vectors;
