@@ -28,5 +28,5 @@ if (target) {
   void app.start();
   const page = new URLSearchParams(location.search).get('fake');
   if (__FAKE__ && page?.startsWith('history')) app.page = 'history';
-  if (__FAKE__ && page === 'settings') app.page = page;
+  if (__FAKE__ && page?.startsWith('settings')) app.page = 'settings';
 }

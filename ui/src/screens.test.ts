@@ -17,7 +17,7 @@ async function open(scene: string): Promise<{ app: App; backend: FakeBackend }> 
   const root = mount(Root, { target: document.body, props: { app } });
   const end = await app.start();
   if (scene.startsWith('history')) app.page = 'history';
-  if (scene === 'settings') app.page = scene;
+  if (scene.startsWith('settings')) app.page = 'settings';
   stop = () => { end(); void unmount(root); document.body.replaceChildren(); };
   await settle();
   return { app, backend };
@@ -327,6 +327,14 @@ describe('the screens', () => {
     expect(sent(backend, 'erase-device')).toEqual([]);
     await tap('erase-confirm');
     expect(sent(backend, 'erase-device')).toHaveLength(1);
+  });
+
+  it('warn of a key that ends while the bank is away, before a top-up fails for it', async () => {
+    const { backend } = await open('settings-key-soon');
+    expect(text('key-warning')).toMatch(/39|40/);
+    backend.push({ network: 'online' });
+    await settle();
+    expect(all('key-warning')).toEqual([]);
   });
 
   it('show each part of the diagnostics', async () => {

@@ -150,4 +150,5 @@ export const scenes: Record<string, Scene> = {
   'home-first': () => ({ reader, purses: [] }),
   history: () => ({}),
   settings: () => ({}),
+  'settings-key-soon': (now) => ({ network: 'offline', terminal: { ...baseView(now).terminal!, keyExpiresMs: now + 40 * MINUTE } }),
 };
