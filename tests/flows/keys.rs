@@ -1,7 +1,7 @@
 //! Keys, suites and clocks as the app meets them.
 
-use ipc::{Code, TransactionKind};
-use session::shells::KeyVault;
+use ipc::{Code, Command, TransactionKind};
+use session::shells::{KeyVault, VaultError};
 use tapfill_tests::Trouble;
 use virtual_card::CardProfile;
 
@@ -145,6 +145,48 @@ async fn a_suite_below_the_installations_or_below_the_enrolments_is_refused_by_t
     assert_eq!(refused(&stage).await, Code::SuiteRefused);
     assert!(stage.person.top_up(100).await.is_err());
     stage.books_balance().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_locked_app_asks_who_is_there_before_it_takes_its_keys() {
+    let mut stage = Stage::ready().await;
+    let lock = |on| Command::SetLock { on };
+    let code = |answer: Result<ipc::Reply, Trouble>| match answer {
+        Err(Trouble::Refused(error)) => error.code,
+        other => panic!("not refused: {other:?}"),
+    };
+    // Nobody can switch it who can't confirm, and a system that can't ask says so.
+    stage.vault.answer_with(Some(VaultError::CantAsk));
+    assert_eq!(
+        code(stage.person.give(lock(true)).await),
+        Code::UnlockUnable
+    );
+    assert!(!stage.person.look().settings.lock);
+    stage.vault.answer_with(None);
+    stage.person.give(lock(true)).await.unwrap();
+    assert!(stage.person.look().settings.lock);
+
+    stage.vault.answer_with(Some(VaultError::Unconfirmed));
+    stage.restart_app();
+    let told = |view: &ipc::AppView| view.trouble.is_some();
+    let view = stage.person.until("a trouble", told).await.unwrap();
+    assert_eq!(view.trouble.unwrap().code, Code::UnlockRefused);
+    assert_eq!(view.terminal, None, "no key was taken");
+    assert!(stage.person.top_up(500).await.is_err());
+    assert_eq!(
+        code(stage.person.give(lock(false)).await),
+        Code::UnlockRefused
+    );
+    assert!(stage.person.look().settings.lock);
+    let enrolled = code(stage.person.give(Command::Enrol).await);
+    assert_eq!(enrolled, Code::UnlockRefused, "no way around");
+
+    stage.vault.answer_with(None);
+    stage.person.give(Command::Unlock).await.unwrap();
+    stage.person.ready().await.unwrap();
+    stage.person.top_up(500).await.unwrap();
+    assert_eq!(stage.card_balance(), CARD_BEFORE + 500);
+    stage.healed().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

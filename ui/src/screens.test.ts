@@ -337,6 +337,17 @@ describe('the screens', () => {
     expect(all('key-warning')).toEqual([]);
   });
 
+  it('show the lock as it is, not as it was tapped', async () => {
+    const { backend } = await open('settings');
+    const box = one('lock-switch') as HTMLInputElement;
+    await tap('lock-switch');
+    expect(sent(backend, 'set-lock')).toEqual([{ command: 'set-lock', on: true }]);
+    expect(box.checked).toBe(true);
+    backend.run = () => Promise.reject(failure('unlock-unable', 'none', 'again') as unknown as Error);
+    await tap('lock-switch');
+    expect(box.checked).toBe(true);
+  });
+
   it('show each part of the diagnostics', async () => {
     await open('settings');
     await tap('run-diagnostics');

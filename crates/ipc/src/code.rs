@@ -168,6 +168,8 @@ codes! {
     KeystoreDenied = "keystore-denied",
     KeystoreEmptied = "keystore-emptied",
     KeystoreBroken = "keystore-broken",
+    UnlockRefused = "unlock-refused",
+    UnlockUnable = "unlock-unable",
     EnrolFailed = "enrol-failed",
     TerminalUnknown = "terminal-unknown",
     TerminalRevoked = "terminal-revoked",

@@ -56,6 +56,12 @@ pub enum Command {
     SetTextSize {
         percent: u16,
     },
+    /// Whether the system asks who is there at each start. It asks before this changes, too.
+    SetLock {
+        on: bool,
+    },
+    /// Asks again who is there, after [`Code::UnlockRefused`](crate::Code::UnlockRefused).
+    Unlock,
     /// Receipts and unfinished loads, newest first.
     History,
     /// The history as a CSV file in the person's documents folder.

@@ -346,6 +346,9 @@ pub struct SettingsView {
     pub language: Language,
     pub theme: Theme,
     pub text_size: u16,
+    /// The system asks who is there before the app takes its keys from the keystore.
+    #[serde(default)]
+    pub lock: bool,
 }
 
 #[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq, Serialize, TS)]

@@ -4,6 +4,7 @@
 
 mod memory;
 mod os;
+mod person;
 
 pub use memory::MemoryVault;
 pub use os::OsVault;
@@ -22,6 +23,12 @@ pub enum VaultError {
     /// The keystore refused this program.
     #[error("the keystore refused")]
     Denied,
+    /// The person did not confirm that it is them.
+    #[error("nobody confirmed")]
+    Unconfirmed,
+    /// This system has no way to ask the person.
+    #[error("this system can't ask who is there")]
+    CantAsk,
     /// Anything else that the keystore reports.
     #[error("the keystore failed: {0}")]
     Broken(String),
@@ -36,4 +43,7 @@ pub trait KeyVault: Send + Sync {
     fn store(&self, name: &str, secret: &[u8]) -> Result<(), VaultError>;
     /// Removes a secret; one that is not there is no error.
     fn erase(&self, name: &str) -> Result<(), VaultError>;
+    /// Asks the person to prove that it is them, as this system does it: finger, face, or the password of the
+    /// account. Waits for the answer.
+    fn confirm(&self) -> Result<(), VaultError>;
 }

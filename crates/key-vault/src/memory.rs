@@ -10,12 +10,18 @@ use crate::{KeyVault, VaultError};
 pub struct MemoryVault {
     secrets: Mutex<HashMap<String, Zeroizing<Vec<u8>>>>,
     fault: Mutex<Option<VaultError>>,
+    answer: Mutex<Option<VaultError>>,
 }
 
 impl MemoryVault {
     /// Every call fails so from now on; `None` heals.
     pub fn fail_with(&self, fault: Option<VaultError>) {
         *self.fault.lock().unwrap_or_else(PoisonError::into_inner) = fault;
+    }
+
+    /// How the person answers when asked who is there; `None`: it is them.
+    pub fn answer_with(&self, answer: Option<VaultError>) {
+        *self.answer.lock().unwrap_or_else(PoisonError::into_inner) = answer;
     }
 
     /// What a wiped keystore looks like.
@@ -32,7 +38,7 @@ impl MemoryVault {
         let secrets = self.secrets.lock().unwrap_or_else(PoisonError::into_inner);
         Self {
             secrets: Mutex::new(secrets.clone()),
-            fault: Mutex::default(),
+            ..Self::default()
         }
     }
 
@@ -69,6 +75,13 @@ impl KeyVault for MemoryVault {
             .unwrap_or_else(PoisonError::into_inner)
             .remove(name);
         Ok(())
+    }
+
+    fn confirm(&self) -> Result<(), VaultError> {
+        match &*self.answer.lock().unwrap_or_else(PoisonError::into_inner) {
+            Some(answer) => Err(answer.clone()),
+            None => Ok(()),
+        }
     }
 }
 

@@ -3,7 +3,7 @@ use std::sync::Arc;
 use keyring_core::{CredentialStore, Entry, Error};
 use zeroize::Zeroizing;
 
-use crate::{KeyVault, VaultError};
+use crate::{KeyVault, VaultError, person};
 
 /// The OS keystore: the Secret Service on Linux.
 ///
@@ -44,6 +44,10 @@ impl KeyVault for OsVault {
             Ok(()) | Err(Error::NoEntry) => Ok(()),
             Err(error) => Err(failure(error)),
         }
+    }
+
+    fn confirm(&self) -> Result<(), VaultError> {
+        person::confirm()
     }
 }
 

@@ -147,6 +147,7 @@ pub(crate) enum Happened {
     Ended([u8; 16], Ended),
     Delivered(Result<(), Failure>),
     Erased(Result<(), Failure>, Answer),
+    Confirmed(bool, Result<(), Failure>, Answer),
 }
 
 /// What a start with a network brings.
@@ -261,6 +262,7 @@ impl Actor {
             language: ipc::Language::System,
             theme: ipc::Theme::System,
             text_size: 100,
+            lock: false,
         })
     }
 
@@ -288,6 +290,7 @@ impl Actor {
             }
             Happened::Delivered(result) => self.delivered(result),
             Happened::Erased(result, answer) => self.erased(result, answer),
+            Happened::Confirmed(on, result, answer) => self.confirmed(on, result, answer),
         }
     }
 
@@ -341,10 +344,11 @@ impl Actor {
         };
     }
 
-    fn unlock(&mut self) {
+    pub(crate) fn unlock(&mut self) {
         self.connecting = true;
         let link = self.link.clone();
-        self.beside(async move { Happened::Unlocked(link.unlock().await) });
+        let ask = self.settings_view().lock;
+        self.beside(async move { Happened::Unlocked(link.unlock(ask).await) });
     }
 
     fn unlocked(&mut self, result: Result<bool, Failure>) {
@@ -378,6 +382,12 @@ impl Actor {
         if self.connecting {
             self.refuse(answer, Code::NotNow);
             return;
+        }
+        let locked = [Code::UnlockRefused, Code::UnlockUnable];
+        if let Some(trouble) = self.trouble.as_ref().filter(|t| locked.contains(&t.code)) {
+            // A new key must not be the way around the lock.
+            let code = trouble.code;
+            return self.refuse(answer, code);
         }
         self.connecting = true;
         if self.phase == Phase::Welcome {

@@ -24,6 +24,8 @@ impl Actor {
             Command::VerifyCode { code } => return self.verify_code(&code, answer),
             Command::RunDiagnostics => return self.diagnose(answer),
             Command::EraseDevice => return self.erase(answer),
+            Command::SetLock { on } => return self.set_lock(on, answer),
+            Command::Unlock => self.unlock_again(),
             Command::Begin { kind } => self.begin(kind),
             Command::PinPress { digit } => self.pin_press(digit),
             Command::PinDelete => self.pin_delete(),
@@ -336,6 +338,24 @@ impl Actor {
             return self.refuse(Some(answer), Code::NotNow);
         }
         self.connect(Some(answer));
+    }
+
+    fn set_lock(&mut self, on: bool, answer: Answer) {
+        let link = self.link.clone();
+        self.beside(async move { Happened::Confirmed(on, link.confirm().await, answer) });
+    }
+
+    pub(crate) fn confirmed(&mut self, on: bool, result: Result<(), Failure>, answer: Answer) {
+        let result = result.and_then(|()| self.set(|view| view.lock = on));
+        self.reply(Some(answer), result);
+    }
+
+    fn unlock_again(&mut self) -> Result<Reply, Failure> {
+        if self.connecting || self.link.facts().is_some() {
+            return Err(Code::NotNow.into());
+        }
+        self.unlock();
+        Ok(Reply::Done)
     }
 
     fn choose_reader(&mut self, name: Option<String>) -> Result<Reply, Failure> {

@@ -72,6 +72,8 @@ impl From<VaultError> for Failure {
             VaultError::Missing => Code::KeystoreMissing,
             VaultError::Locked => Code::KeystoreLocked,
             VaultError::Denied => Code::KeystoreDenied,
+            VaultError::Unconfirmed => Code::UnlockRefused,
+            VaultError::CantAsk => Code::UnlockUnable,
             VaultError::Broken(_) => Code::KeystoreBroken,
         })
     }
@@ -161,6 +163,7 @@ fn retry(code: Code) -> Retry {
         C::CertificateExpired | C::CertificateForeign | C::CertificateName => Retry::Again,
         C::CertificateSwapped | C::NetworkLogin => Retry::Again,
         C::CardOther | C::CardNotSupported | C::MessageBad => Retry::Again,
+        C::UnlockRefused | C::UnlockUnable => Retry::Again,
         C::PhoneBad | C::CodeBad | C::CodeWrong | C::CodeExpired | C::CodeLocked => Retry::Edit,
         C::CodeUnknown | C::PasswordShort | C::PasswordWrong | C::AmountBad => Retry::Edit,
         C::AmountLow | C::AmountHigh | C::BalanceLimit | C::FundsShort => Retry::Edit,

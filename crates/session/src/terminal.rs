@@ -124,8 +124,16 @@ impl TerminalLink {
             .ok_or_else(|| Code::KeyMissing.into())
     }
 
-    /// Reads the master key from the keystore. False: there is none.
-    pub(crate) async fn unlock(self: &Arc<Self>) -> Result<bool, Failure> {
+    /// The person proves that it is them.
+    pub(crate) async fn confirm(self: &Arc<Self>) -> Result<(), Failure> {
+        self.with_vault(|vault| vault.confirm()).await
+    }
+
+    /// Reads the master key from the keystore, with `ask` only when the person confirms. False: there is none.
+    pub(crate) async fn unlock(self: &Arc<Self>, ask: bool) -> Result<bool, Failure> {
+        if ask {
+            self.confirm().await?;
+        }
         let secret = self.with_vault(|vault| vault.load(MASTER_KEY)).await?;
         let Some(secret) = secret else {
             return Ok(false);

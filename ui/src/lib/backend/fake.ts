@@ -59,6 +59,8 @@ export class FakeBackend implements Backend {
       case 'set-language': this.push({ settings: { ...settings, language: command.language } }); break;
       case 'set-theme': this.push({ settings: { ...settings, theme: command.theme } }); break;
       case 'set-text-size': this.push({ settings: { ...settings, textSize: command.percent } }); break;
+      case 'set-lock': this.push({ settings: { ...settings, lock: command.on } }); break;
+      case 'unlock': this.push({ trouble: null }); break;
       case 'choose-reader': this.push({ reader: { ...this.#view.reader, chosen: command.name } }); break;
       case 'enrol': this.push({ phase: 'enrolling', trouble: null }); setTimeout(() => this.push({ ...baseView(), phase: 'ready' }), 3 * STEP_MS); break;
       case 'erase-device': this.push({ phase: 'welcome', terminal: null, purses: [], pending: [], packages: [], transaction: null }); break;

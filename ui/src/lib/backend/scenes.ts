@@ -29,7 +29,7 @@ export function baseView(now = Date.now()): AppView {
     pending: [],
     transaction: null,
     packages: [{ industry: '0001', name: NAME, version: 3, signer: '7b1e90c4' }],
-    settings: { language: 'zh-CN', theme: 'light', textSize: 100 },
+    settings: { language: 'zh-CN', theme: 'light', textSize: 100, lock: false },
     about: { version: '0.1.0', bank: 'Tapfill Demo Bank', development: false },
   };
 }

@@ -2,4 +2,8 @@
 import type { Language } from "./Language";
 import type { Theme } from "./Theme";
 
-export type SettingsView = { language: Language, theme: Theme, textSize: number, };
+export type SettingsView = { language: Language, theme: Theme, textSize: number, 
+/**
+ * The system asks who is there before the app takes its keys from the keystore.
+ */
+lock: boolean, };
