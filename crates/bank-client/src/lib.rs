@@ -2,10 +2,13 @@
 //!
 //! It carries bytes and knows no key of the terminal: what is sealed or signed comes and goes as it is.
 
+mod https;
 mod pins;
 mod profile;
+mod transport;
 
 pub use profile::{Profile, ProfileError};
+pub use transport::{Outgoing, Sending, Server, Transport};
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -17,8 +20,6 @@ use serde::Deserialize;
 pub const REQUEST_DEADLINE: Duration = Duration::from_secs(30);
 /// How long a connection may take.
 pub const CONNECT_DEADLINE: Duration = Duration::from_secs(10);
-/// No answer of the bank is longer (bytes).
-const LONGEST_ANSWER: usize = 4 << 20;
 
 /// Why a request brought no answer that can be used.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
@@ -96,7 +97,7 @@ impl Answer {
 /// Both servers of one bank.
 #[derive(Clone)]
 pub struct BankClient {
-    http: reqwest::Client,
+    transport: Arc<dyn Transport>,
     profile: Arc<Profile>,
 }
 
@@ -112,27 +113,22 @@ impl BankClient {
         profile: Profile,
         builder: reqwest::ClientBuilder,
     ) -> Result<Self, ProfileError> {
-        let http = builder
-            .use_preconfigured_tls(pins::tls_config(&profile)?)
-            .https_only(true)
-            .no_proxy()
-            .redirect(reqwest::redirect::Policy::none())
-            .connect_timeout(CONNECT_DEADLINE)
-            .timeout(REQUEST_DEADLINE)
-            .pool_idle_timeout(Duration::from_secs(50))
-            .tcp_nodelay(true)
-            .build()
-            .map_err(|_| ProfileError::Tls)?;
-        Ok(Self {
-            http,
-            profile: Arc::new(profile),
-        })
+        let transport = Arc::new(https::Https::new(&profile, builder)?);
+        let profile = Arc::new(profile);
+        Ok(Self { transport, profile })
+    }
+
+    /// A client on another way to the bank than HTTPS.
+    #[cfg(feature = "simulator")]
+    pub fn over(profile: Profile, transport: Arc<dyn Transport>) -> Self {
+        let profile = Arc::new(profile);
+        Self { transport, profile }
     }
 
     /// A page of the security server as it is, e.g. the inbox of a development bank.
     pub async fn page(&self, path: &str) -> Result<Vec<u8>, ClientError> {
-        let url = format!("{}{path}", self.profile.security_url);
-        let answer = send(self.http.get(url)).await?;
+        let request = Outgoing::get(Server::Security, path);
+        let answer = self.transport.send(request).await?;
         if answer.status == 200 {
             Ok(answer.body)
         } else {
@@ -147,13 +143,9 @@ impl BankClient {
 
     /// One sealed message to the transaction server, the sealed answer back.
     pub async fn relay(&self, envelope: Vec<u8>) -> Result<Vec<u8>, ClientError> {
-        let url = format!("{}/v1/relay", self.profile.transaction_url);
-        let request = self
-            .http
-            .post(url)
-            .header("content-type", "application/octet-stream")
-            .body(envelope);
-        let answer = send(request).await?;
+        let kind = "application/octet-stream";
+        let request = Outgoing::post(Server::Transaction, "/v1/relay", kind, envelope);
+        let answer = self.transport.send(request).await?;
         if answer.status == 200 {
             Ok(answer.body)
         } else {
@@ -163,25 +155,20 @@ impl BankClient {
 
     /// Opens the connection to the transaction server while a person still looks for the card.
     pub async fn warm(&self) -> Result<(), ClientError> {
-        let url = format!("{}/v1/health", self.profile.transaction_url);
-        send(self.http.get(url)).await.map(drop)
+        let request = Outgoing::get(Server::Transaction, "/v1/health");
+        self.transport.send(request).await.map(drop)
     }
 
     /// The same for the security server.
     pub async fn warm_security(&self) -> Result<(), ClientError> {
-        let url = format!("{}/v1/health", self.profile.security_url);
-        send(self.http.get(url)).await.map(drop)
+        let request = Outgoing::get(Server::Security, "/v1/health");
+        self.transport.send(request).await.map(drop)
     }
 
     /// Enrolment: the JSON of section 3.1 there and back.
     pub async fn enrol(&self, request: String) -> Result<String, ClientError> {
-        let url = format!("{}/v1/enrol", self.profile.security_url);
-        let request = self
-            .http
-            .post(url)
-            .header("content-type", "application/json")
-            .body(request);
-        let answer = send(request).await?;
+        let request = Outgoing::post(Server::Security, "/v1/enrol", JSON, request.into_bytes());
+        let answer = self.transport.send(request).await?;
         if answer.status != 200 {
             return Err(answer.refusal());
         }
@@ -195,96 +182,18 @@ impl BankClient {
         proof: &Proof,
         body: String,
     ) -> Result<Answer, ClientError> {
-        let request = self
-            .http
-            .post(format!("{}{path}", self.profile.security_url))
-            .header("content-type", "application/json")
-            .header("tapfill-terminal", &proof.terminal)
-            .header("tapfill-nonce", &proof.nonce)
-            .header("tapfill-time", proof.time_ms.to_string())
-            .header("tapfill-mac", &proof.mac)
-            .body(body);
-        send(request).await
+        let mut request = Outgoing::post(Server::Security, path, JSON, body.into_bytes());
+        request.headers.extend([
+            ("tapfill-terminal", proof.terminal.clone()),
+            ("tapfill-nonce", proof.nonce.clone()),
+            ("tapfill-time", proof.time_ms.to_string()),
+            ("tapfill-mac", proof.mac.clone()),
+        ]);
+        self.transport.send(request).await
     }
 }
 
-async fn send(request: reqwest::RequestBuilder) -> Result<Answer, ClientError> {
-    let mut response = request.send().await.map_err(|error| failure(&error))?;
-    let status = response.status().as_u16();
-    let mac = response
-        .headers()
-        .get("tapfill-mac")
-        .and_then(|value| value.to_str().ok())
-        .map(str::to_owned);
-    let mut body = Vec::new();
-    while let Some(chunk) = response.chunk().await.map_err(|error| failure(&error))? {
-        if body.len() + chunk.len() > LONGEST_ANSWER {
-            return Err(ClientError::BadAnswer);
-        }
-        body.extend_from_slice(&chunk);
-    }
-    Ok(Answer { status, body, mac })
-}
-
-fn failure(error: &reqwest::Error) -> ClientError {
-    log::debug!("request failed: {error:?}");
-    // Whatever breaks after the handshake, the request may have arrived.
-    if !error.is_connect() && !error.is_builder() {
-        return ClientError::Silent;
-    }
-    tls_error(error).map_or(ClientError::Offline, |tls| {
-        distrust(tls).map_or(ClientError::Offline, ClientError::Untrusted)
-    })
-}
-
-/// rustls reports inside io errors, which hide their cause from `source`.
-fn tls_error(error: &reqwest::Error) -> Option<&rustls::Error> {
-    let mut cause: Option<&(dyn std::error::Error + 'static)> = Some(error);
-    while let Some(current) = cause {
-        if let Some(tls) = current.downcast_ref::<rustls::Error>() {
-            return Some(tls);
-        }
-        let io = current.downcast_ref::<std::io::Error>();
-        cause = match io.and_then(std::io::Error::get_ref) {
-            Some(inner) => Some(inner),
-            None => current.source(),
-        };
-    }
-    None
-}
-
-/// `None`: the connection broke, and says nothing about who is there.
-fn distrust(error: &rustls::Error) -> Option<Distrust> {
-    use rustls::Error as Tls;
-    if let Tls::InvalidCertificate(bad) = error {
-        return Some(bad_certificate(bad));
-    }
-    let no_tls = matches!(
-        error,
-        Tls::InvalidMessage(_) | Tls::PeerIncompatible(_) | Tls::AlertReceived(_)
-    );
-    no_tls.then_some(Distrust::NotTls)
-}
-
-fn bad_certificate(error: &rustls::CertificateError) -> Distrust {
-    use rustls::CertificateError as Bad;
-    let over = matches!(error, Bad::Expired | Bad::ExpiredContext { .. });
-    let early = matches!(error, Bad::NotValidYet | Bad::NotValidYetContext { .. });
-    if over || early {
-        Distrust::Expired
-    } else if matches!(error, Bad::UnknownIssuer | Bad::BadSignature) {
-        Distrust::Foreign
-    } else if matches!(
-        error,
-        Bad::NotValidForName | Bad::NotValidForNameContext { .. }
-    ) {
-        Distrust::Name
-    } else if matches!(error, Bad::ApplicationVerificationFailure) {
-        Distrust::Swapped
-    } else {
-        Distrust::Other
-    }
-}
+const JSON: &str = "application/json";
 
 #[derive(Deserialize)]
 struct RefusalBody {

@@ -1,0 +1,141 @@
+//! HTTPS on the profile's pins.
+
+use std::time::Duration;
+
+use crate::transport::{Outgoing, Sending, Server, Transport};
+use crate::{
+    Answer, CONNECT_DEADLINE, ClientError, Distrust, Profile, ProfileError, REQUEST_DEADLINE, pins,
+};
+
+/// No answer of the bank is longer (bytes).
+const LONGEST_ANSWER: usize = 4 << 20;
+
+pub(crate) struct Https {
+    http: reqwest::Client,
+    security_url: String,
+    transaction_url: String,
+}
+
+impl Https {
+    pub(crate) fn new(
+        profile: &Profile,
+        builder: reqwest::ClientBuilder,
+    ) -> Result<Self, ProfileError> {
+        let http = builder
+            .use_preconfigured_tls(pins::tls_config(profile)?)
+            .https_only(true)
+            .no_proxy()
+            .redirect(reqwest::redirect::Policy::none())
+            .connect_timeout(CONNECT_DEADLINE)
+            .timeout(REQUEST_DEADLINE)
+            .pool_idle_timeout(Duration::from_secs(50))
+            .tcp_nodelay(true)
+            .build()
+            .map_err(|_| ProfileError::Tls)?;
+        Ok(Self {
+            http,
+            security_url: profile.security_url.clone(),
+            transaction_url: profile.transaction_url.clone(),
+        })
+    }
+
+    fn request(&self, request: Outgoing) -> reqwest::RequestBuilder {
+        let base = match request.server {
+            Server::Security => &self.security_url,
+            Server::Transaction => &self.transaction_url,
+        };
+        let url = format!("{base}{}", request.path);
+        let mut built = match request.body {
+            Some(body) => self.http.post(url).body(body),
+            None => self.http.get(url),
+        };
+        for (name, value) in request.headers {
+            built = built.header(name, value);
+        }
+        built
+    }
+}
+
+impl Transport for Https {
+    fn send(&self, request: Outgoing) -> Sending<'_> {
+        Box::pin(send(self.request(request)))
+    }
+}
+
+async fn send(request: reqwest::RequestBuilder) -> Result<Answer, ClientError> {
+    let mut response = request.send().await.map_err(|error| failure(&error))?;
+    let status = response.status().as_u16();
+    let mac = response
+        .headers()
+        .get("tapfill-mac")
+        .and_then(|value| value.to_str().ok())
+        .map(str::to_owned);
+    let mut body = Vec::new();
+    while let Some(chunk) = response.chunk().await.map_err(|error| failure(&error))? {
+        if body.len() + chunk.len() > LONGEST_ANSWER {
+            return Err(ClientError::BadAnswer);
+        }
+        body.extend_from_slice(&chunk);
+    }
+    Ok(Answer { status, body, mac })
+}
+
+fn failure(error: &reqwest::Error) -> ClientError {
+    log::debug!("request failed: {error:?}");
+    // Whatever breaks after the handshake, the request may have arrived.
+    if !error.is_connect() && !error.is_builder() {
+        return ClientError::Silent;
+    }
+    tls_error(error).map_or(ClientError::Offline, |tls| {
+        distrust(tls).map_or(ClientError::Offline, ClientError::Untrusted)
+    })
+}
+
+/// rustls reports inside io errors, which hide their cause from `source`.
+fn tls_error(error: &reqwest::Error) -> Option<&rustls::Error> {
+    let mut cause: Option<&(dyn std::error::Error + 'static)> = Some(error);
+    while let Some(current) = cause {
+        if let Some(tls) = current.downcast_ref::<rustls::Error>() {
+            return Some(tls);
+        }
+        let io = current.downcast_ref::<std::io::Error>();
+        cause = match io.and_then(std::io::Error::get_ref) {
+            Some(inner) => Some(inner),
+            None => current.source(),
+        };
+    }
+    None
+}
+
+/// `None`: the connection broke, and says nothing about who is there.
+fn distrust(error: &rustls::Error) -> Option<Distrust> {
+    use rustls::Error as Tls;
+    if let Tls::InvalidCertificate(bad) = error {
+        return Some(bad_certificate(bad));
+    }
+    let no_tls = matches!(
+        error,
+        Tls::InvalidMessage(_) | Tls::PeerIncompatible(_) | Tls::AlertReceived(_)
+    );
+    no_tls.then_some(Distrust::NotTls)
+}
+
+fn bad_certificate(error: &rustls::CertificateError) -> Distrust {
+    use rustls::CertificateError as Bad;
+    let over = matches!(error, Bad::Expired | Bad::ExpiredContext { .. });
+    let early = matches!(error, Bad::NotValidYet | Bad::NotValidYetContext { .. });
+    if over || early {
+        Distrust::Expired
+    } else if matches!(error, Bad::UnknownIssuer | Bad::BadSignature) {
+        Distrust::Foreign
+    } else if matches!(
+        error,
+        Bad::NotValidForName | Bad::NotValidForNameContext { .. }
+    ) {
+        Distrust::Name
+    } else if matches!(error, Bad::ApplicationVerificationFailure) {
+        Distrust::Swapped
+    } else {
+        Distrust::Other
+    }
+}
