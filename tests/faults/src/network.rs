@@ -120,6 +120,7 @@ impl BankProcess {
     /// The end of a run.
     pub(crate) async fn stop(&self) {
         let mut running = self.running.lock().await;
+        let _hold = Hold::new();
         if let Some((bank, _)) = running.bank.take() {
             bank.close().await;
         }

@@ -16,6 +16,8 @@ pub(crate) enum Act {
     /// The app starts again with a proof that waits in its journal.
     LateReport,
     Activation,
+    /// Everything whole again, and what comes after: no faults, no rows.
+    Healing,
 }
 
 impl Act {
@@ -38,6 +40,7 @@ impl Act {
             Self::ResumeLoaded => "re-top-up, loaded",
             Self::LateReport => "late report",
             Self::Activation => "activation",
+            Self::Healing => "healing",
         }
     }
 }

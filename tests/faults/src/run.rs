@@ -67,7 +67,8 @@ async fn whole(template: &Template, world: &Arc<World>, plan: &Plan) -> Result<(
         | Act::TopUp
         | Act::ResumeNotLoaded
         | Act::ResumeLoaded
-        | Act::LateReport => plan.card.active(),
+        | Act::LateReport
+        | Act::Healing => plan.card.active(),
     };
     world.tell(format_args!("seed {}, card {}", plan.seed, plan.card.name));
     let mut stage = Stage::new(template, world, card).await?;
@@ -105,12 +106,13 @@ async fn acts(stage: &mut Stage<'_>, plan: &Plan, random: &mut Random) -> Result
             let kind = TransactionKind::Activate;
             act(stage, random, Act::Activation, kind, 0).await?;
         }
+        Act::Healing => {}
     }
     stage.books().await?;
     stage.heal(plan.act == Act::Activation).await?;
     if random.one_in(4) {
         // What came before must not stand in the way of the next load.
-        act_once(stage, Act::TopUp, TransactionKind::Topup, 200).await?;
+        act_once(stage, Act::Healing, TransactionKind::Topup, 200).await?;
         stage.heal(false).await?;
     }
     Ok(())
@@ -215,6 +217,6 @@ pub(crate) fn preparation(act: Act) -> Option<Cell> {
         Act::ResumeNotLoaded => Some(at("CREDIT", 1, Who::Card, When::Before)),
         Act::ResumeLoaded => Some(at("CREDIT", 1, Who::Card, When::After)),
         Act::LateReport => Some(at("CREDIT", 1, Who::Network, When::After)),
-        Act::Start | Act::Balance | Act::TopUp | Act::Activation => None,
+        Act::Start | Act::Balance | Act::TopUp | Act::Activation | Act::Healing => None,
     }
 }

@@ -16,7 +16,7 @@ use virtual_card::{Card, CardProfile, Slot};
 
 use crate::network::{BankProcess, Network};
 use crate::person::{Ended, Person, seen};
-use crate::point::{When, Who};
+use crate::point::{Act, When, Who};
 use crate::reader::FaultyReader;
 use crate::template::Template;
 use crate::world::{AppClock, World};
@@ -123,7 +123,7 @@ impl<'a> Stage<'a> {
     pub(crate) async fn heal(&mut self, activates: bool) -> Result<(), Broken> {
         self.world.peace();
         self.slot.clear();
-        self.world.tell("-- healing");
+        self.world.begin(Act::Healing);
         self.bank.with(true, async |_| ()).await;
         if !self.world.app_lives() {
             self.restart_app()?;
