@@ -20,10 +20,10 @@ pub(crate) struct Template {
     pub(crate) config: Config,
 }
 
-/// The demo bank, with a password hash that costs nothing here and no wait for a locked store.
+/// The demo bank, with a password hash that costs nothing here.
 const SETTINGS: &str = concat!(
     include_str!("../../../crates/bank/src/demo.toml"),
-    "\n[password]\nrounds = 1\n[limits]\ndatabase_wait_ms = 1\n"
+    "\n[password]\nrounds = 1\n"
 );
 
 /// Why there is no template.
