@@ -6,6 +6,8 @@ use virtual_card::{CardProfile, Overflow, ProofCounter, Shift};
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Kind {
     pub(crate) name: &'static str,
+    /// It wants its PIN before a load: the industry package says so.
+    pub(crate) pin: bool,
     change: fn(&mut CardProfile),
 }
 
@@ -32,33 +34,42 @@ impl Kind {
     }
 }
 
+pub(crate) const PLAIN: Kind = Kind {
+    name: "plain",
+    pin: false,
+    change: |_| {},
+};
+
 pub(crate) const KINDS: [Kind; 10] = [
-    Kind {
-        name: "plain",
-        change: |_| {},
-    },
+    PLAIN,
     Kind {
         name: "proof-counter-before",
+        pin: false,
         change: |card| card.quirks.prove_counter = ProofCounter::Before,
     },
     Kind {
         name: "proof-counter-both",
+        pin: false,
         change: |card| card.quirks.prove_counter = ProofCounter::Both,
     },
     Kind {
         name: "log-counter-after",
+        pin: false,
         change: |card| card.quirks.log_counter = Shift::After,
     },
     Kind {
         name: "no-proof-6985",
+        pin: false,
         change: |card| card.quirks.no_proof_status = 0x6985,
     },
     Kind {
         name: "forgets-proof",
+        pin: false,
         change: |card| card.quirks.drops_proof_at_initialize = true,
     },
     Kind {
-        name: "proof-needs-pin",
+        name: "pin",
+        pin: true,
         change: |card| {
             card.pin = CardProfile::demo_pin().pin;
             card.quirks.prove_needs_pin = true;
@@ -66,6 +77,7 @@ pub(crate) const KINDS: [Kind; 10] = [
     },
     Kind {
         name: "contact",
+        pin: false,
         change: |card| {
             card.quirks.contact_61xx = true;
             card.quirks.contact_6cxx = true;
@@ -73,10 +85,12 @@ pub(crate) const KINDS: [Kind; 10] = [
     },
     Kind {
         name: "slow",
+        pin: false,
         change: |card| card.quirks.delay_ms = 4_000,
     },
     Kind {
         name: "odd",
+        pin: false,
         change: |card| {
             card.quirks.balance_top_bit = true;
             card.quirks.log_at_once = true;

@@ -9,11 +9,13 @@ mod person;
 mod plan;
 mod point;
 mod random;
+mod rare;
 mod reader;
 mod run;
 mod stage;
 mod table;
 mod template;
+mod wallet;
 mod world;
 
 use std::process::ExitCode;
@@ -84,11 +86,11 @@ fn main() -> ExitCode {
 }
 
 fn simulate(asked: &Asked) -> Result<(), String> {
-    let template = run::template().map_err(|error| error.to_string())?;
-    let matrix = Matrix::find(&template, asked.card)?;
+    let templates = run::templates().map_err(|error| error.to_string())?;
+    let matrix = Matrix::find(&templates, asked.card)?;
     if let Some(seed) = asked.one {
         let plan = matrix.plan(seed, asked.card).ok_or("no such seed")?;
-        let report = run::run(&template, &plan, true);
+        let report = run::run(&templates, &plan, true);
         return report.broken.map_or(Ok(()), Err);
     }
     let began = Instant::now();
@@ -106,7 +108,7 @@ fn simulate(asked: &Asked) -> Result<(), String> {
                 let Some(plan) = matrix.plan(seed, asked.card) else {
                     return table;
                 };
-                let report = run::run(&template, &plan, false);
+                let report = run::run(&templates, &plan, false);
                 if let Some(broken) = &report.broken {
                     say(&report.trace.join("\n"));
                     let card = asked.card.map(|card| format!(" --card {}", card.name));

@@ -20,20 +20,28 @@ use crate::hold::Hold;
 use crate::point::{When, Who};
 use crate::world::{BankClock, Strike, World};
 
-/// Commits that a bank may still make before it dies.
-struct Commits(AtomicU64);
+/// What a bank's store still does.
+struct Commits {
+    /// Commits until the process dies.
+    left: AtomicU64,
+    /// Commits that fail, from now on.
+    refused: Arc<AtomicU64>,
+}
 
 const NO_END: u64 = u64::MAX;
 
 impl Commits {
     fn pass(&self) -> bool {
-        let spend = |left: u64| match left {
+        let spend: fn(u64) -> Option<u64> = |left| match left {
             NO_END => Some(NO_END),
             left => left.checked_sub(1),
         };
-        self.0
-            .fetch_update(Ordering::SeqCst, Ordering::SeqCst, spend)
-            .is_ok()
+        let count = |number: &AtomicU64, change: fn(u64) -> Option<u64>| {
+            let order = Ordering::SeqCst;
+            number.fetch_update(order, order, change).is_ok()
+        };
+        let refused = count(&self.refused, |refused| refused.checked_sub(1));
+        !refused && count(&self.left, spend)
     }
 }
 
@@ -72,7 +80,10 @@ impl BankProcess {
     }
 
     async fn open(&self) -> (Simulated, Arc<Commits>) {
-        let commits = Arc::new(Commits(AtomicU64::new(NO_END)));
+        let commits = Arc::new(Commits {
+            left: AtomicU64::new(NO_END),
+            refused: self.world.refused_commits.clone(),
+        });
         let mut config = self.config.clone().with_inbox();
         config.dir.clone_from(&self.dir);
         config.clock = Arc::new(BankClock(self.world.clone()));
@@ -94,7 +105,7 @@ impl BankProcess {
 
     async fn die(&self, running: &mut Running, away_ms: u64) {
         if let Some((bank, commits)) = running.bank.take() {
-            commits.0.store(0, Ordering::SeqCst);
+            commits.left.store(0, Ordering::SeqCst);
             bank.close().await;
         }
         self.world
@@ -144,7 +155,7 @@ impl BankProcess {
             return Fate::Nobody;
         };
         if let Some((left, _)) = dies {
-            commits.0.store(left, Ordering::SeqCst);
+            commits.left.store(left, Ordering::SeqCst);
         }
         let answer = answer(bank, request).await;
         if let Some((_, away_ms)) = dies {
@@ -215,7 +226,12 @@ impl Transport for Network {
         };
         Box::pin(async move {
             // What is on its way goes on when nobody waits for it any more.
-            let journey = tokio::spawn(async move { way.go(request, &name, strike).await });
+            way.world.under_way(1);
+            let journey = tokio::spawn(async move {
+                let outcome = way.clone().go(request, &name, strike).await;
+                way.world.under_way(-1);
+                outcome
+            });
             let outcome = match tokio::time::timeout(REQUEST_DEADLINE, journey).await {
                 Ok(Ok(outcome)) => outcome,
                 Ok(Err(error)) => std::panic::resume_unwind(error.into_panic()),
@@ -242,7 +258,13 @@ async fn lost(draw: u64, at_once: ClientError) -> Result<Answer, ClientError> {
     if draw.is_multiple_of(2) {
         return Err(at_once);
     }
-    std::future::pending().await
+    silence().await
+}
+
+/// Longer than anybody waits.
+async fn silence() -> Result<Answer, ClientError> {
+    sleep(REQUEST_DEADLINE.saturating_mul(2)).await;
+    Err(ClientError::Silent)
 }
 
 impl Way {
@@ -259,7 +281,7 @@ impl Way {
         }
         if is(Who::App, When::Before) {
             self.world.kill_app();
-            return std::future::pending().await;
+            return Err(ClientError::Silent);
         }
         if is(Who::Bank, When::Before) {
             self.bank.kill(1 + draw % 40_000).await;
@@ -300,7 +322,7 @@ impl Way {
         }
         if is(Who::App, When::After) {
             self.world.kill_app();
-            return std::future::pending().await;
+            return Err(ClientError::Silent);
         }
         outcome
     }
@@ -347,7 +369,7 @@ impl Way {
                 let ms = 30_000 + draw / 5 % 200_000;
                 self.world.tell(format_args!("too late by {ms} ms"));
                 self.copy_in(ms, request, name);
-                std::future::pending().await
+                silence().await
             }
             3 => {
                 let ms = draw / 5 % 150_000;
@@ -370,12 +392,12 @@ impl Way {
     fn copy_in(&self, ms: u64, request: Outgoing, name: &str) {
         let way = self.clone();
         let name = name.to_owned();
-        self.world.late_copy(1);
+        self.world.under_way(1);
         tokio::spawn(async move {
             sleep(Duration::from_millis(ms)).await;
             way.world.tell(format_args!("a late copy of {name}"));
             drop(way.hand_over(&request, &name, None).await);
-            way.world.late_copy(-1);
+            way.world.under_way(-1);
         });
     }
 }

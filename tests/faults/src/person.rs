@@ -12,6 +12,7 @@ use tokio::time::{sleep, timeout};
 use virtual_card::Slot;
 
 use crate::network::BankProcess;
+use crate::plan::Wrong;
 use crate::world::World;
 
 /// How an attempt at something ended.
@@ -34,6 +35,7 @@ pub(crate) struct Person {
     pub(crate) session: Session,
     pub(crate) slot: Slot,
     pub(crate) bank: Arc<BankProcess>,
+    pub(crate) wrong: Wrong,
 }
 
 /// Longer than the relay's whole deadline and every retry together, simulated.
@@ -102,9 +104,9 @@ impl Person {
                 TransactionKind::Balance | TransactionKind::Resume => {}
                 TransactionKind::Topup => {
                     self.prove_phone().await?;
-                    self.submit(Some(amount)).await?;
+                    return self.submit_and_end(Some(amount)).await;
                 }
-                TransactionKind::Activate => self.submit(None).await?,
+                TransactionKind::Activate => return self.submit_and_end(None).await,
             }
             self.end().await
         };
@@ -143,6 +145,11 @@ impl Person {
         let Some(code) = codes.first().filter(|_| codes.len() > before).cloned() else {
             return Err(Ended::Refused(Code::CodeUnknown));
         };
+        if self.wrong.code {
+            // One of a million is the right one; then it is a try more.
+            let code = "000000".to_owned();
+            drop(self.give(Command::VerifyCode { code }).await);
+        }
         for tries_left in (0..3).rev() {
             let code = code.clone();
             match self.give(Command::VerifyCode { code }).await {
@@ -161,8 +168,20 @@ impl Person {
         codes.unwrap_or_default()
     }
 
-    async fn submit(&self, amount: Option<u32>) -> Result<(), Ended> {
-        for digit in PASSWORD.bytes() {
+    async fn submit_and_end(&self, amount: Option<u32>) -> Result<TransactionView, Ended> {
+        if self.wrong.password {
+            self.submit("000000", amount).await?;
+            match self.end().await {
+                Err(Ended::Failed(error)) if error.code == Code::PasswordWrong => {}
+                other => return other,
+            }
+        }
+        self.submit(PASSWORD, amount).await?;
+        self.end().await
+    }
+
+    async fn submit(&self, password: &str, amount: Option<u32>) -> Result<(), Ended> {
+        for digit in password.bytes() {
             let digit = digit.wrapping_sub(b'0');
             self.give(Command::PinPress { digit }).await?;
         }

@@ -3,8 +3,9 @@
 use crate::cards::{KINDS, Kind};
 use crate::point::{Act, Cell, Point, When, Who};
 use crate::random::Random;
+use crate::rare::Rare;
 use crate::run::{preparation, run};
-use crate::template::Template;
+use crate::template::Templates;
 
 /// One run, fixed by its seed.
 #[derive(Clone)]
@@ -13,6 +14,30 @@ pub(crate) struct Plan {
     pub(crate) card: Kind,
     pub(crate) act: Act,
     pub(crate) faults: Vec<(Cell, u64)>,
+    pub(crate) rare: Vec<(Point, Rare)>,
+    pub(crate) wrong: Wrong,
+}
+
+/// What the person types wrongly at the first time.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Wrong {
+    pub(crate) code: bool,
+    pub(crate) password: bool,
+}
+
+impl Plan {
+    /// An act without a fault of its own.
+    pub(crate) fn plain(card: Kind, act: Act) -> Self {
+        let faults = preparation(act).map(|cell| (cell, LONG));
+        Self {
+            seed: 0,
+            card,
+            act,
+            faults: faults.into_iter().collect(),
+            rare: Vec::new(),
+            wrong: Wrong::default(),
+        }
+    }
 }
 
 /// The matrix: rows as a run without a fault meets them, by kind of card.
@@ -27,21 +52,14 @@ const LONG: u64 = 99_999;
 
 impl Matrix {
     /// Runs each act once with each card, without a fault.
-    pub(crate) fn find(template: &Template, only: Option<Kind>) -> Result<Self, String> {
+    pub(crate) fn find(templates: &Templates, only: Option<Kind>) -> Result<Self, String> {
         let mut rows: Vec<(Point, Vec<Kind>)> = Vec::new();
         for act in Act::ALL {
             for card in KINDS {
                 if only.is_some_and(|only| only != card) {
                     continue;
                 }
-                let faults = preparation(act).map(|cell| (cell, LONG));
-                let plan = Plan {
-                    seed: 0,
-                    card,
-                    act,
-                    faults: faults.into_iter().collect(),
-                };
-                let report = run(template, &plan, false);
+                let report = run(templates, &Plan::plain(card, act), false);
                 if let Some(broken) = report.broken {
                     let trace = report.trace.join("\n");
                     return Err(format!("{} without a fault: {broken}\n{trace}", act.name()));
@@ -74,21 +92,32 @@ impl Matrix {
         let mut faults: Vec<(Cell, u64)> = Vec::new();
         faults.extend(preparation(act).map(|cell| (cell, LONG)));
         faults.push((main, random.next() >> 8));
+        let beside: Vec<&Cell> = self
+            .cells
+            .iter()
+            .filter(|cell| cell.point.act == act)
+            .collect();
         for _ in 0..more(&mut random) {
-            let beside: Vec<&Cell> = self
-                .cells
-                .iter()
-                .filter(|cell| cell.point.act == act)
-                .collect();
             if let Some(cell) = random.pick(&beside) {
                 faults.push((cell.clone(), random.next() >> 8));
             }
         }
+        let mut rare = Vec::new();
+        if random.one_in(4) {
+            let point = random.pick(&beside).map(|cell| cell.point.clone());
+            rare.extend(point.map(|point| (point, Rare::draw(&mut random))));
+        }
+        let wrong = Wrong {
+            code: random.one_in(24),
+            password: random.one_in(24),
+        };
         Some(Plan {
             seed,
             card,
             act,
             faults,
+            rare,
+            wrong,
         })
     }
 }

@@ -5,21 +5,23 @@ use std::time::Duration;
 
 use ipc::{Phase, TransactionKind};
 use tokio::time::{Instant, sleep};
+use virtual_card::CardProfile;
 
-use crate::cards::Kind;
+use crate::cards::PLAIN;
 use crate::person::Ended;
 use crate::plan::Plan;
 use crate::point::{Act, Cell, Point, When, Who};
 use crate::random::Random;
 use crate::stage::{Broken, Stage};
-use crate::template::{Template, TemplateError};
+use crate::template::{Template, TemplateError, Templates, package_with_pin};
+use crate::wallet::Wallet;
 use crate::world::World;
 
 /// What a run left behind.
 pub(crate) struct Report {
     pub(crate) card: &'static str,
-    pub(crate) act: Act,
     pub(crate) struck: Vec<Cell>,
+    pub(crate) rare: Vec<&'static str>,
     pub(crate) points: Vec<Point>,
     pub(crate) trace: Vec<String>,
     pub(crate) simulated: Duration,
@@ -27,23 +29,23 @@ pub(crate) struct Report {
 }
 
 /// Runs a plan on a copy of the template, on a clock that nothing but the plan moves.
-pub(crate) fn run(template: &Template, plan: &Plan, aloud: bool) -> Report {
+pub(crate) fn run(templates: &Templates, plan: &Plan, aloud: bool) -> Report {
     let runtime = match simulated_time() {
         Ok(runtime) => runtime,
         Err(error) => panic!("no runtime: {error}"),
     };
     runtime.block_on(async {
         let began = Instant::now();
-        let world = Arc::new(World::new(plan.seed, plan.faults.clone(), aloud));
-        let whole = whole(template, &world, plan);
+        let world = Arc::new(World::new(plan, wallet(plan), aloud));
+        let whole = whole(templates.of(plan.card), &world, plan);
         let broken = whole.await.err();
         if let Some(broken) = &broken {
             world.tell(format_args!("BROKEN: {broken}"));
         }
         Report {
             card: plan.card.name,
-            act: plan.act,
             struck: world.struck(),
+            rare: world.rare_struck(),
             points: world.points(),
             trace: world.trace(),
             simulated: began.elapsed(),
@@ -59,19 +61,29 @@ fn simulated_time() -> std::io::Result<tokio::runtime::Runtime> {
         .build()
 }
 
-async fn whole(template: &Template, world: &Arc<World>, plan: &Plan) -> Result<(), Broken> {
-    let card = match plan.act {
-        Act::Activation => plan.card.inactive(),
+fn wallet(plan: &Plan) -> Wallet {
+    let (active, sleeping) = (plan.card.active(), plan.card.inactive());
+    match plan.act {
+        Act::Activation => Wallet::new(sleeping, active),
         Act::Start
         | Act::Balance
         | Act::TopUp
         | Act::ResumeNotLoaded
         | Act::ResumeLoaded
         | Act::LateReport
-        | Act::Healing => plan.card.active(),
-    };
+        | Act::Healing => {
+            let other = CardProfile {
+                enable_flag: 1,
+                ..sleeping
+            };
+            Wallet::new(active, other)
+        }
+    }
+}
+
+async fn whole(template: &Template, world: &Arc<World>, plan: &Plan) -> Result<(), Broken> {
     world.tell(format_args!("seed {}, card {}", plan.seed, plan.card.name));
-    let mut stage = Stage::new(template, world, card).await?;
+    let mut stage = Stage::new(template, world, plan.wrong).await?;
     let mut random = Random::new(plan.seed ^ 0xAC75);
     let outcome = acts(&mut stage, plan, &mut random).await;
     stage.close().await;
@@ -176,29 +188,32 @@ async fn act(
     Ok(())
 }
 
-/// The terminal enrols at the template's bank, once for all runs.
-pub(crate) fn template() -> Result<Template, TemplateError> {
+/// Terminals enrol at the templates' banks, once for all runs.
+pub(crate) fn templates() -> Result<Templates, TemplateError> {
+    Ok(Templates {
+        shipped: template(None)?,
+        with_pin: template(Some(package_with_pin()?))?,
+    })
+}
+
+fn template(package: Option<String>) -> Result<Template, TemplateError> {
     let plain = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(1)
         .enable_all()
         .build()?;
-    let template = plain.block_on(Template::without_terminal())?;
-    let runtime = simulated_time()?;
-    runtime.block_on(async {
-        let failed = |what: String| TemplateError::Terminal(what);
-        let world = Arc::new(World::new(0, Vec::new(), false));
-        let card = crate::cards::KINDS.first().map(|kind: &Kind| kind.active());
-        let card = card.ok_or_else(|| failed("no card".to_owned()))?;
-        let stage = Stage::new(&template, &world, card).await.map_err(failed)?;
+    let bare = plain.block_on(Template::without_terminal(package))?;
+    simulated_time()?.block_on(async {
+        let plan = Plan::plain(PLAIN, Act::Start);
+        let world = Arc::new(World::new(&plan, wallet(&plan), false));
+        let stage = Stage::new(&bare, &world, plan.wrong).await;
+        let stage = stage.map_err(TemplateError::Terminal)?;
         let ready = stage.person.ready().await;
-        ready.map_err(|ended| failed(ended.to_string()))?;
-        let vault = stage.keep_as_template();
-        let (app, bank) = (stage.app_dir(), stage.bank_dir());
+        ready.map_err(|ended| TemplateError::Terminal(ended.to_string()))?;
         world.kill_app();
         stage.bank.stop().await;
-        let copied = template.with(&app, &bank, vault)?;
+        let whole = bare.with(&stage.app_dir(), &stage.bank_dir(), stage.vault())?;
         stage.close().await;
-        Ok(copied)
+        Ok(whole)
     })
 }
 

@@ -7,15 +7,16 @@ use std::time::Duration;
 
 use bank::Money;
 use bank_client::BankClient;
-use ipc::{Command, HistoryEntry, HistoryState, Reply, Stage as At, TransactionKind};
+use ipc::{Code, Command, HistoryEntry, HistoryState, Reply, Stage as At, TransactionKind};
 use key_vault::MemoryVault;
 use session::{DiskError, Parts, Session, Written};
 use tempfile::TempDir;
 use tokio::time::sleep;
-use virtual_card::{Card, CardProfile, Slot};
+use virtual_card::Slot;
 
 use crate::network::{BankProcess, Network};
 use crate::person::{Ended, Person, seen};
+use crate::plan::Wrong;
 use crate::point::{Act, When, Who};
 use crate::reader::FaultyReader;
 use crate::template::Template;
@@ -30,7 +31,6 @@ pub(crate) struct Stage<'a> {
     pub(crate) slot: Slot,
     pub(crate) person: Person,
     before: Money,
-    card_before: i64,
 }
 
 /// What does not hold.
@@ -41,15 +41,14 @@ impl<'a> Stage<'a> {
     pub(crate) async fn new(
         template: &'a Template,
         world: &Arc<World>,
-        card: CardProfile,
+        wrong: Wrong,
     ) -> Result<Self, Broken> {
         let dir = template.copy().map_err(|error| error.to_string())?;
         let config = template.config.clone();
         let bank = Arc::new(BankProcess::new(world, dir.path().join("bank"), config));
         let money = bank.with(true, async |bank| bank.money().await).await;
         let before = money.unwrap_or_else(|| Err("no bank".to_owned()))?;
-        let card_before = i64::from(card.balance);
-        let slot = Slot::with_card(Card::new(card));
+        let slot = world.wallet.slot.clone();
         watch_disk(world);
         let vault = Arc::new(template.vault.copy());
         let session = start(template, (world, &bank), &slot, &vault, &dir)?;
@@ -58,6 +57,7 @@ impl<'a> Stage<'a> {
             session,
             slot: slot.clone(),
             bank: bank.clone(),
+            wrong,
         };
         Ok(Self {
             template,
@@ -68,7 +68,6 @@ impl<'a> Stage<'a> {
             slot,
             person,
             before,
-            card_before,
         })
     }
 
@@ -81,8 +80,8 @@ impl<'a> Stage<'a> {
         Ok(())
     }
 
-    /// The vault and the app's folder become the template's.
-    pub(crate) fn keep_as_template(&self) -> MemoryVault {
+    /// A copy of the keystore.
+    pub(crate) fn vault(&self) -> MemoryVault {
         self.vault.copy()
     }
 
@@ -94,11 +93,6 @@ impl<'a> Stage<'a> {
         self.dir.path().join("bank")
     }
 
-    fn card_gained(&self) -> i64 {
-        let now = self.slot.profile().map(|card| i64::from(card.balance));
-        now.unwrap_or_default() - self.card_before
-    }
-
     /// I1 to I13, I17 and I18 by the bank's own queries, and I14 as far as it can hold in the middle.
     pub(crate) async fn books(&self) -> Result<(Money, i64), Broken> {
         let report = self.bank.with(true, async |bank| bank.check().await).await;
@@ -107,7 +101,7 @@ impl<'a> Stage<'a> {
             return Err(format!("{}: {}", finding.rule, finding.place));
         }
         let money = report.money;
-        let whole = money.outside_cards() + self.card_gained();
+        let whole = money.outside_cards() + self.world.wallet.gained();
         let expected = self.before.outside_cards();
         // What is on the card and not yet reported counts twice until the bank hears of it; never less.
         let unreported = money.in_transit;
@@ -125,14 +119,14 @@ impl<'a> Stage<'a> {
         self.slot.clear();
         self.world.begin(Act::Healing);
         self.bank.with(true, async |_| ()).await;
-        if !self.world.app_lives() {
-            self.restart_app()?;
-        }
         for _ in 0..8 {
-            self.slot.insert();
-            while self.world.late_copies() > 0 {
+            while self.world.requests_under_way() > 0 {
                 sleep(Duration::from_secs(5)).await;
             }
+            if !self.world.app_lives() {
+                self.restart_app()?;
+            }
+            self.slot.insert();
             self.person
                 .ready()
                 .await
@@ -162,8 +156,13 @@ impl<'a> Stage<'a> {
             };
             let ended = self.person.transact(kind, 0).await;
             self.world.tell(format_args!("{kind:?}: {ended}"));
-            if let Ended::Hangs(what) = ended {
-                return Err(format!("hangs: {what}"));
+            match ended {
+                Ended::Hangs(what) => return Err(format!("hangs: {what}")),
+                Ended::Failed(error) if error.code == Code::CardOther => {
+                    self.world.tell("the other card");
+                    self.world.wallet.change(true);
+                }
+                Ended::Done(_) | Ended::Failed(_) | Ended::Refused(_) | Ended::Killed => {}
             }
         }
         Err(format!(
@@ -175,7 +174,7 @@ impl<'a> Stage<'a> {
     /// After healing: nothing in doubt, every fen in its place, and the app tells the same story.
     async fn settled(&self) -> Result<(), Broken> {
         let (money, _) = self.books().await?;
-        let gained = self.card_gained();
+        let gained = self.world.wallet.gained();
         let loaded = money.card_float - self.before.card_float;
         if loaded != gained {
             return Err(format!(

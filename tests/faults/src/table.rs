@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use crate::plan::Matrix;
-use crate::point::{Act, Cell, When, Who};
+use crate::point::{Cell, When, Who};
 use crate::run::Report;
 use crate::say;
 
@@ -14,7 +14,7 @@ pub(crate) struct Table {
     runs: u64,
     broken: u64,
     by_card: BTreeMap<&'static str, u64>,
-    by_act: BTreeMap<Act, u64>,
+    rare: BTreeMap<&'static str, u64>,
     simulated: Duration,
 }
 
@@ -34,7 +34,9 @@ impl Table {
         self.runs += 1;
         self.broken += u64::from(report.broken.is_some());
         *self.by_card.entry(report.card).or_default() += 1;
-        *self.by_act.entry(report.act).or_default() += 1;
+        for rare in report.rare {
+            *self.rare.entry(rare).or_default() += 1;
+        }
         self.simulated += report.simulated;
         self.broken
     }
@@ -46,8 +48,8 @@ impl Table {
         for (card, runs) in other.by_card {
             *self.by_card.entry(card).or_default() += runs;
         }
-        for (act, runs) in other.by_act {
-            *self.by_act.entry(act).or_default() += runs;
+        for (rare, times) in other.rare {
+            *self.rare.entry(rare).or_default() += times;
         }
         self.runs += other.runs;
         self.broken += other.broken;
@@ -86,6 +88,9 @@ impl Table {
         ));
         for (card, runs) in &self.by_card {
             say(&format!("  card {card:<22} {runs:>8} runs"));
+        }
+        for (rare, times) in &self.rare {
+            say(&format!("  {rare:<27} {times:>8} times"));
         }
         say(&format!("{} broken", self.broken));
     }

@@ -8,13 +8,62 @@ use std::sync::Arc;
 use bank::{Clock, Config, Settings};
 use bank_client::Profile;
 use key_vault::MemoryVault;
+use serde_json::{Value, json};
 use tempfile::TempDir;
 
+use crate::cards::Kind;
 use crate::world::BEGINNING_MS;
+
+/// A template for each industry package.
+pub(crate) struct Templates {
+    pub(crate) shipped: Template,
+    /// With a package that gives the card its PIN before anything else.
+    pub(crate) with_pin: Template,
+}
+
+impl Templates {
+    pub(crate) fn of(&self, card: Kind) -> &Template {
+        if card.pin {
+            &self.with_pin
+        } else {
+            &self.shipped
+        }
+    }
+}
+
+/// The shipped package with VERIFY after each SELECT of a transaction.
+pub(crate) fn package_with_pin() -> Result<String, TemplateError> {
+    let mut package: Value = serde_json::from_str(PACKAGE)?;
+    if let Some(constants) = package.pointer_mut("/constants") {
+        constants["pin"] = json!("123456");
+    }
+    if let Some(commands) = package.pointer_mut("/commands") {
+        commands["verify"] = json!({
+            "send": "00200000 03 {pin}",
+            "show": "read",
+            "on": {"9403": "skip"},
+        });
+    }
+    for phase in ["open_topup", "open_resume", "open_activate"] {
+        let steps = package.pointer_mut(&format!("/phases/{phase}/steps"));
+        let Some(steps) = steps.and_then(Value::as_array_mut) else {
+            continue;
+        };
+        let select = steps.iter().position(|step| step["run"] == "select");
+        if let Some(select) = select {
+            steps.insert(select + 1, json!({"run": "verify"}));
+        }
+    }
+    Ok(package.to_string())
+}
+
+const PACKAGE: &str = include_str!("../../../industries/0001.json");
 
 /// What every run begins with.
 pub(crate) struct Template {
     dir: TempDir,
+    /// Where the bank finds its own package, as long as there are runs.
+    packages: Option<Arc<TempDir>>,
     pub(crate) vault: MemoryVault,
     pub(crate) profile: Profile,
     pub(crate) config: Config,
@@ -37,6 +86,8 @@ pub(crate) enum TemplateError {
     Bank(#[from] bank::StartError),
     #[error("the bank's profile: {0}")]
     Profile(#[from] bank_client::ProfileError),
+    #[error("the package: {0}")]
+    Package(#[from] serde_json::Error),
     #[error("the terminal: {0}")]
     Terminal(String),
 }
@@ -51,9 +102,17 @@ impl Clock for Standing {
 
 impl Template {
     /// Makes the bank as its first start does, on loopback; the terminal comes later.
-    pub(crate) async fn without_terminal() -> Result<Self, TemplateError> {
+    pub(crate) async fn without_terminal(package: Option<String>) -> Result<Self, TemplateError> {
         let dir = folder()?;
-        let settings = Settings::parse(SETTINGS)?;
+        let packages = package.map(package_folder).transpose()?;
+        let settings = match &packages {
+            None => SETTINGS.to_owned(),
+            Some(folder) => {
+                let line = format!("[bank]\npackages = {:?}", folder.path());
+                SETTINGS.replacen("[bank]", &line, 1)
+            }
+        };
+        let settings = Settings::parse(&settings)?;
         let mut config = Config::new(&dir.path().join("bank"), settings).on_free_ports();
         config.clock = Arc::new(Standing);
         let bank = bank::start(config.clone()).await?;
@@ -62,6 +121,7 @@ impl Template {
         fs::create_dir_all(dir.path().join("app"))?;
         Ok(Self {
             dir,
+            packages: packages.map(Arc::new),
             vault: MemoryVault::default(),
             profile,
             config,
@@ -78,6 +138,7 @@ impl Template {
         }
         Ok(Self {
             dir: whole,
+            packages: self.packages.clone(),
             vault,
             profile: self.profile.clone(),
             config: self.config.clone(),
@@ -90,6 +151,12 @@ impl Template {
         copy_folder(self.dir.path(), to.path())?;
         Ok(to)
     }
+}
+
+fn package_folder(package: String) -> io::Result<TempDir> {
+    let folder = folder()?;
+    fs::write(folder.path().join("0001.json"), package)?;
+    Ok(folder)
 }
 
 /// In memory where there is a file system for it: a run forgets its files anyway.

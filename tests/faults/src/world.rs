@@ -1,15 +1,19 @@
 //! What everything in one run shares: simulated time, what strikes where, and the trace.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicI64, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use session::Session;
-use tokio::time::Instant;
+use tokio::time::{Instant, sleep};
+use virtual_card::Fault;
 
+use crate::plan::Plan;
 use crate::point::{Act, Cell, Point, When, Who};
 use crate::random::Random;
+use crate::rare::Rare;
+use crate::wallet::Wallet;
 
 /// Simulated time begins here: 2026-11-23 in China, when the demo cards are valid.
 pub(crate) const BEGINNING_MS: u64 = 1_795_401_000_000;
@@ -33,6 +37,9 @@ pub(crate) struct World {
     began: Instant,
     app_ahead_ms: AtomicI64,
     bank_ahead_ms: AtomicI64,
+    /// Commits that the bank's store refuses from now on.
+    pub(crate) refused_commits: Arc<AtomicU64>,
+    pub(crate) wallet: Wallet,
     state: Mutex<State>,
 }
 
@@ -41,7 +48,9 @@ struct State {
     act: Act,
     met: BTreeMap<(Act, String), u32>,
     planned: Vec<(Cell, u64)>,
+    rare: Vec<(Point, Rare)>,
     struck: Vec<Cell>,
+    rare_struck: Vec<&'static str>,
     points: Vec<Point>,
     trace: Vec<String>,
     aloud: bool,
@@ -50,22 +59,25 @@ struct State {
     disk_full: bool,
     app_dead: bool,
     dies_after_write: bool,
-    /// Copies of requests that are still on their way.
-    late: u32,
+    under_way: u32,
 }
 
 impl World {
-    pub(crate) fn new(seed: u64, planned: Vec<(Cell, u64)>, aloud: bool) -> Self {
+    pub(crate) fn new(plan: &Plan, wallet: Wallet, aloud: bool) -> Self {
         Self {
             began: Instant::now(),
             app_ahead_ms: AtomicI64::new(0),
             bank_ahead_ms: AtomicI64::new(0),
+            refused_commits: Arc::default(),
+            wallet,
             state: Mutex::new(State {
-                random: Random::new(seed ^ 0x5EED),
+                random: Random::new(plan.seed ^ 0x5EED),
                 act: Act::Start,
                 met: BTreeMap::new(),
-                planned,
+                planned: plan.faults.clone(),
+                rare: plan.rare.clone(),
                 struck: Vec::new(),
+                rare_struck: Vec::new(),
                 points: Vec::new(),
                 trace: Vec::new(),
                 aloud,
@@ -74,7 +86,7 @@ impl World {
                 disk_full: false,
                 app_dead: false,
                 dies_after_write: false,
-                late: 0,
+                under_way: 0,
             }),
         }
     }
@@ -103,14 +115,6 @@ impl World {
         BEGINNING_MS.saturating_add(since_ms)
     }
 
-    pub(crate) fn move_app_clock(&self, ms: i64) {
-        self.app_ahead_ms.fetch_add(ms, Ordering::SeqCst);
-    }
-
-    pub(crate) fn move_bank_clock(&self, ms: i64) {
-        self.bank_ahead_ms.fetch_add(ms, Ordering::SeqCst);
-    }
-
     /// From here on points belong to this act.
     pub(crate) fn begin(&self, act: Act) {
         self.tell(format_args!("-- {}", act.name()));
@@ -118,7 +122,7 @@ impl World {
     }
 
     /// Something reaches a message or a command: the fault that waits there, if any.
-    pub(crate) fn arrive(&self, step: &str) -> Option<Strike> {
+    pub(crate) fn arrive(self: &Arc<Self>, step: &str) -> Option<Strike> {
         let mut state = self.state();
         let act = state.act;
         let nth = state.met.entry((act, step.to_owned())).or_default();
@@ -131,11 +135,19 @@ impl World {
         };
         let step = step.to_owned();
         let point = Point { act, step, nth };
+        let rare = state.rare.iter().position(|(at, _)| *at == point);
+        let rare = rare.map(|at| state.rare.remove(at).1);
         let at = state
             .planned
             .iter()
             .position(|(cell, _)| cell.point == point);
         state.points.push(point);
+        state.rare_struck.extend(rare.map(Rare::name));
+        drop(state);
+        if let Some(rare) = rare {
+            self.meet(rare);
+        }
+        let mut state = self.state();
         let (cell, draw) = state.planned.remove(at?);
         let strike = Strike {
             who: cell.who,
@@ -148,10 +160,46 @@ impl World {
         Some(strike)
     }
 
+    fn meet(self: &Arc<Self>, rare: Rare) {
+        self.tell(format_args!("!! {} ({rare:?})", rare.name()));
+        let clock = |ms: i64, clock: &AtomicI64| {
+            clock.fetch_add(ms, Ordering::SeqCst);
+        };
+        match rare {
+            Rare::AppClock(ms) => clock(ms, &self.app_ahead_ms),
+            Rare::BankClock(ms) => clock(ms, &self.bank_ahead_ms),
+            Rare::StoreFull(commits) => self.refused_commits.store(commits, Ordering::SeqCst),
+            Rare::Garbage => self.wallet.slot.arm(Fault::Garbage { ins: None }),
+            Rare::Truncate => self.wallet.slot.arm(Fault::Truncate { ins: None }),
+            Rare::DiskFull(ms) => {
+                self.state().disk_full = true;
+                self.later(ms, |world| world.state().disk_full = false);
+            }
+            Rare::OtherCard { ms, seen } => {
+                self.wallet.change(seen);
+                self.later(ms, move |world| world.wallet.change(seen));
+            }
+        }
+    }
+
+    /// Counts as under way, so that healing waits for it.
+    fn later(self: &Arc<Self>, ms: u64, what: impl FnOnce(&Self) + Send + 'static) {
+        let world = self.clone();
+        world.under_way(1);
+        tokio::spawn(async move {
+            sleep(Duration::from_millis(ms)).await;
+            world.tell("it is over");
+            what(&world);
+            world.under_way(-1);
+        });
+    }
+
     /// No fault that has not struck yet will.
     pub(crate) fn peace(&self) {
         let mut state = self.state();
         state.planned.clear();
+        state.rare.clear();
+        self.refused_commits.store(0, Ordering::SeqCst);
         state.network_back = None;
         state.disk_full = false;
     }
@@ -164,15 +212,6 @@ impl World {
     pub(crate) fn network_is_off(&self) -> bool {
         let back = self.state().network_back;
         back.is_some_and(|back| Instant::now() < back)
-    }
-
-    pub(crate) fn fill_disk(&self, full: bool) {
-        self.tell(if full {
-            "the disk is full"
-        } else {
-            "the disk has room"
-        });
-        self.state().disk_full = full;
     }
 
     pub(crate) fn disk_is_full(&self) -> bool {
@@ -224,17 +263,22 @@ impl World {
         }
     }
 
-    pub(crate) fn late_copy(&self, by: i32) {
+    /// Requests and copies of them that somebody may still carry out.
+    pub(crate) fn under_way(&self, by: i32) {
         let mut state = self.state();
-        state.late = state.late.saturating_add_signed(by);
+        state.under_way = state.under_way.saturating_add_signed(by);
     }
 
-    pub(crate) fn late_copies(&self) -> u32 {
-        self.state().late
+    pub(crate) fn requests_under_way(&self) -> u32 {
+        self.state().under_way
     }
 
     pub(crate) fn struck(&self) -> Vec<Cell> {
         self.state().struck.clone()
+    }
+
+    pub(crate) fn rare_struck(&self) -> Vec<&'static str> {
+        self.state().rare_struck.clone()
     }
 
     pub(crate) fn points(&self) -> Vec<Point> {
