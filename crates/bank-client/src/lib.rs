@@ -2,26 +2,25 @@
 //!
 //! It carries bytes and knows no key of the terminal: what is sealed or signed comes and goes as it is.
 
+mod https;
 mod own;
 mod pins;
 mod profile;
+mod transport;
 
 pub use profile::{Profile, ProfileError};
+pub use transport::{Outgoing, Sending, Server, Transport};
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde::Deserialize;
-
-use crate::own::OwnCertificate;
 
 /// How long one request may take, connection included.
 pub const REQUEST_DEADLINE: Duration = Duration::from_secs(30);
 /// How long a connection may take.
 pub const CONNECT_DEADLINE: Duration = Duration::from_secs(10);
-/// No answer of the bank is longer (bytes).
-const LONGEST_ANSWER: usize = 4 << 20;
 
 /// Why a request brought no answer that can be used.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
@@ -96,30 +95,10 @@ impl Answer {
     }
 }
 
-fn client(
-    builder: reqwest::ClientBuilder,
-    profile: &Profile,
-    own: Option<OwnCertificate>,
-) -> Result<reqwest::Client, ProfileError> {
-    builder
-        .use_preconfigured_tls(pins::tls_config(profile, own)?)
-        .https_only(true)
-        .no_proxy()
-        .redirect(reqwest::redirect::Policy::none())
-        .connect_timeout(CONNECT_DEADLINE)
-        .timeout(REQUEST_DEADLINE)
-        .pool_idle_timeout(Duration::from_secs(50))
-        .tcp_nodelay(true)
-        .build()
-        .map_err(|_| ProfileError::Tls)
-}
-
 /// Both servers of one bank.
 #[derive(Clone)]
 pub struct BankClient {
-    /// Another one after each change of the terminal: connections belong to one certificate.
-    http: Arc<RwLock<reqwest::Client>>,
-    builder: fn() -> reqwest::ClientBuilder,
+    transport: Arc<dyn Transport>,
     profile: Arc<Profile>,
 }
 
@@ -134,12 +113,16 @@ impl BankClient {
         profile: Profile,
         builder: fn() -> reqwest::ClientBuilder,
     ) -> Result<Self, ProfileError> {
-        let http = client(builder(), &profile, None)?;
-        Ok(Self {
-            http: Arc::new(RwLock::new(http)),
-            builder,
-            profile: Arc::new(profile),
-        })
+        let transport = Arc::new(https::Https::new(profile.clone(), builder)?);
+        let profile = Arc::new(profile);
+        Ok(Self { transport, profile })
+    }
+
+    /// A client on another way to the bank than HTTPS.
+    #[cfg(feature = "simulator")]
+    pub fn over(profile: Profile, transport: Arc<dyn Transport>) -> Self {
+        let profile = Arc::new(profile);
+        Self { transport, profile }
     }
 
     /// From now on connections show the certificate of this terminal (12 digits, and the secret that
@@ -149,22 +132,16 @@ impl BankClient {
     /// [`ProfileError::Tls`] when that makes no certificate.
     pub fn identify(&self, terminal: &str, secret: &[u8; 32]) -> Result<(), ProfileError> {
         if self.profile.client_certificate {
-            let own = OwnCertificate::new(terminal, secret)?;
-            let http = client((self.builder)(), &self.profile, Some(own))?;
-            *self.http.write().unwrap_or_else(PoisonError::into_inner) = http;
+            self.transport.identify(terminal, secret)
+        } else {
+            Ok(())
         }
-        Ok(())
-    }
-
-    fn http(&self) -> reqwest::Client {
-        let http = self.http.read().unwrap_or_else(PoisonError::into_inner);
-        http.clone()
     }
 
     /// A page of the security server as it is, e.g. the inbox of a development bank.
     pub async fn page(&self, path: &str) -> Result<Vec<u8>, ClientError> {
-        let url = format!("{}{path}", self.profile.security_url);
-        let answer = send(self.http().get(url)).await?;
+        let request = Outgoing::get(Server::Security, path);
+        let answer = self.transport.send(request).await?;
         if answer.status == 200 {
             Ok(answer.body)
         } else {
@@ -179,13 +156,9 @@ impl BankClient {
 
     /// One sealed message to the transaction server, the sealed answer back.
     pub async fn relay(&self, envelope: Vec<u8>) -> Result<Vec<u8>, ClientError> {
-        let url = format!("{}/v1/relay", self.profile.transaction_url);
-        let request = self
-            .http()
-            .post(url)
-            .header("content-type", "application/octet-stream")
-            .body(envelope);
-        let answer = send(request).await?;
+        let kind = "application/octet-stream";
+        let request = Outgoing::post(Server::Transaction, "/v1/relay", kind, envelope);
+        let answer = self.transport.send(request).await?;
         if answer.status == 200 {
             Ok(answer.body)
         } else {
@@ -195,25 +168,20 @@ impl BankClient {
 
     /// Opens the connection to the transaction server while a person still looks for the card.
     pub async fn warm(&self) -> Result<(), ClientError> {
-        let url = format!("{}/v1/health", self.profile.transaction_url);
-        send(self.http().get(url)).await.map(drop)
+        let request = Outgoing::get(Server::Transaction, "/v1/health");
+        self.transport.send(request).await.map(drop)
     }
 
     /// The same for the security server.
     pub async fn warm_security(&self) -> Result<(), ClientError> {
-        let url = format!("{}/v1/health", self.profile.security_url);
-        send(self.http().get(url)).await.map(drop)
+        let request = Outgoing::get(Server::Security, "/v1/health");
+        self.transport.send(request).await.map(drop)
     }
 
     /// Enrolment: the JSON of section 3.1 there and back.
     pub async fn enrol(&self, request: String) -> Result<String, ClientError> {
-        let url = format!("{}/v1/enrol", self.profile.security_url);
-        let request = self
-            .http()
-            .post(url)
-            .header("content-type", "application/json")
-            .body(request);
-        let answer = send(request).await?;
+        let request = Outgoing::post(Server::Security, "/v1/enrol", JSON, request.into_bytes());
+        let answer = self.transport.send(request).await?;
         if answer.status != 200 {
             return Err(answer.refusal());
         }
@@ -227,96 +195,18 @@ impl BankClient {
         proof: &Proof,
         body: String,
     ) -> Result<Answer, ClientError> {
-        let request = self
-            .http()
-            .post(format!("{}{path}", self.profile.security_url))
-            .header("content-type", "application/json")
-            .header("tapfill-terminal", &proof.terminal)
-            .header("tapfill-nonce", &proof.nonce)
-            .header("tapfill-time", proof.time_ms.to_string())
-            .header("tapfill-mac", &proof.mac)
-            .body(body);
-        send(request).await
+        let mut request = Outgoing::post(Server::Security, path, JSON, body.into_bytes());
+        request.headers.extend([
+            ("tapfill-terminal", proof.terminal.clone()),
+            ("tapfill-nonce", proof.nonce.clone()),
+            ("tapfill-time", proof.time_ms.to_string()),
+            ("tapfill-mac", proof.mac.clone()),
+        ]);
+        self.transport.send(request).await
     }
 }
 
-async fn send(request: reqwest::RequestBuilder) -> Result<Answer, ClientError> {
-    let mut response = request.send().await.map_err(|error| failure(&error))?;
-    let status = response.status().as_u16();
-    let mac = response
-        .headers()
-        .get("tapfill-mac")
-        .and_then(|value| value.to_str().ok())
-        .map(str::to_owned);
-    let mut body = Vec::new();
-    while let Some(chunk) = response.chunk().await.map_err(|error| failure(&error))? {
-        if body.len() + chunk.len() > LONGEST_ANSWER {
-            return Err(ClientError::BadAnswer);
-        }
-        body.extend_from_slice(&chunk);
-    }
-    Ok(Answer { status, body, mac })
-}
-
-fn failure(error: &reqwest::Error) -> ClientError {
-    log::debug!("request failed: {error:?}");
-    // Whatever breaks after the handshake, the request may have arrived.
-    if !error.is_connect() && !error.is_builder() {
-        return ClientError::Silent;
-    }
-    tls_error(error).map_or(ClientError::Offline, |tls| {
-        distrust(tls).map_or(ClientError::Offline, ClientError::Untrusted)
-    })
-}
-
-/// rustls reports inside io errors, which hide their cause from `source`.
-fn tls_error(error: &reqwest::Error) -> Option<&rustls::Error> {
-    let mut cause: Option<&(dyn std::error::Error + 'static)> = Some(error);
-    while let Some(current) = cause {
-        if let Some(tls) = current.downcast_ref::<rustls::Error>() {
-            return Some(tls);
-        }
-        let io = current.downcast_ref::<std::io::Error>();
-        cause = match io.and_then(std::io::Error::get_ref) {
-            Some(inner) => Some(inner),
-            None => current.source(),
-        };
-    }
-    None
-}
-
-/// `None`: the connection broke, and says nothing about who is there.
-fn distrust(error: &rustls::Error) -> Option<Distrust> {
-    use rustls::Error as Tls;
-    if let Tls::InvalidCertificate(bad) = error {
-        return Some(bad_certificate(bad));
-    }
-    let no_tls = matches!(
-        error,
-        Tls::InvalidMessage(_) | Tls::PeerIncompatible(_) | Tls::AlertReceived(_)
-    );
-    no_tls.then_some(Distrust::NotTls)
-}
-
-fn bad_certificate(error: &rustls::CertificateError) -> Distrust {
-    use rustls::CertificateError as Bad;
-    let over = matches!(error, Bad::Expired | Bad::ExpiredContext { .. });
-    let early = matches!(error, Bad::NotValidYet | Bad::NotValidYetContext { .. });
-    if over || early {
-        Distrust::Expired
-    } else if matches!(error, Bad::UnknownIssuer | Bad::BadSignature) {
-        Distrust::Foreign
-    } else if matches!(
-        error,
-        Bad::NotValidForName | Bad::NotValidForNameContext { .. }
-    ) {
-        Distrust::Name
-    } else if matches!(error, Bad::ApplicationVerificationFailure) {
-        Distrust::Swapped
-    } else {
-        Distrust::Other
-    }
-}
+const JSON: &str = "application/json";
 
 #[derive(Deserialize)]
 struct RefusalBody {

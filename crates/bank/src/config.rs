@@ -57,6 +57,9 @@ pub struct Config {
     /// Serves the SMS inbox.
     #[cfg(feature = "development")]
     pub dev: bool,
+    /// Asked before each commit: false makes it a rollback, as a crash or a full disk would.
+    #[cfg(feature = "simulator")]
+    pub commits: Option<crate::CommitGate>,
     /// Where the time comes from.
     pub clock: Arc<dyn Clock>,
 }
@@ -98,6 +101,8 @@ impl Config {
             transaction: None,
             #[cfg(feature = "development")]
             dev: false,
+            #[cfg(feature = "simulator")]
+            commits: None,
             clock: Arc::new(SystemClock),
         }
     }

@@ -19,6 +19,8 @@ mod password;
 mod peer;
 mod recipe;
 mod running;
+#[cfg(feature = "simulator")]
+mod simulated;
 mod sms;
 mod store;
 mod tls;
@@ -31,4 +33,8 @@ pub use clock::{Clock, ManualClock, SystemClock};
 pub use config::{Config, ConfigError, Settings};
 pub use error::StartError;
 pub use running::{Running, revoke_terminal, start};
+#[cfg(feature = "simulator")]
+pub use simulated::Simulated;
+#[cfg(feature = "simulator")]
+pub use store::CommitGate;
 pub use token::{generate_wrapping_key, import_issuer_key};

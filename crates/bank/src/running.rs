@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::net::{SocketAddr, TcpListener};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -181,7 +181,7 @@ pub async fn revoke_terminal(config: Config, number: &str) -> Result<bool, Start
     found
 }
 
-fn directory(config: &Config) -> Result<Directory, StartError> {
+pub(crate) fn directory(config: &Config) -> Result<Directory, StartError> {
     let token = config.settings.hsm.as_ref().map(Token::open).transpose()?;
     Directory::open(&config.dir, token.map(Arc::new))
 }
@@ -201,7 +201,7 @@ pub(crate) async fn revoke(
     Ok(found)
 }
 
-fn text(error: &Problem) -> String {
+pub(crate) fn text(error: &Problem) -> String {
     match error {
         Problem::Refused { code, .. } => (*code).to_owned(),
         Problem::Internal { place, cause } => format!("{cause} at {place}"),
@@ -212,14 +212,14 @@ pub(crate) fn store_failed(error: Problem) -> StartError {
     StartError::Store(text(&error))
 }
 
-async fn bank(config: &Config, dir: &Directory) -> Result<Bank, StartError> {
+pub(crate) async fn bank(config: &Config, dir: &Directory) -> Result<Bank, StartError> {
     let settings = config.settings.clone();
     let vault = Arc::new(Vault::new(dir.secret("store.key")?));
     let hpke_seed = dir.secret("enrolment.key")?;
     let (enrolment_secret, enrolment_public) = envelope::enrol::hpke_key_pair(&hpke_seed);
     let signer = dir.secret("package-signer.key")?;
     let wait = Duration::from_millis(settings.limits.database_wait_ms);
-    let store = Store::open(&dir.private("bank.sqlite")?, wait).await?;
+    let store = store(config, &dir.private("bank.sqlite")?, wait).await?;
     Ok(Bank {
         clock: config.clock.clone(),
         hsm: Box::new(hsm(&settings, dir.token())?),
@@ -235,6 +235,19 @@ async fn bank(config: &Config, dir: &Directory) -> Result<Bank, StartError> {
         store,
         vault,
     })
+}
+
+#[cfg(not(feature = "simulator"))]
+async fn store(_: &Config, path: &Path, wait: Duration) -> Result<Store, StartError> {
+    Store::open(path, wait).await
+}
+
+#[cfg(feature = "simulator")]
+async fn store(config: &Config, path: &Path, wait: Duration) -> Result<Store, StartError> {
+    match &config.commits {
+        Some(gate) => Store::gated(path, wait, gate.clone()).await,
+        None => Store::open(path, wait).await,
+    }
 }
 
 fn hsm(settings: &Settings, token: Option<&Arc<Token>>) -> Result<KeysByIndustry, StartError> {

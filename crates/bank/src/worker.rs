@@ -28,7 +28,7 @@ pub(crate) async fn run(bank: Arc<Bank>) {
     }
 }
 
-async fn round(bank: &Bank) -> Result<(), Problem> {
+pub(crate) async fn round(bank: &Bank) -> Result<(), Problem> {
     deliver(bank).await?;
     doubt_silent(bank).await
 }

@@ -106,13 +106,15 @@ impl SimulatedContact {
         let slot = self.slot.clone();
         let insertions = self.insertions;
         let hold = Arc::clone(&self.hold);
-        let work = tokio::task::spawn_blocking(move || {
+        // A task of its own: whoever stops waiting does not stop the card.
+        let work = tokio::spawn(async move {
             let _hold = hold;
+            tokio::time::sleep(slot.delay()).await;
             exchange(&command, |bytes| {
                 if slot.watch().borrow().insertions != insertions {
                     return Err(LinkError::Lost);
                 }
-                Ok(slot.transmit(bytes))
+                Ok(slot.transmit_now(bytes))
             })
         });
         let result = match tokio::time::timeout(COMMAND_LIMIT, work).await {

@@ -56,6 +56,8 @@ pub struct Session {
     asks: mpsc::Sender<Ask>,
     view: watch::Receiver<AppView>,
     times: watch::Receiver<Option<run::Times>>,
+    #[cfg(feature = "simulator")]
+    kin: crate::kin::Kin,
 }
 
 impl Session {
@@ -76,6 +78,8 @@ impl Session {
         let (asks, asked) = mpsc::channel(64);
         let (events, happened) = mpsc::unbounded_channel();
         let (times_tx, times) = watch::channel(None);
+        #[cfg(feature = "simulator")]
+        let kin = crate::kin::Kin::default();
         let mut actor = Actor {
             link: Arc::new(link),
             settings,
@@ -97,11 +101,27 @@ impl Session {
             events,
             times: times_tx,
             answers: Vec::new(),
+            #[cfg(feature = "simulator")]
+            kin: kin.clone(),
             parts,
         };
         let (tell, view) = watch::channel(actor.view());
-        tokio::spawn(async move { actor.live(asked, happened, tell).await });
-        Ok(Self { asks, view, times })
+        let _life = tokio::spawn(async move { actor.live(asked, happened, tell).await });
+        #[cfg(feature = "simulator")]
+        kin.add(_life.abort_handle());
+        Ok(Self {
+            asks,
+            view,
+            times,
+            #[cfg(feature = "simulator")]
+            kin,
+        })
+    }
+
+    /// Ends everything that this session does, wherever it is, as the end of its process would.
+    #[cfg(feature = "simulator")]
+    pub fn kill(&self) {
+        self.kin.kill();
     }
 
     /// What the screens show, newest always.
@@ -185,6 +205,8 @@ pub(crate) struct Actor {
     times: watch::Sender<Option<run::Times>>,
     answers: Vec<(Answer, Result<Reply, ErrorView>)>,
     revision: u64,
+    #[cfg(feature = "simulator")]
+    kin: crate::kin::Kin,
 }
 
 /// Between tries to reach a bank that was away, or a keystore that was locked.
@@ -321,9 +343,11 @@ impl Actor {
         F: Future<Output = Happened> + Send + 'static,
     {
         let events = self.events.clone();
-        tokio::spawn(async move {
+        let _task = tokio::spawn(async move {
             let _ = events.send(work.await);
         });
+        #[cfg(feature = "simulator")]
+        self.kin.add(_task.abort_handle());
     }
 
     pub(crate) fn shells(&self) -> Shells {

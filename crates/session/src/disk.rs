@@ -33,7 +33,11 @@ pub(crate) fn write_atomic<T: Serialize>(path: &Path, value: &T) -> Result<(), D
     let bytes = serde_json::to_vec_pretty(value).map_err(|_| DiskError::Broken)?;
     let folder = path.parent().ok_or(DiskError::Broken)?;
     let part = path.with_extension("part");
+    #[cfg(feature = "simulator")]
+    simulated::meet(Written::Before, path, &bytes)?;
     let result = write_then_rename(&part, path, folder, &bytes);
+    #[cfg(feature = "simulator")]
+    simulated::meet(Written::After, path, &bytes)?;
     if result.is_err() {
         let _ = fs::remove_file(&part);
     }
@@ -92,6 +96,48 @@ pub(crate) fn read<T: DeserializeOwned>(path: &Path) -> Result<Option<T>, DiskEr
         },
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(error) => Err(error.into()),
+    }
+}
+
+/// Where a write of a file stands.
+#[cfg(feature = "simulator")]
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Written {
+    /// Nothing is on the disk yet.
+    Before,
+    /// All of it is.
+    After,
+}
+
+/// Told of each write, with the file and what it is to hold.
+#[cfg(feature = "simulator")]
+pub type DiskWatch = std::rc::Rc<dyn Fn(Written, &Path, &[u8]) -> Result<(), DiskError>>;
+
+/// From now on every file that sessions of this thread write goes past `watch` (moment, path, bytes), before and
+/// after: what it refuses, the disk refuses. `None` ends that.
+#[cfg(feature = "simulator")]
+pub fn watch_disk(watch: Option<DiskWatch>) {
+    simulated::set(watch);
+}
+
+#[cfg(feature = "simulator")]
+mod simulated {
+    use std::cell::RefCell;
+    use std::path::Path;
+
+    use super::{DiskError, DiskWatch as Watch, Written};
+
+    thread_local! {
+        static WATCH: RefCell<Option<Watch>> = const { RefCell::new(None) };
+    }
+
+    pub(super) fn set(watch: Option<Watch>) {
+        WATCH.with(|now| *now.borrow_mut() = watch);
+    }
+
+    pub(super) fn meet(moment: Written, path: &Path, bytes: &[u8]) -> Result<(), DiskError> {
+        let watch = WATCH.with(|now| now.borrow().clone());
+        watch.map_or(Ok(()), |watch| watch(moment, path, bytes))
     }
 }
 

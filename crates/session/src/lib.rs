@@ -11,6 +11,8 @@ mod disk;
 mod export;
 mod failure;
 mod journal;
+#[cfg(feature = "simulator")]
+mod kin;
 mod opening;
 mod packages;
 mod run;
@@ -20,6 +22,8 @@ mod transaction;
 
 pub use actor::{Parts, Session, StartError};
 pub use clock::{Clock, SystemClock};
+#[cfg(feature = "simulator")]
+pub use disk::{DiskError, DiskWatch, Written, watch_disk};
 pub use run::Times;
 
 /// The shells that a program puts into [`Parts`], so that it needs this crate alone.

@@ -3,13 +3,13 @@
 //! It looks at letters alone; what a message says reaches it from the driver, decoded.
 
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Instant;
 
 use card_link::{CardContact, CardReader};
 use industry::{Closing, Driver, Packages, Turn, UiStep};
 use ipc::{Code, MoneyPlace, ReceiptView, StepName, StepState, TransactionKind};
 use relay::journal::{About, Entry, Event, State};
 use relay::{Effect, IndustryCode, Input, Limits, Operation, Relay};
+use tokio::time::Instant;
 
 use crate::clock::card_date;
 use crate::failure::{Failure, Verdict, verdict};

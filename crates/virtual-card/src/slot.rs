@@ -252,13 +252,22 @@ impl Slot {
         self.exchange(command, before)
     }
 
-    fn delay(&self) -> Duration {
+    /// How long the card takes for its next command.
+    #[must_use]
+    pub fn delay(&self) -> Duration {
         let mut inside = self.lock();
         let faults = delay_ms(&inside.faults);
         let own = inside
             .present_card()
             .map_or(0, |card| card.profile().quirks.delay_ms);
         Duration::from_millis(faults.saturating_add(own))
+    }
+
+    /// [`Slot::transmit`] for a caller that has waited for [`Slot::delay`] itself.
+    #[must_use]
+    pub fn transmit_now(&self, command: &[u8]) -> Vec<u8> {
+        let before = *self.view.borrow();
+        self.exchange(command, before)
     }
 
     fn exchange(&self, command: &[u8], before: SlotView) -> Vec<u8> {

@@ -24,6 +24,10 @@ use crate::error::{Problem, StartError};
 
 pub(crate) type Conn = SqliteConnection;
 
+/// Asked before each commit, on the database's own thread.
+#[cfg(feature = "simulator")]
+pub type CommitGate = std::sync::Arc<dyn Fn() -> bool + Send + Sync>;
+
 /// A database that is opened.
 #[derive(Clone)]
 pub(crate) struct Store {
@@ -34,6 +38,31 @@ pub(crate) struct Store {
 impl Store {
     /// Opens the database and brings its schema up to date. `wait` is how long a locked one is waited for.
     pub(crate) async fn open(path: &Path, wait: Duration) -> Result<Self, StartError> {
+        Self::opened(path, wait, pool(1, wait)).await
+    }
+
+    /// The same with a say in every commit.
+    #[cfg(feature = "simulator")]
+    pub(crate) async fn gated(
+        path: &Path,
+        wait: Duration,
+        gate: CommitGate,
+    ) -> Result<Self, StartError> {
+        let writer = pool(1, wait).after_connect(move |conn, _| {
+            let gate = gate.clone();
+            Box::pin(async move {
+                conn.lock_handle().await?.set_commit_hook(move || gate());
+                Ok(())
+            })
+        });
+        Self::opened(path, wait, writer).await
+    }
+
+    async fn opened(
+        path: &Path,
+        wait: Duration,
+        writer: SqlitePoolOptions,
+    ) -> Result<Self, StartError> {
         let failed = |error: &dyn std::fmt::Display| StartError::Store(error.to_string());
         let options = SqliteConnectOptions::new()
             .filename(path)
@@ -42,7 +71,7 @@ impl Store {
             .synchronous(SqliteSynchronous::Full)
             .foreign_keys(true)
             .busy_timeout(wait);
-        let writer = pool(1, wait)
+        let writer = writer
             .connect_with(options.clone())
             .await
             .map_err(|e| failed(&e))?;

@@ -1,0 +1,147 @@
+//! What a seed means: a card, an act, a main fault in its cell, and more faults beside it.
+
+use crate::cards::{KINDS, Kind};
+use crate::point::{Act, Cell, Point, When, Who};
+use crate::random::Random;
+use crate::rare::Rare;
+use crate::run::{preparation, run};
+use crate::template::Templates;
+
+/// One run, fixed by its seed.
+#[derive(Clone)]
+pub(crate) struct Plan {
+    pub(crate) seed: u64,
+    pub(crate) card: Kind,
+    pub(crate) act: Act,
+    pub(crate) faults: Vec<(Cell, u64)>,
+    pub(crate) rare: Vec<(Point, Rare)>,
+    pub(crate) wrong: Wrong,
+}
+
+/// What the person types wrongly at the first time.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Wrong {
+    pub(crate) code: bool,
+    pub(crate) password: bool,
+}
+
+impl Plan {
+    /// An act without a fault of its own.
+    pub(crate) fn plain(card: Kind, act: Act) -> Self {
+        let faults = preparation(act).map(|cell| (cell, LONG));
+        Self {
+            seed: 0,
+            card,
+            act,
+            faults: faults.into_iter().collect(),
+            rare: Vec::new(),
+            wrong: Wrong::default(),
+        }
+    }
+}
+
+/// The matrix: rows as a run without a fault meets them, by kind of card.
+pub(crate) struct Matrix {
+    /// Points of each act, in order, with the cards that have them.
+    pub(crate) rows: Vec<(Point, Vec<Kind>)>,
+    pub(crate) cells: Vec<Cell>,
+}
+
+/// The draw that takes the network away for long enough for any act to end.
+const LONG: u64 = 99_999;
+
+impl Matrix {
+    /// Runs each act once with each card, without a fault.
+    pub(crate) fn find(templates: &Templates, only: Option<Kind>) -> Result<Self, String> {
+        let mut rows: Vec<(Point, Vec<Kind>)> = Vec::new();
+        for act in Act::ALL {
+            for card in KINDS {
+                if only.is_some_and(|only| only != card) {
+                    continue;
+                }
+                let report = run(templates, &Plan::plain(card, act), false);
+                if let Some(broken) = report.broken {
+                    let trace = report.trace.join("\n");
+                    return Err(format!("{} without a fault: {broken}\n{trace}", act.name()));
+                }
+                for point in report.points {
+                    if point.act != act {
+                        continue;
+                    }
+                    match rows.iter_mut().find(|(known, _)| *known == point) {
+                        Some((_, cards)) if cards.contains(&card) => {}
+                        Some((_, cards)) => cards.push(card),
+                        None => rows.push((point, vec![card])),
+                    }
+                }
+            }
+        }
+        let cells = rows.iter().flat_map(|(point, _)| cells(point)).collect();
+        Ok(Self { rows, cells })
+    }
+
+    /// The run of a seed: its main fault goes round the cells, everything else is drawn.
+    pub(crate) fn plan(&self, seed: u64, only: Option<Kind>) -> Option<Plan> {
+        let mut random = Random::new(seed);
+        let count = u64::try_from(self.cells.len()).ok()?;
+        let at = usize::try_from(seed.checked_rem(count)?).ok()?;
+        let main = self.cells.get(at)?.clone();
+        let (_, cards) = self.rows.iter().find(|(point, _)| *point == main.point)?;
+        let card = only.or_else(|| random.pick(cards))?;
+        let act = main.point.act;
+        let mut faults: Vec<(Cell, u64)> = Vec::new();
+        faults.extend(preparation(act).map(|cell| (cell, LONG)));
+        faults.push((main, random.next() >> 8));
+        let beside: Vec<&Cell> = self
+            .cells
+            .iter()
+            .filter(|cell| cell.point.act == act)
+            .collect();
+        for _ in 0..more(&mut random) {
+            if let Some(cell) = random.pick(&beside) {
+                faults.push((cell.clone(), random.next() >> 8));
+            }
+        }
+        let mut rare = Vec::new();
+        if random.one_in(4) {
+            let point = random.pick(&beside).map(|cell| cell.point.clone());
+            rare.extend(point.map(|point| (point, Rare::draw(&mut random))));
+        }
+        let wrong = Wrong {
+            code: random.one_in(24),
+            password: random.one_in(24),
+        };
+        Some(Plan {
+            seed,
+            card,
+            act,
+            faults,
+            rare,
+            wrong,
+        })
+    }
+}
+
+/// Half of all runs have one fault, the others up to three more.
+fn more(random: &mut Random) -> u64 {
+    if random.one_in(2) {
+        0
+    } else {
+        1 + random.below(3)
+    }
+}
+
+/// What can happen at a point. The journal is written in one go: no card, no network and no bank comes in between.
+fn cells(point: &Point) -> Vec<Cell> {
+    let mut cells = Vec::new();
+    for who in Who::ALL {
+        if point.step == "journal" && who != Who::App {
+            continue;
+        }
+        for when in When::ALL {
+            let point = point.clone();
+            cells.push(Cell { point, who, when });
+        }
+    }
+    cells
+}
