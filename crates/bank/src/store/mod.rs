@@ -110,6 +110,12 @@ fn pool(connections: u32, wait: Duration) -> SqlitePoolOptions {
     SqlitePoolOptions::new()
         .max_connections(connections)
         .acquire_timeout(wait.saturating_mul(2))
+        // A commit that fails (a full disk) can leave a connection that takes itself to be inside a transaction: no
+        // work could ever begin on it again.
+        .before_acquire(|conn, _| {
+            let clean = !sqlx::Connection::is_in_transaction(conn);
+            Box::pin(async move { Ok(clean) })
+        })
 }
 
 /// SQLite's integers are signed; times and counters of this bank stay far below their limit.
