@@ -547,9 +547,19 @@ impl Actor {
             self.unlock();
         } else if self.phase == Phase::Welcome {
             self.enrol(None);
-        } else if self.network == NetworkState::Offline && self.link.facts().is_some() {
+        } else if (self.network == NetworkState::Offline || self.start_was_hindered())
+            && self.link.facts().is_some()
+        {
             self.connect(None);
         }
+    }
+
+    /// The last start with a network failed for something that ends without the person.
+    fn start_was_hindered(&self) -> bool {
+        let passing = [Code::BankError, Code::BankBusy, Code::DiskFull];
+        self.trouble
+            .as_ref()
+            .is_some_and(|trouble| passing.contains(&trouble.code))
     }
 
     /// The deliver-later queue: proofs that the bank has not acknowledged.
