@@ -10,6 +10,7 @@ mod interop;
 mod process;
 mod rig;
 mod session;
+mod simulate;
 mod surroundings;
 mod test;
 
@@ -29,6 +30,8 @@ usage: cargo xtask <verb>
   fuzz [--minutes N] [--only TARGET] [--replay] [--minimise]
         each target for N minutes (5); --replay runs the corpora through the targets without the fuzzer,
         --minimise puts what was found into the tree, as little as covers the same
+  simulate [--seeds N] [--first S] [--seed S] [--card KIND] [--jobs N]
+        whole transactions with faults at every step, one for each seed; --seed runs one and tells all of it
   lint  rustfmt, clippy, rustdoc and the checks of the web part
   bindings [--check]
         writes the TypeScript types of crates/ipc; --check only tells whether they changed
@@ -67,6 +70,11 @@ fn run(arguments: &[String]) -> Outcome<()> {
             rest,
             &["--replay", "--minimise"],
             &["--minutes", "--only"],
+        )?),
+        "simulate" => simulate::run(&Options::parse(
+            rest,
+            &[],
+            &["--seeds", "--first", "--seed", "--card", "--jobs"],
         )?),
         "lint" => ci::lint(),
         "bindings" => ci::bindings(Options::parse(rest, &["--check"], &[])?.has("--check")),

@@ -15,6 +15,8 @@ mod run;
 mod stage;
 mod table;
 mod template;
+#[cfg(test)]
+mod tests;
 mod wallet;
 mod world;
 

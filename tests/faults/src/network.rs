@@ -9,7 +9,7 @@ use std::time::Duration;
 use axum::body::{Body, to_bytes};
 use axum::extract::ConnectInfo;
 use axum::http::Request;
-use bank::{Config, Simulated};
+use bank::{Config, Simulated, StartError};
 use bank_client::{
     Answer, ClientError, Outgoing, ProfileError, REQUEST_DEADLINE, Sending, Server, Transport,
 };
@@ -29,6 +29,9 @@ struct Commits {
     /// Commits that fail, from now on.
     refused: Arc<AtomicU64>,
 }
+
+/// More than the store ever refuses in a row.
+const MOST_REFUSED: u64 = 5;
 
 const NO_END: u64 = u64::MAX;
 
@@ -81,7 +84,7 @@ impl BankProcess {
         }
     }
 
-    async fn open(&self) -> (Simulated, Arc<Commits>) {
+    async fn open(&self) -> Result<(Simulated, Arc<Commits>), StartError> {
         let commits = Arc::new(Commits {
             left: AtomicU64::new(NO_END),
             refused: self.world.refused_commits.clone(),
@@ -91,11 +94,7 @@ impl BankProcess {
         config.clock = Arc::new(BankClock(self.world.clone()));
         let gate = commits.clone();
         config.commits = Some(Arc::new(move || gate.pass()));
-        let bank = match Simulated::open(&config).await {
-            Ok(bank) => bank,
-            Err(error) => panic!("the bank does not start: {error}"),
-        };
-        (bank, commits)
+        Ok((Simulated::open(&config).await?, commits))
     }
 
     /// The process ends between two requests, for `away_ms`.
@@ -123,7 +122,10 @@ impl BankProcess {
     ) -> Option<T> {
         let mut running = self.running.lock().await;
         let _hold = Hold::new();
-        self.wake(&mut running, wake).await;
+        // Each start of a bank whose store is full uses up one of the commits that fail.
+        for _ in 0..MOST_REFUSED {
+            self.wake(&mut running, wake).await;
+        }
         match &running.bank {
             Some((bank, _)) => Some(work(bank).await),
             None => None,
@@ -142,9 +144,18 @@ impl BankProcess {
     async fn wake(&self, running: &mut Running, anyway: bool) {
         let due = running.back.is_none_or(|back| Instant::now() >= back);
         if running.bank.is_none() && (anyway || due) {
-            running.bank = Some(self.open().await);
-            running.back = None;
-            self.world.tell("the bank runs");
+            match self.open().await {
+                Ok(opened) => {
+                    running.bank = Some(opened);
+                    running.back = None;
+                    self.world.tell("the bank runs");
+                }
+                Err(error) => {
+                    running.back = Some(Instant::now() + Duration::from_secs(5));
+                    self.world
+                        .tell(format_args!("the bank does not start: {error}"));
+                }
+            }
         }
     }
 

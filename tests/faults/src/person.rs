@@ -8,7 +8,7 @@ use ipc::{
     TransactionView,
 };
 use session::Session;
-use tokio::time::{sleep, timeout};
+use tokio::time::{Instant, sleep, timeout};
 use virtual_card::Slot;
 
 use crate::network::BankProcess;
@@ -40,6 +40,8 @@ pub(crate) struct Person {
 
 /// Longer than the relay's whole deadline and every retry together, simulated.
 const PATIENCE: Duration = Duration::from_secs(1_200);
+/// After so long without any change people lift a card that could not be read. A slow one takes its time.
+const PUZZLED: Duration = Duration::from_secs(90);
 pub(crate) const PHONE: &str = "13800006021";
 pub(crate) const PASSWORD: &str = "246810";
 
@@ -55,18 +57,33 @@ impl Person {
         shows: impl Fn(&AppView) -> bool,
     ) -> Result<(), Ended> {
         let mut view = self.session.view();
+        let mut unread_since = None;
         let waiting = async {
             loop {
-                let card_is_wanted = {
+                let (wanted, unread) = {
                     let now = view.borrow_and_update();
                     if shows(&now) {
                         return Ok(());
                     }
-                    now.reader.state == ReaderKind::Empty && now.transaction.is_some()
+                    let wanted = now.reader.state == ReaderKind::Empty && now.transaction.is_some();
+                    (wanted, now.transaction.as_ref().is_some_and(unread))
                 };
-                if card_is_wanted {
+                if wanted {
                     sleep(Duration::from_millis(1_500)).await;
                     self.slot.insert();
+                }
+                // The view comes anew every few seconds.
+                match unread_since {
+                    Some(since) if !unread || Instant::now() >= since + PUZZLED => {
+                        unread_since = None;
+                        if unread {
+                            self.slot.remove();
+                            sleep(Duration::from_millis(500)).await;
+                            self.slot.insert();
+                        }
+                    }
+                    None if unread => unread_since = Some(Instant::now()),
+                    Some(_) | None => {}
                 }
                 view.changed().await.map_err(|_| Ended::Killed)?;
             }
@@ -207,6 +224,15 @@ impl Person {
             (_, None) => Err(Ended::Hangs(format!("no reason: {:?}", transaction.stage))),
         }
     }
+}
+
+/// The card lies there and could not be read: people lift it and put it back.
+fn unread(transaction: &TransactionView) -> bool {
+    let codes = [Code::CardLost, Code::CardTimeout, Code::CardReplyBad];
+    let contact = transaction.error.as_ref();
+    let contact = contact.is_some_and(|error| codes.contains(&error.code));
+    let over = matches!(transaction.stage, Stage::Done | Stage::Failed);
+    contact && !over && transaction.card.is_none()
 }
 
 /// What a person would say of a view.

@@ -1,0 +1,52 @@
+use crate::plan::Matrix;
+use crate::run::{Report, run, templates};
+use crate::template::Templates;
+
+fn report(templates: &Templates, matrix: &Matrix, seed: u64) -> Report {
+    run(templates, &matrix.plan(seed, None).unwrap(), false)
+}
+
+/// A number without a common factor with the number of cells goes through all of them.
+const STRIDE: u64 = 37;
+
+#[test]
+fn one_seed_is_one_run_and_no_invariant_breaks() {
+    let templates = templates().unwrap();
+    let matrix = Matrix::find(&templates, None).unwrap();
+    for seed in (1..=200).map(|n| n * STRIDE) {
+        let first = report(&templates, &matrix, seed);
+        assert_eq!(
+            first.broken,
+            None,
+            "seed {seed}\n{}",
+            first.trace.join("\n")
+        );
+        if seed <= 50 * STRIDE {
+            let again = report(&templates, &matrix, seed);
+            assert_eq!(first.trace, again.trace, "seed {seed} is replayed");
+        }
+    }
+}
+
+#[test]
+fn a_matrix_has_every_message_and_every_command_of_a_top_up() {
+    let templates = templates().unwrap();
+    let matrix = Matrix::find(&templates, crate::cards::named("plain")).unwrap();
+    let steps: Vec<&str> = matrix
+        .rows
+        .iter()
+        .filter(|(point, _)| point.act == crate::point::Act::TopUp)
+        .map(|(point, _)| point.step.as_str())
+        .collect();
+    for step in [
+        "key-query",
+        "sms/send",
+        "sms/verify",
+        "INITIALIZE",
+        "relay",
+        "CREDIT",
+    ] {
+        assert!(steps.contains(&step), "{step} is in {steps:?}");
+    }
+    assert_eq!(steps.iter().filter(|step| **step == "relay").count(), 2);
+}
