@@ -3,11 +3,13 @@
 //! One seed, one run: the same seed gives the same run. `docs/testing.md` says how to read what it prints.
 
 mod cards;
+
 mod hold;
 mod network;
 mod person;
 mod plan;
 mod point;
+mod processor;
 mod random;
 mod rare;
 mod reader;
@@ -100,7 +102,8 @@ fn simulate(asked: &Asked) -> Result<(), String> {
     let stop = AtomicBool::new(false);
     let end = asked.first.saturating_add(asked.seeds);
     let tables = std::thread::scope(|scope| {
-        let work = || {
+        let work = |job| {
+            processor::stay_on(job);
             let mut table = Table::new();
             loop {
                 let seed = next.fetch_add(1, Ordering::SeqCst);
@@ -125,7 +128,9 @@ fn simulate(asked: &Asked) -> Result<(), String> {
                 }
             }
         };
-        let threads: Vec<_> = (0..asked.jobs).map(|_| scope.spawn(work)).collect();
+        let threads: Vec<_> = (0..asked.jobs)
+            .map(|job| scope.spawn(move || work(job)))
+            .collect();
         let ended = threads.into_iter().map(std::thread::ScopedJoinHandle::join);
         ended.collect::<Result<Vec<Table>, _>>()
     });

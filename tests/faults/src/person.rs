@@ -228,11 +228,8 @@ impl Person {
 
 /// The card lies there and could not be read: people lift it and put it back.
 fn unread(transaction: &TransactionView) -> bool {
-    let codes = [Code::CardLost, Code::CardTimeout, Code::CardReplyBad];
-    let contact = transaction.error.as_ref();
-    let contact = contact.is_some_and(|error| codes.contains(&error.code));
     let over = matches!(transaction.stage, Stage::Done | Stage::Failed);
-    contact && !over && transaction.card.is_none()
+    transaction.error.is_some() && !over && transaction.card.is_none()
 }
 
 /// What a person would say of a view.

@@ -123,6 +123,8 @@ impl<'a> Stage<'a> {
             while self.world.requests_under_way() > 0 {
                 sleep(Duration::from_secs(5)).await;
             }
+            // What struck a slow command before healing began can end only now.
+            self.world.peace();
             if !self.world.app_lives() {
                 self.restart_app()?;
             }
