@@ -30,6 +30,7 @@ impl SimulatedReader {
         tokio::spawn(async move {
             loop {
                 let going_on = tokio::select! {
+                biased;
                     changed = views.changed() => changed.is_ok(),
                     changed = choice.changed() => changed.is_ok(),
                     () = tell.closed() => false,

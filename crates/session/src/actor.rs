@@ -232,6 +232,8 @@ impl Actor {
                 let _ = answer.send(result);
             }
             tokio::select! {
+                // Not by lot: the same events at the same time give the same life.
+                biased;
                 ask = asked.recv() => match ask {
                     Some(ask) => self.command(ask),
                     None => return,

@@ -4,6 +4,7 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use bank::{Clock, Config, Settings};
 use bank_client::Profile;
@@ -118,6 +119,7 @@ impl Template {
         let bank = bank::start(config.clone()).await?;
         let profile = Profile::parse(&fs::read(&bank.profile_path)?)?;
         bank.stop().await;
+        closed(&dir.path().join("bank"))?;
         fs::create_dir_all(dir.path().join("app"))?;
         Ok(Self {
             dir,
@@ -130,6 +132,7 @@ impl Template {
 
     /// An app that has been there once, and its bank, become what runs begin with.
     pub(crate) fn with(&self, app: &Path, bank: &Path, vault: MemoryVault) -> io::Result<Self> {
+        closed(bank)?;
         let whole = folder()?;
         for (name, from) in [("app", app), ("bank", bank)] {
             let to = whole.path().join(name);
@@ -151,6 +154,18 @@ impl Template {
         copy_folder(self.dir.path(), to.path())?;
         Ok(to)
     }
+}
+
+/// The last connection to a store takes its log away, on a thread of its own: only then are the files whole.
+fn closed(bank: &Path) -> io::Result<()> {
+    let log = bank.join("bank.sqlite-wal");
+    for _ in 0..2_000 {
+        if !log.exists() {
+            return Ok(());
+        }
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    Err(io::Error::other("the store does not close"))
 }
 
 fn package_folder(package: String) -> io::Result<TempDir> {
