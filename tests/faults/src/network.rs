@@ -374,7 +374,11 @@ impl Way {
                 self.world.tell("twice");
                 let first = self.hand_over(&request, name, None).await;
                 let second = self.hand_over(&request, name, None).await;
-                if draw.is_multiple_of(2) { first } else { second }
+                if draw.is_multiple_of(2) {
+                    first
+                } else {
+                    second
+                }
             }
             1 => {
                 let ms = draw / 5 % 29_000;

@@ -59,12 +59,30 @@ struct FaultyContact {
     bank: Arc<BankProcess>,
 }
 
+/// Counts among what healing waits for, until it is dropped: a killed app drops it too.
+struct UnderWay(Arc<World>);
+
+impl UnderWay {
+    fn new(world: &Arc<World>) -> Self {
+        world.under_way(1);
+        Self(world.clone())
+    }
+}
+
+impl Drop for UnderWay {
+    fn drop(&mut self) {
+        self.0.under_way(-1);
+    }
+}
+
 /// What a command takes on its way, ms.
 const WAY_MS: u64 = 8;
 
 impl FaultyContact {
     async fn order(&mut self, command: Vec<u8>) -> Result<Vec<u8>, LinkError> {
         let strike = self.world.arrive(command_name(&command));
+        // Healing waits until a fault is over, on a slow card too.
+        let _under_way = strike.map(|_| UnderWay::new(&self.world));
         if let Some(strike) = strike {
             self.strike(strike, When::Before, &command).await;
         }
