@@ -1,4 +1,7 @@
-use crate::plan::Matrix;
+use crate::cards::PLAIN;
+use crate::plan::{Matrix, Plan};
+use crate::point::{Act, Point};
+use crate::rare::Rare;
 use crate::run::{Report, run, templates};
 use crate::template::Templates;
 
@@ -35,7 +38,7 @@ fn a_matrix_has_every_message_and_every_command_of_a_top_up() {
     let steps: Vec<&str> = matrix
         .rows
         .iter()
-        .filter(|(point, _)| point.act == crate::point::Act::TopUp)
+        .filter(|(point, _)| point.act == Act::TopUp)
         .map(|(point, _)| point.step.as_str())
         .collect();
     for step in [
@@ -49,4 +52,19 @@ fn a_matrix_has_every_message_and_every_command_of_a_top_up() {
         assert!(steps.contains(&step), "{step} is in {steps:?}");
     }
     assert_eq!(steps.iter().filter(|step| **step == "relay").count(), 2);
+}
+
+/// The first commit of the first request fails, and two more.
+#[test]
+fn a_store_that_was_full_serves_again_and_the_app_finds_that_out_by_itself() {
+    let mut plan = Plan::plain(PLAIN, Act::TopUp);
+    let point = Point {
+        act: Act::Start,
+        step: "working-key".to_owned(),
+        nth: 1,
+    };
+    plan.rare.push((point, Rare::StoreFull(3)));
+    let report = run(&templates().unwrap(), &plan, false);
+    assert_eq!(report.rare, ["the bank's store is full"]);
+    assert_eq!(report.broken, None, "{}", report.trace.join("\n"));
 }
