@@ -7,6 +7,7 @@ mod demo;
 mod fuzz;
 mod install;
 mod interop;
+mod kills;
 mod process;
 mod rig;
 mod session;
@@ -29,6 +30,8 @@ usage: cargo xtask <verb>
   fuzz [--minutes N] [--only TARGET] [--replay] [--minimise]
         each target for N minutes (5); --replay runs the corpora through the targets without the fuzzer,
         --minimise puts what was found into the tree, as little as covers the same
+  kills [--count N] [--seed N]
+        kills app or bank N times (500) at moments that the seed chooses, heals, and counts the money
   lint  rustfmt, clippy, rustdoc and the checks of the web part
   bindings [--check]
         writes the TypeScript types of crates/ipc; --check only tells whether they changed
@@ -68,6 +71,7 @@ fn run(arguments: &[String]) -> Outcome<()> {
             &["--replay", "--minimise"],
             &["--minutes", "--only"],
         )?),
+        "kills" => kills::run(&Options::parse(rest, &[], &["--count", "--seed"])?),
         "lint" => ci::lint(),
         "bindings" => ci::bindings(Options::parse(rest, &["--check"], &[])?.has("--check")),
         "rig" => rig::serve(&Options::parse(
