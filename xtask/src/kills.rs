@@ -1,5 +1,5 @@
-//! App and bank are killed (SIGKILL) at moments that a seed chooses, on the real programs: bank on SQLite, pcscd,
-//! virtual reader and card, keystore. After each kill what died is started again and the re-top-up that the app
+//! App and bank are killed (SIGKILL) and the PC/SC service is stopped at moments that a seed chooses, on the real
+//! programs: bank on SQLite, pcscd, virtual reader and card, keystore. After each kill what died is started again and the re-top-up that the app
 //! offers is done; then no fen may be missing and no load in doubt.
 
 use std::fs;
@@ -21,12 +21,18 @@ const LONGEST: Duration = Duration::from_secs(90);
 const HEALS: u32 = 5;
 /// Lines that an errand tells; the moment of a kill is one of them, and up to so many ms after it.
 const LINES: u64 = 10;
-const AFTER_MS: u64 = 40;
+const AFTER_MS: u64 = 15;
 
-pub(crate) fn run(options: &Options) -> Outcome<()> {
+/// `cargo xtask kills`.
+pub(crate) fn asked(options: &Options) -> Outcome<()> {
     let count = number(options, "--count", 500)?;
     let seed = number(options, "--seed", 1)?;
     install::system_packages(Extent::Headless)?;
+    run(count, seed)
+}
+
+/// So many kills, at the moments of this seed.
+pub(crate) fn run(count: u64, seed: u64) -> Outcome<()> {
     build::headless()?;
     let dir = build::target().join("kills");
     if dir.exists() {
@@ -74,13 +80,14 @@ fn number(options: &Options, name: &str, usual: u64) -> Outcome<u64> {
 struct Seen {
     apps: u32,
     banks: u32,
+    readers: u32,
     open: u32,
     too_late: u32,
 }
 
 impl Seen {
     fn kills(&self) -> u64 {
-        u64::from(self.apps) + u64::from(self.banks)
+        u64::from(self.apps) + u64::from(self.banks) + u64::from(self.readers)
     }
 }
 
@@ -88,8 +95,8 @@ impl std::fmt::Display for Seen {
     fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(
             out,
-            "app {}, bank {}, {} left a load open, {} more errands were over before",
-            self.apps, self.banks, self.open, self.too_late
+            "app {}, bank {}, PC/SC service {}, {} left a load open, {} more errands were over before",
+            self.apps, self.banks, self.readers, self.open, self.too_late
         )
     }
 }
@@ -98,6 +105,8 @@ impl std::fmt::Display for Seen {
 enum Victim {
     App,
     Bank,
+    /// The PC/SC service, stopped and started again.
+    Reader,
 }
 
 struct Stage {
@@ -117,13 +126,19 @@ impl Stage {
             2 => "resume",
             _most => "top-up",
         };
-        let victim = match self.random.below(2) {
-            0 => Victim::App,
-            _other => Victim::Bank,
+        let victim = match self.random.below(5) {
+            0 | 1 => Victim::App,
+            2 | 3 => Victim::Bank,
+            _rest => Victim::Reader,
+        };
+        // Money moves in the second half of an errand: most kills fall there.
+        let first = match self.random.below(4) {
+            0 => 0,
+            _most => LINES / 2,
         };
         let moment = Moment {
             victim,
-            line: self.random.below(LINES),
+            line: first + self.random.below(LINES - first),
             after: Duration::from_millis(self.random.below(AFTER_MS)),
         };
         let told = self.errand(errand, Some(moment))?;
@@ -131,6 +146,7 @@ impl Stage {
             _none if !told.killed_in_time => seen.too_late += 1,
             Victim::App => seen.apps += 1,
             Victim::Bank => seen.banks += 1,
+            Victim::Reader => seen.readers += 1,
         }
         seen.open += u32::from(self.money()?.open > 0);
         self.heal()
@@ -207,6 +223,10 @@ impl Stage {
                         Some(Victim::Bank) => {
                             self.rig.order("bank kill")?;
                             self.rig.order("bank start")?;
+                        }
+                        Some(Victim::Reader) => {
+                            self.rig.order("reader stop")?;
+                            self.rig.order("reader start")?;
                         }
                         None => {}
                     }

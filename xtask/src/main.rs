@@ -25,7 +25,7 @@ usage: cargo xtask <verb>
         --external-card PORT    leaves the virtual reader on PORT (and PORT + 1) empty for a card of your own
         --bank-config FILE      configuration for the bank (docs/testing.md)
         --keep                  goes on with the bank and the app data of the last demo
-  test [--only unit|flows|interop|web|ui|release] [--filter TEXT]
+  test [--only unit|flows|interop|kills|web|ui|release] [--filter TEXT]
         everything, or one part; --filter takes the UI tests whose name contains TEXT
   fuzz [--minutes N] [--only TARGET] [--replay] [--minimise]
         each target for N minutes (5); --replay runs the corpora through the targets without the fuzzer,
@@ -71,7 +71,7 @@ fn run(arguments: &[String]) -> Outcome<()> {
             &["--replay", "--minimise"],
             &["--minutes", "--only"],
         )?),
-        "kills" => kills::run(&Options::parse(rest, &[], &["--count", "--seed"])?),
+        "kills" => kills::asked(&Options::parse(rest, &[], &["--count", "--seed"])?),
         "lint" => ci::lint(),
         "bindings" => ci::bindings(Options::parse(rest, &["--check"], &[])?.has("--check")),
         "rig" => rig::serve(&Options::parse(
