@@ -7,6 +7,7 @@ mod demo;
 mod fuzz;
 mod install;
 mod interop;
+mod kills;
 mod process;
 mod rig;
 mod session;
@@ -25,13 +26,15 @@ usage: cargo xtask <verb>
         --external-card PORT    leaves the virtual reader on PORT (and PORT + 1) empty for a card of your own
         --bank-config FILE      configuration for the bank (docs/testing.md)
         --keep                  goes on with the bank and the app data of the last demo
-  test [--only unit|flows|interop|web|ui|release] [--filter TEXT]
+  test [--only unit|flows|interop|kills|web|ui|release] [--filter TEXT]
         everything, or one part; --filter takes the UI tests whose name contains TEXT
   fuzz [--minutes N] [--only TARGET] [--replay] [--minimise]
         each target for N minutes (5); --replay runs the corpora through the targets without the fuzzer,
         --minimise puts what was found into the tree, as little as covers the same
   simulate [--seeds N] [--first S] [--seed S] [--card KIND] [--jobs N]
         whole transactions with faults at every step, one for each seed; --seed runs one and tells all of it
+  kills [--count N] [--seed N]
+        kills app or bank N times (500) at moments that the seed chooses, heals, and counts the money
   lint  rustfmt, clippy, rustdoc and the checks of the web part
   bindings [--check]
         writes the TypeScript types of crates/ipc; --check only tells whether they changed
@@ -76,6 +79,7 @@ fn run(arguments: &[String]) -> Outcome<()> {
             &[],
             &["--seeds", "--first", "--seed", "--card", "--jobs"],
         )?),
+        "kills" => kills::asked(&Options::parse(rest, &[], &["--count", "--seed"])?),
         "lint" => ci::lint(),
         "bindings" => ci::bindings(Options::parse(rest, &["--check"], &[])?.has("--check")),
         "rig" => rig::serve(&Options::parse(

@@ -102,6 +102,12 @@ impl Background {
         self.child.stdin.take()
     }
 
+    /// Ends it as a power cut would.
+    pub(crate) fn kill(mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+
     /// Waits until `ready` gives a value; fails when the process ends first or the time is over.
     pub(crate) fn until<T>(
         &mut self,

@@ -19,7 +19,7 @@ const START: Duration = Duration::from_secs(30);
 const READY: &str = "ready";
 
 /// `cargo xtask rig`: starts the parts, prints their environment (`NAME=value` lines, then `ready`), obeys lines of
-/// standard input (`bank stop`, `bank start`, `reader stop`, `reader start`, `reader unplug`, `reader plug`), and stops all when it closes.
+/// standard input (`bank stop`, `bank kill`, `bank start`, `reader stop`, `reader start`, `reader unplug`, `reader plug`), and stops all when it closes.
 pub(crate) fn serve(options: &Options) -> Outcome<()> {
     let mut rig = Rig::start(Plan::from(options)?)?;
     let mut out = io::stdout().lock();
@@ -162,6 +162,7 @@ impl Rig {
     fn obey(&mut self, command: &str) -> Outcome<()> {
         match (command, &mut self.surroundings) {
             ("bank stop", _) => self.bank = None,
+            ("bank kill", _) => self.bank.take().into_iter().for_each(Background::kill),
             ("bank start", _) if self.bank.is_none() => self.start_bank()?,
             ("reader stop", Some(around)) => around.stop_reader(),
             ("reader start", Some(around)) => around.start_reader()?,
@@ -279,6 +280,19 @@ impl RigProcess {
                         .map(|(name, value)| (name.to_owned(), value.to_owned())),
                 ),
             }
+        }
+    }
+
+    /// Gives one line to the rig and waits until it is done.
+    pub(crate) fn order(&mut self, line: &str) -> Outcome<()> {
+        let input = self.input.as_mut().ok_or("the rig has no input")?;
+        writeln!(input, "{line}").map_err(|e| format!("the rig: {e}"))?;
+        let mut answer = String::new();
+        let read = self.output.read_line(&mut answer);
+        read.map_err(|e| format!("the rig: {e}"))?;
+        match answer.trim_end() {
+            "ok" => Ok(()),
+            other => Err(format!("{line}: {other}")),
         }
     }
 

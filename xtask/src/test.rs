@@ -6,7 +6,7 @@ use crate::build::{self, APP_FEATURES, cargo};
 use crate::install::{self, Extent};
 use crate::process::{find, run as finish};
 use crate::session::{Keyring, Session, SocketDir};
-use crate::{Options, Outcome, ci, fuzz, interop};
+use crate::{Options, Outcome, ci, fuzz, interop, kills};
 
 /// A part of the tests, as `--only` names it.
 #[derive(Clone, Copy, Eq, PartialEq)]
@@ -19,6 +19,8 @@ enum Part {
     Flows,
     /// The terminal in Python against the bank.
     Interop,
+    /// App and bank killed at seeded moments.
+    Kills,
     /// The page's checks and tests, and the bindings.
     Web,
     /// The real window under WebDriver.
@@ -28,17 +30,19 @@ enum Part {
 }
 
 impl Part {
-    const EVERYTHING: [Self; 5] = [
+    const EVERYTHING: [Self; 6] = [
         Self::Web,
         Self::Rust,
         Self::Interop,
+        Self::Kills,
         Self::Ui,
         Self::Release,
     ];
-    const NAMED: [Self; 6] = [
+    const NAMED: [Self; 7] = [
         Self::Unit,
         Self::Flows,
         Self::Interop,
+        Self::Kills,
         Self::Web,
         Self::Ui,
         Self::Release,
@@ -50,6 +54,7 @@ impl Part {
             Self::Unit => "unit",
             Self::Flows => "flows",
             Self::Interop => "interop",
+            Self::Kills => "kills",
             Self::Web => "web",
             Self::Ui => "ui",
             Self::Release => "release",
@@ -58,7 +63,9 @@ impl Part {
 
     const fn needs(self) -> Extent {
         match self {
-            Self::Unit | Self::Flows | Self::Interop | Self::Web => Extent::HeadlessTests,
+            Self::Unit | Self::Flows | Self::Interop | Self::Kills | Self::Web => {
+                Extent::HeadlessTests
+            }
             Self::Rust | Self::Ui | Self::Release => Extent::WindowTests,
         }
     }
@@ -77,6 +84,11 @@ impl Part {
             }
             Self::Flows => crate_tests(&["-p", FLOWS]),
             Self::Interop => interop::test(),
+            Self::Kills if !cfg!(target_os = "linux") => {
+                println!("left out: the virtual PC/SC reader is for Linux only");
+                Ok(())
+            }
+            Self::Kills => kills::run(KILLS, 1),
             Self::Web => ci::web().and_then(|()| ci::bindings(true)),
             Self::Ui => window_tests(options),
             Self::Release => {
@@ -89,6 +101,8 @@ impl Part {
     }
 }
 
+/// Of the 500 that `cargo xtask kills` does.
+const KILLS: u64 = 20;
 const FLOWS: &str = "tapfill-tests";
 const WINDOW_TESTS: &str = "tests/ui";
 const SCREEN: &str = "-screen 0 1280x960x24";
@@ -100,7 +114,7 @@ pub(crate) fn run(options: &Options) -> Outcome<()> {
         Some(name) => {
             let part = Part::NAMED.into_iter().find(|part| part.name() == name);
             vec![part.ok_or_else(|| {
-                format!("--only {name}: unit, flows, interop, web, ui or release")
+                format!("--only {name}: unit, flows, interop, kills, web, ui or release")
             })?]
         }
     };
