@@ -57,15 +57,11 @@ impl CbcKey {
 /// ISO/IEC 9797-1 algorithm 3 with DES, padding method 2, 8 bytes, over the joined parts.
 pub(crate) fn retail_mac(key: &Secret<16>, parts: &[&[u8]]) -> [u8; 8] {
     let mut mac = RetailMac::<Des>::new(key.expose().into());
-    let mut length: usize = 0;
     for part in parts {
         mac.update(part);
-        length = length.wrapping_add(part.len());
     }
-    // The library pads with zeros alone (method 1): 80 and the zeros up to the block's end go in here.
-    let zeros = 7usize.wrapping_sub(length % 8);
+    // The library adds zeros up to the block's end (method 1); the 80 before them makes it method 2.
     mac.update(&[0x80]);
-    mac.update([0; 7].get(..zeros).unwrap_or_default());
     mac.finalize().into_bytes().into()
 }
 

@@ -255,6 +255,8 @@ fn both_sides_read_a_whole_enrolment_as_the_vectors_say() {
         if let (Some(key), Some(terminal)) = (case.previous_master_key, case.previous_terminal) {
             let key = crate::keys::auth_key(&MasterKey::new(key.0), &terminal);
             assert!(request.succeeds(&key));
+            let other = crate::keys::auth_key(&MasterKey::new([7; 32]), &terminal);
+            assert!(!request.succeeds(&other), "who does not hold the key");
         }
         let exchange = Exchange {
             reply_secret: Secret::new(case.reply_private.0),

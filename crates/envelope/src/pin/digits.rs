@@ -105,6 +105,7 @@ mod tests {
         for digit in [2, 4, 6, 8, 1, 0] {
             assert!(!digits.is_complete());
             assert!(digits.push(digit));
+            assert!(!digits.is_empty());
         }
         assert!(digits.is_complete() && !digits.push(1), "six are there");
         assert_eq!(digits.ascii().as_slice(), b"246810");

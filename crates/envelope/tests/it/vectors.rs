@@ -176,3 +176,25 @@ fn every_message_of_a_whole_session_is_sealed_and_opened_as_the_vectors_say() {
         }
     }
 }
+
+#[test]
+fn the_longest_envelope_holds_the_longest_message() {
+    for case in cases!("keys.json") {
+        let key = WorkingKey::new(facts(&case), array(&case, "working_key"));
+        let header = Header {
+            suite: suite(&case),
+            direction: Direction::ToBank,
+            terminal: terminal(&case),
+            key_id: number(&case, "key_id"),
+            counter: 1,
+            time_ms: 1,
+        };
+        let seal = |length| seal::seal(&key, &header, &vec![0; length], &[0; 12]);
+        let sealed = seal(seal::MAX_MESSAGE).unwrap();
+        assert!(sealed.len() <= seal::MAX_ENVELOPE);
+        if suite(&case) == Suite::AesGcm {
+            assert_eq!(sealed.len(), seal::MAX_ENVELOPE, "36 + 12 + 65,536 + 16");
+        }
+        assert!(seal(seal::MAX_MESSAGE + 1).is_err());
+    }
+}
