@@ -173,10 +173,7 @@ async fn a_locked_app_asks_who_is_there_before_it_takes_its_keys() {
     assert_eq!(view.trouble.unwrap().code, Code::UnlockRefused);
     assert_eq!(view.terminal, None, "no key was taken");
     assert!(stage.person.top_up(500).await.is_err());
-    assert_eq!(
-        code(stage.person.give(lock(false)).await),
-        Code::UnlockRefused
-    );
+    assert_eq!(code(stage.person.give(lock(false)).await), Code::NotNow);
     assert!(stage.person.look().settings.lock);
     let enrolled = code(stage.person.give(Command::Enrol).await);
     assert_eq!(enrolled, Code::UnlockRefused, "no way around");

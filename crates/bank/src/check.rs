@@ -6,10 +6,11 @@ use std::time::Duration;
 
 use serde::Serialize;
 
+use crate::bank::Bank;
 use crate::config::Settings;
 use crate::error::{Problem, StartError};
 use crate::files::Directory;
-use crate::running::store_failed;
+use crate::running::{store_failed, text};
 use crate::store::audit::AuditRow;
 use crate::store::{Conn, Store};
 use crate::token::Token;
@@ -181,6 +182,17 @@ pub async fn check(dir: &Path, settings: Option<&Settings>) -> Result<Report, St
     let report = report(&store, &vault).await.map_err(store_failed);
     store.close().await;
     report
+}
+
+/// [`report`] in words for who runs a bank.
+pub(crate) async fn told_report(bank: &Bank) -> Result<Report, String> {
+    let report = report(&bank.store, &bank.vault).await;
+    report.map_err(|error| text(&error))
+}
+
+/// [`money`] in words for who runs a bank.
+pub(crate) async fn told_money(bank: &Bank) -> Result<Money, String> {
+    money(&bank.store).await.map_err(|error| text(&error))
 }
 
 pub(crate) async fn report(store: &Store, vault: &Vault) -> Result<Report, Problem> {

@@ -129,9 +129,7 @@ impl Running {
     /// # Errors
     /// When the store can't be read; the text says why.
     pub async fn check(&self) -> Result<Report, String> {
-        check::report(&self.bank.store, &self.bank.vault)
-            .await
-            .map_err(|error| text(&error))
+        check::told_report(&self.bank).await
     }
 
     /// Where the money is, fen: the bank's part of I14.
@@ -139,9 +137,7 @@ impl Running {
     /// # Errors
     /// When the store can't be read; the text says why.
     pub async fn money(&self) -> Result<Money, String> {
-        check::money(&self.bank.store)
-            .await
-            .map_err(|error| text(&error))
+        check::told_money(&self.bank).await
     }
 
     /// Refuses a terminal from now on; false when there is none of this number (12 digits).

@@ -68,9 +68,7 @@ impl Simulated {
     /// # Errors
     /// When the store can't be read; the text says why.
     pub async fn check(&self) -> Result<Report, String> {
-        check::report(&self.bank.store, &self.bank.vault)
-            .await
-            .map_err(|error| text(&error))
+        check::told_report(&self.bank).await
     }
 
     /// Where the money is, fen.
@@ -78,9 +76,7 @@ impl Simulated {
     /// # Errors
     /// When the store can't be read; the text says why.
     pub async fn money(&self) -> Result<Money, String> {
-        check::money(&self.bank.store)
-            .await
-            .map_err(|error| text(&error))
+        check::told_money(&self.bank).await
     }
 
     /// Closes the store; what was not committed is gone.

@@ -341,6 +341,10 @@ impl Actor {
     }
 
     fn set_lock(&mut self, on: bool, answer: Answer) {
+        if self.link.facts().is_none() {
+            // Locked, or nothing there yet to lock.
+            return self.refuse(Some(answer), Code::NotNow);
+        }
         let link = self.link.clone();
         self.beside(async move { Happened::Confirmed(on, link.confirm().await, answer) });
     }

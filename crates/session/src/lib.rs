@@ -5,6 +5,7 @@
 mod actor;
 mod card_runs;
 mod clock;
+mod closing;
 mod commands;
 mod diagnostics;
 mod disk;
@@ -17,6 +18,7 @@ mod opening;
 mod packages;
 mod run;
 mod settings;
+mod starting;
 mod terminal;
 mod transaction;
 

@@ -1,17 +1,11 @@
 //! One transaction on the real parts, told line by line, for whoever kills this program in the middle of it:
 //! `errand top-up|resume|balance|activate`.
 
-use std::io::Write;
-use std::path::PathBuf;
 use std::process::ExitCode;
-use std::sync::Arc;
 
 use ipc::{ReaderKind, TransactionView};
-use session::shells::{BankClient, OsVault, PcscReader, Profile};
-use session::{Parts, Session, SystemClock};
-use tapfill_tests::{Person, Trouble};
-
-type Failure = Box<dyn std::error::Error>;
+use session::Session;
+use tapfill_tests::{Failure, Person, Trouble, device, say};
 
 /// Fen of one top-up: the least that the demo bank allows, so that hundreds fit on the card.
 const AMOUNT: u32 = 100;
@@ -35,19 +29,7 @@ fn main() -> ExitCode {
 }
 
 async fn errand(what: &str) -> Result<(), Failure> {
-    let profile = Profile::parse(&std::fs::read(setting("TAPFILL_PROFILE")?)?)?;
-    let dir = PathBuf::from(setting("TAPFILL_DIR")?);
-    let session = Session::start(Parts {
-        reader: Arc::new(PcscReader::start()),
-        bank: BankClient::new(profile.clone())?,
-        vault: Arc::new(OsVault::new("org.tapfill.app")),
-        clock: Arc::new(SystemClock),
-        documents: dir.clone(),
-        dir,
-        version: env!("CARGO_PKG_VERSION").to_owned(),
-        development: true,
-    })?;
-    let inbox = BankClient::new(profile)?;
+    let (session, inbox) = device()?;
     let person = Person::new(session.clone(), inbox, "13800006021", "246810");
     person.ready().await?;
     let card = |view: &ipc::AppView| view.reader.state == ReaderKind::Card;
@@ -89,14 +71,4 @@ fn told(ended: Result<TransactionView, Trouble>) {
         Ok(_) => say("end ok"),
         Err(trouble) => say(&format!("end {trouble}")),
     }
-}
-
-fn setting(name: &str) -> Result<String, Failure> {
-    std::env::var(name).map_err(|_| format!("{name} is not set").into())
-}
-
-/// Whoever reads may be gone: then nobody needs to be told.
-fn say(line: &str) {
-    let mut out = std::io::stdout().lock();
-    let _ = writeln!(out, "{line}").and_then(|()| out.flush());
 }

@@ -2,19 +2,14 @@
 
 use std::io::{BufRead, BufReader, Write};
 use std::net::TcpStream;
-use std::path::PathBuf;
 use std::process::ExitCode;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use ipc::{
     Code, ErrorView, MoneyPlace, ReaderKind, ReceiptView, ResumeState, Retry, TransactionView,
 };
-use session::shells::{BankClient, OsVault, PcscReader, Profile};
-use session::{Parts, Session, SystemClock, Times};
-use tapfill_tests::{Person, Trouble};
-
-type Failure = Box<dyn std::error::Error>;
+use session::Times;
+use tapfill_tests::{Failure, Person, Trouble, device, say};
 
 fn main() -> ExitCode {
     let done = tokio::runtime::Runtime::new()
@@ -35,23 +30,12 @@ fn main() -> ExitCode {
 
 async fn demo() -> Result<(), Failure> {
     ends_with_its_parent();
-    let profile = Profile::parse(&std::fs::read(setting("TAPFILL_PROFILE")?)?)?;
-    let dir = PathBuf::from(setting("TAPFILL_DIR")?);
     let control = std::env::var("TAPFILL_CARD_CONTROL").ok();
     let started = Instant::now();
-    let session = Session::start(Parts {
-        reader: Arc::new(PcscReader::start()),
-        bank: BankClient::new(profile.clone())?,
-        vault: Arc::new(OsVault::new("org.tapfill.app")),
-        clock: Arc::new(SystemClock),
-        documents: dir.clone(),
-        dir,
-        version: env!("CARGO_PKG_VERSION").to_owned(),
-        development: true,
-    })?;
+    let (session, inbox) = device()?;
     let phone = std::env::var("TAPFILL_PHONE").unwrap_or_else(|_| "13800006021".to_owned());
     let password = std::env::var("TAPFILL_PASSWORD").unwrap_or_else(|_| "246810".to_owned());
-    let person = Person::new(session, BankClient::new(profile)?, &phone, &password);
+    let person = Person::new(session, inbox, &phone, &password);
 
     let view = told(person.ready().await)?;
     let terminal = view.terminal.ok_or("no terminal")?;
@@ -296,17 +280,9 @@ fn order(control: &str, line: &str) -> Result<(), Failure> {
     }
 }
 
-fn setting(name: &str) -> Result<String, Failure> {
-    std::env::var(name).map_err(|_| format!("{name} is not set").into())
-}
-
 fn step(started: &Instant, text: &str) {
     say(&format!(
         "{:>7.0} ms  {text}",
         started.elapsed().as_secs_f64() * 1e3
     ));
-}
-
-fn say(text: &str) {
-    let _ = writeln!(std::io::stdout(), "{text}");
 }

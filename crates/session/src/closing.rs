@@ -1,0 +1,84 @@
+//! What a closing message means: for the journal, for the receipt, for the person.
+
+use industry::Closing;
+use ipc::{Code, ReceiptView};
+use relay::journal::{Event, State};
+
+use crate::failure::{Failure, Verdict};
+use crate::journal::{Journal, Record};
+
+/// What a closing message means for the record of its own transaction.
+pub(crate) fn settle(record: &mut Record, closing: &Closing, verdict: Verdict) {
+    fill_receipt(&mut record.receipt, closing);
+    let asked = matches!(record.entry.state, State::Asked);
+    match verdict {
+        Verdict::Done => record.apply(Event::Done),
+        // The bank's first answer was no: nothing left the account.
+        Verdict::NotMoved if asked => {
+            record.apply(Event::NotDone {
+                outcome: closing.outcome.clone(),
+            });
+        }
+        // A first message that the bank could not read came before any debit.
+        Verdict::Open if asked && closing.outcome == "message-bad" => {
+            record.apply(Event::NotDone {
+                outcome: closing.outcome.clone(),
+            });
+        }
+        Verdict::NotMoved | Verdict::Open => record.apply(Event::InDoubt),
+    }
+}
+
+/// What the end of a re-top-up means for the load that it was about. Only two words of the bank close it: that it
+/// is on the card, or that nothing waits.
+pub(crate) fn settle_about(
+    journal: &mut Journal,
+    about: [u8; 16],
+    closing: &Closing,
+    verdict: Verdict,
+) -> Result<(), Failure> {
+    let event = match verdict {
+        Verdict::Done => Event::Done,
+        Verdict::NotMoved if closing.outcome == "nothing-pending" => Event::NotDone {
+            outcome: closing.outcome.clone(),
+        },
+        Verdict::NotMoved | Verdict::Open => return Ok(()),
+    };
+    let Some(load) = journal.get(&hex::encode(about)) else {
+        return Ok(());
+    };
+    let mut receipt = load.receipt.clone();
+    fill_receipt(&mut receipt, closing);
+    journal.settle_about(about, &event, &receipt)?;
+    Ok(())
+}
+
+fn fill_receipt(receipt: &mut ReceiptView, closing: &Closing) {
+    if closing.outcome == "load-open" {
+        return;
+    }
+    receipt.amount = closing.amount.or(receipt.amount);
+    receipt.old_balance = closing.old_balance.or(receipt.old_balance);
+    receipt.new_balance = closing.new_balance.or(receipt.new_balance);
+    receipt.time_ms = closing.time_ms.unwrap_or(receipt.time_ms);
+    receipt.reference = closing.reference.clone().or(receipt.reference.take());
+}
+
+/// The failure that a closing message tells.
+pub(crate) fn refused(closing: &Closing) -> Failure {
+    let code = Code::parse(&closing.outcome).unwrap_or(Code::BankError);
+    let mut failure = Failure::from(code);
+    failure.reference.clone_from(&closing.reference);
+    for (name, value) in [
+        ("limit", closing.limit.map(|v| v.to_string())),
+        ("amount", closing.amount.map(|v| v.to_string())),
+        ("tries_left", closing.tries_left.map(|v| v.to_string())),
+        ("status", closing.status.clone()),
+        ("command", closing.command.clone()),
+    ] {
+        if let Some(value) = value {
+            failure = failure.with(name, value);
+        }
+    }
+    failure
+}

@@ -1,0 +1,227 @@
+//! Every start: the keystore, enrolment, keys, what the bank tells; and what heals by itself afterwards.
+
+use ipc::{Code, MoneyPlace, NetworkState, Phase, Reply};
+
+use crate::actor::{Actor, Answer, Happened, Online};
+use crate::clock::card_date;
+use crate::failure::Failure;
+use crate::run::{self, lock};
+
+impl Actor {
+    pub(crate) fn unlock(&mut self) {
+        self.connecting = true;
+        let link = self.link.clone();
+        let ask = self.settings_view().lock;
+        self.beside(async move { Happened::Unlocked(link.unlock(ask).await) });
+    }
+
+    pub(crate) fn unlocked(&mut self, result: Result<bool, Failure>) {
+        self.connecting = false;
+        match result {
+            Ok(true) => {
+                self.trouble = None;
+                self.phase = Phase::Ready;
+                self.connect(None);
+            }
+            Ok(false) if self.settings.now.terminal.is_some() => {
+                // A keystore can look empty while it is only not there: the person decides.
+                self.phase = Phase::Ready;
+                self.trouble = Some(Failure::from(Code::KeystoreEmptied).view(MoneyPlace::None));
+            }
+            Ok(false) => {
+                self.phase = Phase::Welcome;
+                self.enrol(None);
+            }
+            Err(failure) => {
+                self.phase = match self.settings.now.terminal {
+                    Some(_) => Phase::Ready,
+                    None => Phase::Welcome,
+                };
+                self.trouble = Some(failure.view(MoneyPlace::None));
+            }
+        }
+    }
+
+    pub(crate) fn enrol(&mut self, answer: Option<Answer>) {
+        if self.connecting {
+            self.refuse(answer, Code::NotNow);
+            return;
+        }
+        let locked = [Code::UnlockRefused, Code::UnlockUnable];
+        if let Some(trouble) = self.trouble.as_ref().filter(|t| locked.contains(&t.code)) {
+            // A new key must not be the way around the lock.
+            let code = trouble.code;
+            return self.refuse(answer, code);
+        }
+        self.connecting = true;
+        if self.phase == Phase::Welcome {
+            self.phase = Phase::Enrolling;
+        }
+        let link = self.link.clone();
+        let previous = self.settings.now.terminal.clone();
+        self.beside(async move { Happened::Enrolled(link.enrol(previous).await, answer) });
+    }
+
+    pub(crate) fn enrolled(&mut self, result: Result<(), Failure>, answer: Option<Answer>) {
+        self.connecting = false;
+        self.bank_answered(result.as_ref().err());
+        match result.and_then(|()| self.remember_terminal()) {
+            Ok(()) => {
+                self.trouble = None;
+                self.connect(answer);
+            }
+            Err(failure) => {
+                if self.phase == Phase::Enrolling {
+                    self.phase = Phase::Welcome;
+                }
+                self.trouble = Some(failure.clone().view(MoneyPlace::None));
+                self.reply(answer, Err(failure));
+            }
+        }
+    }
+
+    /// Every start with a network: a working key, the packages, the limits.
+    pub(crate) fn connect(&mut self, answer: Option<Answer>) {
+        self.connecting = true;
+        let link = self.link.clone();
+        self.beside(async move {
+            let online = async {
+                link.fetch_working_key().await?;
+                let _ = link.bank().warm().await;
+                let packages = link.packages().await?;
+                let mut limits = Vec::new();
+                for package in &packages {
+                    limits.push((
+                        package.industry.clone(),
+                        link.limits(&package.industry).await?,
+                    ));
+                }
+                Ok(Online { packages, limits })
+            };
+            Happened::Connected(online.await, answer)
+        });
+    }
+
+    pub(crate) fn connected(&mut self, result: Result<Online, Failure>, answer: Option<Answer>) {
+        self.connecting = false;
+        self.bank_answered(result.as_ref().err());
+        if self.phase == Phase::Enrolling {
+            self.phase = Phase::Ready;
+        }
+        let result = result.and_then(|online| {
+            let offset_ms = self.link.clock_offset_ms();
+            let today = card_date(self.link.bank_now_ms());
+            self.packages.update(online.packages, today)?;
+            self.settings.change(|settings| {
+                settings.limits = online.limits;
+                settings.clock_offset_ms = offset_ms;
+            })?;
+            Ok(())
+        });
+        match &result {
+            Ok(()) => {
+                self.trouble = None;
+                self.told = None;
+                self.deliver_waiting();
+                self.card_is_here();
+            }
+            Err(failure) => self.note_trouble(failure),
+        }
+        self.reply(answer, result.map(|()| Reply::Done));
+    }
+
+    /// What concerns the device as a whole stays on the screen until it heals; a bank that is away is no trouble.
+    pub(crate) fn note_trouble(&mut self, failure: &Failure) {
+        if self.told != Some(failure.code) {
+            // Tried again every few seconds: once is enough in a log.
+            log::warn!("{}: {:?}", failure.code.as_str(), failure.params);
+            self.told = Some(failure.code);
+        }
+        if self.network == NetworkState::Online || failure.code.is_distrust() {
+            self.trouble = Some(failure.clone().view(MoneyPlace::None));
+        }
+    }
+
+    pub(crate) fn key_checked(&mut self, result: Result<(), Failure>) {
+        self.key_queries = self.key_queries.saturating_sub(1);
+        self.bank_answered(result.as_ref().err());
+        // The query may have ended in a new enrolment.
+        if let Err(failure) = result.and_then(|()| self.remember_terminal()) {
+            self.note_trouble(&failure);
+        }
+        if self.key_queries == 0 {
+            for (phone, answer) in std::mem::take(&mut self.held) {
+                self.send_code(&phone, answer);
+            }
+        }
+        self.card_is_here();
+    }
+
+    fn remember_terminal(&mut self) -> Result<(), Failure> {
+        let facts = self.link.facts().ok_or(Code::Internal)?;
+        if self.settings.now.terminal.as_ref() != Some(&facts.terminal) {
+            self.settings
+                .change(|settings| settings.terminal = Some(facts.terminal))?;
+        }
+        Ok(())
+    }
+
+    /// Heals by itself what time can heal.
+    pub(crate) fn retry_start(&mut self) {
+        if self.connecting {
+            return;
+        }
+        if self.network != NetworkState::Offline && self.runs == 0 {
+            self.deliver_waiting();
+        }
+        let waits_for_keystore = self.trouble.as_ref().is_some_and(|trouble| {
+            [
+                Code::KeystoreLocked,
+                Code::KeystoreMissing,
+                Code::KeystoreDenied,
+                Code::KeystoreBroken,
+            ]
+            .contains(&trouble.code)
+        });
+        if waits_for_keystore {
+            self.unlock();
+        } else if self.phase == Phase::Welcome {
+            self.enrol(None);
+        } else if (self.network == NetworkState::Offline || self.start_was_hindered())
+            && self.link.facts().is_some()
+        {
+            self.connect(None);
+        }
+    }
+
+    /// The last start with a network failed for something that ends without the person.
+    fn start_was_hindered(&self) -> bool {
+        let passing = [Code::BankError, Code::BankBusy, Code::DiskFull];
+        self.trouble
+            .as_ref()
+            .is_some_and(|trouble| passing.contains(&trouble.code))
+    }
+
+    /// The deliver-later queue: proofs that the bank has not acknowledged.
+    fn deliver_waiting(&mut self) {
+        if self.delivering > 0 || self.link.facts().is_none() {
+            return;
+        }
+        let waiting = lock(&self.journal).to_deliver();
+        self.delivering = waiting.len();
+        for (id, message) in waiting {
+            let shells = self.shells();
+            self.beside(
+                async move { Happened::Delivered(run::deliver(&shells, &id, &message).await) },
+            );
+        }
+    }
+
+    pub(crate) fn delivered(&mut self, result: Result<(), Failure>) {
+        self.delivering = self.delivering.saturating_sub(1);
+        self.bank_answered(result.as_ref().err());
+        if let Err(failure) = result {
+            log::warn!("a proof waits on: {}", failure.code.as_str());
+        }
+    }
+}
