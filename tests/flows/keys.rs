@@ -172,7 +172,13 @@ async fn a_locked_app_asks_who_is_there_before_it_takes_its_keys() {
     let view = stage.person.until("a trouble", told).await.unwrap();
     assert_eq!(view.trouble.unwrap().code, Code::UnlockRefused);
     assert_eq!(view.terminal, None, "no key was taken");
-    assert!(stage.person.top_up(500).await.is_err());
+    let topup = Command::Begin {
+        kind: TransactionKind::Topup,
+    };
+    assert_eq!(code(stage.person.give(topup).await), Code::UnlockRefused);
+    let card = stage.person.balance().await.unwrap().card.unwrap();
+    assert_eq!(i64::from(card.balance), CARD_BEFORE, "reading needs no key");
+    stage.person.give(Command::Leave).await.unwrap();
     assert_eq!(code(stage.person.give(lock(false)).await), Code::NotNow);
     assert!(stage.person.look().settings.lock);
     let enrolled = code(stage.person.give(Command::Enrol).await);

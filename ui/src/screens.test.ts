@@ -337,6 +337,13 @@ describe('the screens', () => {
     expect(all('key-warning')).toEqual([]);
   });
 
+  it('unlock, and never enrol anew, where nobody confirmed', async () => {
+    const { backend } = await open('home-locked');
+    await tap('retry');
+    expect(sent(backend, 'unlock')).toHaveLength(1);
+    expect(sent(backend, 'enrol')).toEqual([]);
+  });
+
   it('show the lock as it is, not as it was tapped', async () => {
     const { backend } = await open('settings');
     const box = one('lock-switch') as HTMLInputElement;

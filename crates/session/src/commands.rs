@@ -67,6 +67,10 @@ impl Actor {
                 Err(Code::NotNow.into())
             };
         }
+        if let Some(code) = self.locked().filter(|_| kind != TransactionKind::Balance) {
+            // Told before anything is typed; a card's balance needs no key.
+            return Err(code.into());
+        }
         let mut id = [0; 16];
         random(&mut id)?;
         let [.., attempt] = &mut id;

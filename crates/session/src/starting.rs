@@ -15,6 +15,14 @@ impl Actor {
         self.beside(async move { Happened::Unlocked(link.unlock(ask).await) });
     }
 
+    /// Why the keys stay in the keystore, while they do.
+    pub(crate) fn locked(&self) -> Option<Code> {
+        let code = self.trouble.as_ref()?.code;
+        [Code::UnlockRefused, Code::UnlockUnable]
+            .contains(&code)
+            .then_some(code)
+    }
+
     pub(crate) fn unlocked(&mut self, result: Result<bool, Failure>) {
         self.connecting = false;
         match result {
@@ -47,10 +55,8 @@ impl Actor {
             self.refuse(answer, Code::NotNow);
             return;
         }
-        let locked = [Code::UnlockRefused, Code::UnlockUnable];
-        if let Some(trouble) = self.trouble.as_ref().filter(|t| locked.contains(&t.code)) {
+        if let Some(code) = self.locked() {
             // A new key must not be the way around the lock.
-            let code = trouble.code;
             return self.refuse(answer, code);
         }
         self.connecting = true;

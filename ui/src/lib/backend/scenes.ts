@@ -150,5 +150,6 @@ export const scenes: Record<string, Scene> = {
   'home-first': () => ({ reader, purses: [] }),
   history: () => ({}),
   settings: () => ({}),
+  'home-locked': () => ({ terminal: null, trouble: failure('unlock-refused', 'none', 'again') }),
   'settings-key-soon': (now) => ({ network: 'offline', terminal: { ...baseView(now).terminal!, keyExpiresMs: now + 40 * MINUTE } }),
 };
