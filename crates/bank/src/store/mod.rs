@@ -102,6 +102,11 @@ impl Store {
 
     pub(crate) async fn close(&self) {
         self.reader.close().await;
+        // Two connections that close at once each leave the log to the other; after this the one file is whole.
+        let emptied = sqlx::query("PRAGMA wal_checkpoint(TRUNCATE)").execute(&self.writer);
+        if let Err(error) = emptied.await {
+            log::warn!("the store's log stays for the next start: {error}");
+        }
         self.writer.close().await;
     }
 }
