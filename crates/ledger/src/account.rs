@@ -4,11 +4,42 @@ use std::{collections::BTreeMap, fmt, str::FromStr};
 
 use serde::{Deserialize, Serialize};
 
-use crate::Refusal;
+use crate::{LoadId, Refusal};
 
 /// The bank's own number of a customer's account.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct AccountId(pub i64);
+
+/// One of the equal parts of each of the bank's own accounts, so that loads do not wait for one another's row.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Shard(u8);
+
+impl Shard {
+    /// How many there are; a power of two.
+    pub const COUNT: u8 = 64;
+
+    /// The shard that all money of a load passes through.
+    pub fn of_load(LoadId(id): LoadId) -> Self {
+        Self(id.iter().fold(0, |mixed, byte| mixed ^ byte) % Self::COUNT)
+    }
+
+    /// The shard that an account's deposits come from.
+    pub fn of_account(AccountId(number): AccountId) -> Self {
+        let [.., last] = number.to_be_bytes();
+        Self(last % Self::COUNT)
+    }
+
+    /// All of them.
+    pub fn all() -> impl Iterator<Item = Self> {
+        (0..Self::COUNT).map(Self)
+    }
+
+    fn parse(digits: &str) -> Option<Self> {
+        let two = digits.len() == 2 && digits.bytes().all(|byte| byte.is_ascii_digit());
+        let number = digits.parse().ok().filter(|_| two)?;
+        (number < Self::COUNT).then_some(Self(number))
+    }
+}
 
 /// Where money can be. All balances together are always 0.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -16,24 +47,25 @@ pub enum Account {
     /// A customer's account; never below 0.
     Customer(AccountId),
     /// Debited, and not yet known to be on the card.
-    InTransit,
+    InTransit(Shard),
     /// What the bank owes to the holders of cards.
-    CardFloat,
+    CardFloat(Shard),
     /// Loads that two operators gave up.
-    WrittenOff,
+    WrittenOff(Shard),
     /// The other side of customers' deposits; below 0 by their sum.
-    Funding,
+    Funding(Shard),
 }
 
-/// The account's name in tables: `customer:<n>`, `in-transit`, `card-float`, `written-off`, `funding`.
+/// The account's name in tables: `customer:<n>`, or one of the bank's own with two digits of its shard:
+/// `in-transit:<00>`, `card-float:<00>`, `written-off:<00>`, `funding:<00>`.
 impl fmt::Display for Account {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Customer(AccountId(number)) => write!(out, "customer:{number}"),
-            Self::InTransit => out.write_str("in-transit"),
-            Self::CardFloat => out.write_str("card-float"),
-            Self::WrittenOff => out.write_str("written-off"),
-            Self::Funding => out.write_str("funding"),
+            Self::InTransit(Shard(shard)) => write!(out, "in-transit:{shard:02}"),
+            Self::CardFloat(Shard(shard)) => write!(out, "card-float:{shard:02}"),
+            Self::WrittenOff(Shard(shard)) => write!(out, "written-off:{shard:02}"),
+            Self::Funding(Shard(shard)) => write!(out, "funding:{shard:02}"),
         }
     }
 }
@@ -42,17 +74,16 @@ impl FromStr for Account {
     type Err = Refusal;
 
     fn from_str(name: &str) -> Result<Self, Refusal> {
-        match name {
-            "in-transit" => Ok(Self::InTransit),
-            "card-float" => Ok(Self::CardFloat),
-            "written-off" => Ok(Self::WrittenOff),
-            "funding" => Ok(Self::Funding),
-            other => other
-                .strip_prefix("customer:")
-                .and_then(|number| number.parse().ok())
-                .map(|number| Self::Customer(AccountId(number)))
-                .ok_or(Refusal::UnknownName),
-        }
+        let (kind, number) = name.split_once(':').ok_or(Refusal::UnknownName)?;
+        let account = match kind {
+            "customer" => number.parse().ok().map(|id| Self::Customer(AccountId(id))),
+            "in-transit" => Shard::parse(number).map(Self::InTransit),
+            "card-float" => Shard::parse(number).map(Self::CardFloat),
+            "written-off" => Shard::parse(number).map(Self::WrittenOff),
+            "funding" => Shard::parse(number).map(Self::Funding),
+            _other => None,
+        };
+        account.ok_or(Refusal::UnknownName)
     }
 }
 
@@ -136,17 +167,44 @@ mod tests {
 
     #[test]
     fn an_account_survives_its_name() {
-        for account in [
-            Account::Customer(AccountId(7)),
-            Account::InTransit,
-            Account::CardFloat,
-            Account::WrittenOff,
-            Account::Funding,
-        ] {
+        let shards = Shard::all().flat_map(|shard| {
+            [
+                Account::InTransit(shard),
+                Account::CardFloat(shard),
+                Account::WrittenOff(shard),
+                Account::Funding(shard),
+            ]
+        });
+        for account in shards.chain([Account::Customer(AccountId(7))]) {
             assert_eq!(account.to_string().parse(), Ok(account));
         }
-        assert_eq!("customer:".parse::<Account>(), Err(Refusal::UnknownName));
-        assert_eq!("till".parse::<Account>(), Err(Refusal::UnknownName));
+        for name in [
+            "customer:",
+            "till:00",
+            "in-transit",
+            "in-transit:64",
+            "funding:7",
+            "funding:+7",
+        ] {
+            assert_eq!(name.parse::<Account>(), Err(Refusal::UnknownName), "{name}");
+        }
+    }
+
+    #[test]
+    fn loads_spread_over_all_shards_whatever_part_of_their_id_varies() {
+        for place in 0..16 {
+            let of = |byte: u8| {
+                let mut id = [0xA5; 16];
+                id[place] = byte;
+                Shard::of_load(LoadId(id))
+            };
+            let shards: std::collections::BTreeSet<Shard> = (0..=255).map(of).collect();
+            assert_eq!(shards.len(), 64, "byte {place}");
+        }
+        let accounts: std::collections::BTreeSet<Shard> = (1..65)
+            .map(|number| Shard::of_account(AccountId(number)))
+            .collect();
+        assert_eq!(accounts, Shard::all().collect());
     }
 
     #[test]
@@ -154,7 +212,7 @@ mod tests {
         let customer = Account::Customer(AccountId(1));
         let mut books = Books::default();
         let deposit = Transfer {
-            from: Account::Funding,
+            from: Account::Funding(Shard(1)),
             to: customer,
             amount: 100,
         };
@@ -162,7 +220,7 @@ mod tests {
         let before = books.clone();
         let debit = Transfer {
             from: customer,
-            to: Account::InTransit,
+            to: Account::InTransit(Shard(1)),
             amount: 101,
         };
         assert_eq!(books.post(&debit), Err(Refusal::FundsShort));

@@ -11,6 +11,7 @@
 #![warn(missing_docs)]
 
 mod account;
+mod decision;
 mod event;
 mod evidence;
 pub mod invariant;
@@ -19,7 +20,8 @@ mod resume;
 mod state;
 mod step;
 
-pub use account::{Account, AccountId, Books, Entry, Transfer};
+pub use account::{Account, AccountId, Books, Entry, Shard, Transfer};
+pub use decision::{LONGEST_EVIDENCE, Proposal, ProposalRefusal, Proposed, propose};
 pub use event::{Effect, Event, Incident, Refusal, Resolution, Verdict};
 pub use evidence::{FreshInit, LogLine, Mac1, Operators, Proof, Tac, spent_since};
 pub use load::{Attempt, CardId, Kind, Load, LoadId, MAX_ATTEMPTS, Order};

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{AccountId, Refusal, State};
+use crate::{AccountId, Refusal, Shard, State};
 
 /// Attempts of one load before a person decides.
 pub const MAX_ATTEMPTS: u32 = 64;
@@ -88,6 +88,11 @@ impl Load {
     /// What was asked for.
     pub fn order(&self) -> &Order {
         &self.order
+    }
+
+    /// The shard that its money passes through.
+    pub fn shard(&self) -> Shard {
+        Shard::of_load(self.order.id)
     }
 
     /// Where it stands.

@@ -122,7 +122,7 @@ impl Load {
             };
             return Ok(self.moved(state, Vec::new(), now_ms));
         }
-        let debit = self.transfer(Account::Customer(self.order.account), Account::InTransit);
+        let debit = self.transfer(Account::Customer(self.order.account), self.in_transit());
         self.attempt(counter, balance, debit, now_ms)
     }
 
@@ -269,7 +269,7 @@ impl Load {
         };
         match verdict {
             Verdict::Refund => {
-                let back = self.transfer(Account::InTransit, Account::Customer(self.order.account));
+                let back = self.transfer(self.in_transit(), Account::Customer(self.order.account));
                 let by = Proof::Counter {
                     counter: mac1.counter(),
                 };
@@ -310,7 +310,7 @@ impl Load {
         let account = Account::Customer(self.order.account);
         let (to, state) = match resolution {
             Resolution::Loaded => (
-                Account::CardFloat,
+                Account::CardFloat(self.shard()),
                 State::Confirmed {
                     by: Proof::Operators(by),
                 },
@@ -321,15 +321,19 @@ impl Load {
                     by: Proof::Operators(by),
                 },
             ),
-            Resolution::WriteOff => (Account::WrittenOff, State::WrittenOff { by }),
+            Resolution::WriteOff => (Account::WrittenOff(self.shard()), State::WrittenOff { by }),
         };
-        let money = self.transfer(Account::InTransit, to);
+        let money = self.transfer(self.in_transit(), to);
         Ok(self.moved(state, money, now_ms))
     }
 
     fn confirm(self, by: Proof, now_ms: u64) -> (Self, Vec<Effect>) {
-        let money = self.transfer(Account::InTransit, Account::CardFloat);
+        let money = self.transfer(self.in_transit(), Account::CardFloat(self.shard()));
         self.moved(State::Confirmed { by }, money, now_ms)
+    }
+
+    fn in_transit(&self) -> Account {
+        Account::InTransit(self.shard())
     }
 
     fn transfer(&self, from: Account, to: Account) -> Vec<Effect> {

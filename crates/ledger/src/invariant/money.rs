@@ -2,8 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use super::{EntryRow, Found, Index, LoadRow, Rule, Snapshot, TransferRow, Violation, short};
-use crate::{Account, Kind, LoadId, Phase};
+use super::{
+    BalanceRow, EntryRow, Found, Index, LoadRow, Rule, Snapshot, TransferRow, Violation, short,
+};
+use crate::{Account, Kind, LoadId, Phase, Shard};
 
 /// I1, second half: the entries of an earlier snapshot are the first ones of a later one, unchanged.
 ///
@@ -78,19 +80,27 @@ fn balances(snapshot: &Snapshot, found: &mut Found) {
 }
 
 fn in_transit(snapshot: &Snapshot, found: &mut Found) {
-    let stored = snapshot
-        .balances
-        .iter()
-        .find(|row| row.account == Account::InTransit);
-    let stored = stored.map_or(0, |row| i128::from(row.balance));
-    let open = snapshot
-        .loads
-        .iter()
-        .filter(|load| load.phase.holds_money());
-    let held: i128 = open.map(|load| i128::from(load.amount)).sum();
-    found.unless(stored == held, Rule::I8, || {
-        format!("in transit {stored}, open loads {held}")
-    });
+    let mut held: BTreeMap<Account, i128> = BTreeMap::new();
+    for load in &snapshot.loads {
+        if load.phase.holds_money() {
+            let sum = held
+                .entry(Account::InTransit(Shard::of_load(load.id)))
+                .or_insert(0);
+            *sum = sum.saturating_add(load.amount.into());
+        }
+    }
+    let transit = |row: &&BalanceRow| matches!(row.account, Account::InTransit(_));
+    for row in snapshot.balances.iter().filter(transit) {
+        let open = held.remove(&row.account).unwrap_or(0);
+        found.unless(open == row.balance.into(), Rule::I8, || {
+            format!("{} has {}, its open loads {open}", row.account, row.balance)
+        });
+    }
+    for (account, open) in held {
+        found.unless(open == 0, Rule::I8, || {
+            format!("{account} has no balance, its open loads {open}")
+        });
+    }
 }
 
 /// What a load's transfers did: into transit, and out of it.
@@ -114,13 +124,14 @@ fn flows(load: LoadId, index: &Index<'_>) -> (Vec<Flow>, Vec<Flow>, bool) {
             continue;
         };
         let (commit, amount) = (transfer.commit, credit.amount);
-        if credit.account == Account::InTransit {
+        let transit = Account::InTransit(Shard::of_load(load));
+        if credit.account == transit {
             into.push(Flow {
                 commit,
                 to: debit.account,
                 amount,
             });
-        } else if debit.account == Account::InTransit {
+        } else if debit.account == transit {
             out.push(Flow {
                 commit,
                 to: credit.account,
@@ -171,9 +182,15 @@ fn money_of(load: &LoadRow, index: &Index<'_>, found: &mut Found) {
     let (debits, goal) = match load.phase {
         Phase::Requested | Phase::Authorised | Phase::Declined | Phase::Voided => (0, None),
         Phase::Issued | Phase::InDoubt | Phase::Manual => (usize::from(moved), None),
-        Phase::Confirmed => (usize::from(moved), moved.then_some(Account::CardFloat)),
+        Phase::Confirmed => (
+            usize::from(moved),
+            moved.then_some(Account::CardFloat(Shard::of_load(load.id))),
+        ),
         Phase::Reversed => (usize::from(moved), moved.then_some(customer)),
-        Phase::WrittenOff => (usize::from(moved), moved.then_some(Account::WrittenOff)),
+        Phase::WrittenOff => (
+            usize::from(moved),
+            moved.then_some(Account::WrittenOff(Shard::of_load(load.id))),
+        ),
     };
     let settled = out.first().map(|flow| flow.to);
     let fits = into.len() == debits && settled == goal;

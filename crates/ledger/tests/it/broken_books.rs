@@ -55,6 +55,16 @@ fn broken(change: impl FnOnce(&mut Snapshot)) -> Vec<Rule> {
     rules
 }
 
+/// Where load 0 ended.
+fn card_float(books: &Snapshot) -> Account {
+    Account::CardFloat(Shard::of_load(books.loads[0].id))
+}
+
+/// Where load 1 waits.
+fn in_transit(books: &Snapshot) -> Account {
+    Account::InTransit(Shard::of_load(books.loads[1].id))
+}
+
 fn balance(books: &mut Snapshot, account: Account) -> &mut i64 {
     &mut books
         .balances
@@ -88,17 +98,20 @@ fn i1_finds_an_entry_that_was_changed_or_has_gone() {
 
 #[test]
 fn i2_i4_and_i8_find_a_balance_that_was_changed() {
-    let rules = broken(|books| *balance(books, Account::CardFloat) += 1);
+    let rules = broken(|books| {
+        let float = card_float(books);
+        *balance(books, float) += 1;
+    });
     assert_eq!(rules, [Rule::I2, Rule::I4]);
     let rules = broken(|books| {
-        *balance(books, Account::InTransit) += 1;
-        *balance(books, Account::CardFloat) -= 1;
+        let (transit, float) = (in_transit(books), card_float(books));
+        *balance(books, transit) += 1;
+        *balance(books, float) -= 1;
     });
     assert_eq!(rules, [Rule::I4, Rule::I8]);
     let rules = broken(|books| {
-        books
-            .balances
-            .retain(|row| row.account != Account::CardFloat)
+        let float = card_float(books);
+        books.balances.retain(|row| row.account != float);
     });
     assert_eq!(rules, [Rule::I2, Rule::I4]);
 }
@@ -114,7 +127,7 @@ fn i3_finds_a_customer_below_zero() {
             },
             EntryRow {
                 transfer: 77,
-                account: Account::Funding,
+                account: Account::Funding(Shard::of_account(AccountId(1))),
                 amount: 90_000,
             },
         ] {
@@ -279,7 +292,7 @@ fn i12_finds_two_replies_to_one_step_and_money_that_moved_twice_or_elsewhere() {
         let load = Some(books.loads[1].id);
         for (account, amount) in [
             (Account::Customer(AccountId(1)), -600),
-            (Account::InTransit, 600),
+            (in_transit(books), 600),
         ] {
             books.entries.push(EntryRow {
                 transfer: 77,
@@ -325,4 +338,44 @@ fn i13_finds_a_second_credit_and_a_credit_of_a_load_that_is_over() {
         counter: 0,
     };
     assert_eq!(broken(|books| books.credits.push(nobody)), [Rule::I13]);
+}
+
+#[test]
+fn i8_finds_money_that_waits_in_another_loads_shard() {
+    let rules = broken(|books| {
+        let transit = in_transit(books);
+        let other = Account::InTransit(Shard::of_load(books.loads[2].id));
+        assert_ne!(transit, other, "the two loads have shards of their own");
+        for entry in [
+            EntryRow {
+                transfer: 77,
+                account: transit,
+                amount: -600,
+            },
+            EntryRow {
+                transfer: 77,
+                account: other,
+                amount: 600,
+            },
+        ] {
+            match books
+                .balances
+                .iter_mut()
+                .find(|row| row.account == entry.account)
+            {
+                Some(row) => row.balance += entry.amount,
+                None => books.balances.push(BalanceRow {
+                    account: entry.account,
+                    balance: entry.amount,
+                }),
+            }
+            books.entries.push(entry);
+        }
+    });
+    assert_eq!(rules, [Rule::I8]);
+    let rules = broken(|books| {
+        let transit = in_transit(books);
+        books.balances.retain(|row| row.account != transit);
+    });
+    assert_eq!(rules, [Rule::I2, Rule::I4, Rule::I8]);
 }

@@ -18,6 +18,10 @@ fn order(kind: Kind) -> Order {
     }
 }
 
+fn shard() -> Shard {
+    requested().shard()
+}
+
 fn requested() -> Load {
     Load::request(order(Kind::TopUp), 10).unwrap()
 }
@@ -130,7 +134,7 @@ fn the_debit_and_the_mac2_are_in_one_commit() {
     assert_eq!(
         effects,
         [
-            transfer(CUSTOMER, Account::InTransit),
+            transfer(CUSTOMER, Account::InTransit(shard())),
             Effect::IssueMac2 { attempt: 1 },
             Effect::Moved {
                 from: Phase::Authorised,
@@ -192,7 +196,10 @@ fn a_tac_confirms_an_issued_load_and_a_load_in_doubt() {
                 by: Proof::Tac { attempt: 1 }
             }
         );
-        assert_eq!(effects[0], transfer(Account::InTransit, Account::CardFloat));
+        assert_eq!(
+            effects[0],
+            transfer(Account::InTransit(shard()), Account::CardFloat(shard()))
+        );
         assert_eq!(effects.len(), 2);
     }
 }
@@ -256,7 +263,7 @@ fn counter_n_gives_the_money_back_when_a_refund_is_chosen() {
             by: Proof::Counter { counter: N }
         }
     );
-    assert_eq!(effects[0], transfer(Account::InTransit, CUSTOMER));
+    assert_eq!(effects[0], transfer(Account::InTransit(shard()), CUSTOMER));
 }
 
 #[test]
@@ -268,7 +275,10 @@ fn counter_n_plus_one_confirms_by_counter() {
             by: Proof::Counter { counter: N + 1 }
         }
     );
-    assert_eq!(effects[0], transfer(Account::InTransit, Account::CardFloat));
+    assert_eq!(
+        effects[0],
+        transfer(Account::InTransit(shard()), Account::CardFloat(shard()))
+    );
 }
 
 #[test]
@@ -368,9 +378,17 @@ fn a_tac_of_an_attempt_that_the_counter_had_ruled_out_goes_to_people() {
 fn two_operators_settle_what_no_card_can() {
     let operators = Operators::new("chen", "wang", "card seen at the counter").unwrap();
     for (resolution, goal, phase) in [
-        (Resolution::Loaded, Account::CardFloat, Phase::Confirmed),
+        (
+            Resolution::Loaded,
+            Account::CardFloat(shard()),
+            Phase::Confirmed,
+        ),
         (Resolution::Refund, CUSTOMER, Phase::Reversed),
-        (Resolution::WriteOff, Account::WrittenOff, Phase::WrittenOff),
+        (
+            Resolution::WriteOff,
+            Account::WrittenOff(shard()),
+            Phase::WrittenOff,
+        ),
     ] {
         let event = Event::Resolve {
             resolution,
@@ -384,7 +402,7 @@ fn two_operators_settle_what_no_card_can() {
         }
         let (load, effects) = step(manual(), event);
         assert_eq!(load.state().phase(), phase);
-        assert_eq!(effects[0], transfer(Account::InTransit, goal));
+        assert_eq!(effects[0], transfer(Account::InTransit(shard()), goal));
     }
 }
 

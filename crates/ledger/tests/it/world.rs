@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use ledger::{invariant::*, *};
+use ledger::{Shard, invariant::*, *};
 
 const CUSTOMER: AccountId = AccountId(1);
 const DEPOSIT: u32 = 20_000;
@@ -93,7 +93,7 @@ impl World {
             rows: Snapshot::default(),
         };
         let deposit = Transfer {
-            from: Account::Funding,
+            from: Account::Funding(Shard::of_account(CUSTOMER)),
             to: Account::Customer(CUSTOMER),
             amount: DEPOSIT,
         };
@@ -111,9 +111,13 @@ impl World {
             .cards
             .iter()
             .map(|card| i64::from(card.balance) + card.spent_ever as i64);
-        self.books.balance(Account::Customer(CUSTOMER))
-            + self.books.balance(Account::InTransit)
-            + cards.sum::<i64>()
+        self.books.balance(Account::Customer(CUSTOMER)) + self.in_transit() + cards.sum::<i64>()
+    }
+
+    fn in_transit(&self) -> i64 {
+        Shard::all()
+            .map(|shard| self.books.balance(Account::InTransit(shard)))
+            .sum()
     }
 
     pub(crate) fn snapshot(&self) -> Snapshot {
