@@ -97,6 +97,7 @@ fn entry(input: &mut Input<'_>) -> Entry {
         amount: input.number(),
         reference: (mode & 4 != 0).then(|| text(input)),
         about: (mode & 8 != 0).then(|| About(input.array())),
+        mark: None,
         started_ms: u64::from_be_bytes(input.array()),
         state: match mode >> 4 {
             0 => State::Issued,

@@ -182,6 +182,7 @@ pub fn journal() -> Vec<Vec<u8>> {
                     amount: 5_000,
                     reference: Some("R-1".to_owned()),
                     about: None,
+                    mark: None,
                     started_ms: 1,
                     state,
                 },

@@ -49,6 +49,7 @@ fn values(input: &mut Input<'_>) {
         outcome: there().then(|| text(input)),
         reference: there().then(|| text(input)),
         about: there().then(|| input.array()),
+        refund: there(),
         package_version: there().then(|| input.number()),
         fields: Vec::new(),
     };

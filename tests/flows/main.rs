@@ -7,6 +7,7 @@ mod keys;
 mod lost;
 mod refused;
 mod secrets;
+mod settled;
 mod stage;
 mod torn;
 mod wire;

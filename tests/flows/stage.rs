@@ -108,6 +108,11 @@ impl Stage {
         self.bank.as_ref().unwrap()
     }
 
+    /// Of the same bank, for whoever works on it from beside.
+    pub(crate) fn bank_config(&self) -> Config {
+        config(self.dir.path(), &self.settings)
+    }
+
     pub(crate) fn app_dir(&self) -> std::path::PathBuf {
         self.dir.path().join("app")
     }

@@ -6,7 +6,7 @@ BALANCE, TOPUP, RETOPUP, ACTIVATION = 1, 2, 3, 4
 
 TAGS = {
     "operation": 0xC0, "transaction": 0xC1, "step": 0xC2, "amount": 0xC3, "terminal": 0xC4, "pin_block": 0xC5,
-    "sms_proof": 0xC6, "phase": 0xC7, "outcome": 0xC8, "reference": 0xC9, "about": 0xCA, "package_version": 0xCB,
+    "sms_proof": 0xC6, "phase": 0xC7, "outcome": 0xC8, "reference": 0xC9, "about": 0xCA, "package_version": 0xCB, "refund": 0xCC,
 }
 NAMES = {tag: name for name, tag in TAGS.items()}
 

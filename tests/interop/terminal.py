@@ -286,9 +286,11 @@ def top_up(terminal, card, amount, password, proof, transaction, tear=None):
     return answer
 
 
-def re_top_up(terminal, card, about=None, tear=None):
+def re_top_up(terminal, card, about=None, tear=None, refund=False):
     """A re-top-up; (closing message, phases that the bank asked for)."""
     opening = {"about": about} if about else {}
+    if refund:
+        opening["refund"] = b"\x01"
     run = Transaction(terminal, card, relay.RETOPUP, **opening)
     phases = []
     answer = run.say("resume", file15=card.file15(), balance=card.read_balance(), uid=card.uid)
@@ -305,6 +307,9 @@ def re_top_up(terminal, card, about=None, tear=None):
         elif answer.phase == "load":
             init = card.initialize(answer.fields["amount"], run.opening["terminal"])
             answer = run.say("load", init=init, balance=card.read_balance())
+        elif answer.phase == "refund":
+            init = card.initialize(answer.fields["amount"], answer.fields["witness"])
+            answer = run.say("refund", init=init)
         elif answer.phase == "credit":
             answer = run._credit(answer, tear)
         else:

@@ -315,6 +315,26 @@ class Suite:
         answer, _ = t.re_top_up(other, self.card, about)
         self.assertLoaded(answer, old, 700)
 
+    def test_the_money_goes_back(self):
+        old = self.card.balance
+        about = self.torn(700, "before")
+        answer, phases = t.re_top_up(self.terminal, self.card, about, refund=True)
+        self.assertEqual((answer.outcome, phases, self.card.balance), ("refunded", ["prove", "refund"], old))
+        self.assertEqual(int.from_bytes(answer.objects["amount"], "big"), 700)
+        again, phases = t.re_top_up(self.terminal, self.card, about)
+        self.assertEqual((again.outcome, phases), ("refunded", []))
+        self.assertEqual(again.objects["reference"], answer.objects["reference"])
+
+    def test_an_initialize_over_the_terminals_own_number_gives_nothing_back(self):
+        about = self.torn(700, "before")
+        own = bytes.fromhex(self.terminal.number)
+        initialize = self.card.initialize
+        self.card.initialize = lambda amount, _witness: initialize(amount, own)
+        answer, _ = t.re_top_up(self.terminal, self.card, about, refund=True)
+        self.card.initialize = initialize
+        self.assertEqual(answer.outcome, "card-mac-bad")
+        self.assertEqual(t.re_top_up(self.terminal, self.card, about)[0].outcome, "ok")
+
     def test_about_another_card(self):
         about = self.torn(700, "before")
         answer, _ = t.re_top_up(self.terminal, card(SECOND), about)

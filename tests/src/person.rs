@@ -216,6 +216,12 @@ impl Person {
         self.end().await
     }
 
+    /// A whole re-top-up that asks for the money back.
+    pub async fn refund(&self) -> Result<TransactionView, Trouble> {
+        self.give(Command::Refund).await?;
+        self.end().await
+    }
+
     /// A whole activation.
     pub async fn activate(&self) -> Result<TransactionView, Trouble> {
         self.begin(TransactionKind::Activate).await?;

@@ -123,6 +123,10 @@ CREATE TABLE exchange (
     awaits    TEXT,
     load      BLOB REFERENCES load (id),
     spent     INTEGER,
+    -- The newest attempt of the load when the witness was made, and the number that the card is to sign.
+    attempt   INTEGER,
+    witness   BLOB CHECK (length(witness) = 6),
+    refund    INTEGER NOT NULL DEFAULT 0 CHECK (refund IN (0, 1)),
     at_ms     INTEGER NOT NULL
 ) STRICT;
 
@@ -227,6 +231,30 @@ CREATE TABLE incident (
     load   BLOB,
     at_ms  INTEGER NOT NULL
 ) STRICT;
+
+-- People of the bank who decide about loads in MANUAL. One who has left stays, for what they have signed.
+CREATE TABLE operator (
+    id              INTEGER PRIMARY KEY,
+    name            TEXT NOT NULL UNIQUE,
+    password_salt   BLOB NOT NULL,
+    password_hash   BLOB NOT NULL,
+    password_rounds INTEGER NOT NULL,
+    tries_left      INTEGER NOT NULL CHECK (tries_left >= 0),
+    locked_ms       INTEGER,
+    removed_ms      INTEGER
+) STRICT;
+
+CREATE TABLE proposal (
+    id         INTEGER PRIMARY KEY,
+    load       BLOB NOT NULL REFERENCES load (id),
+    operator   TEXT NOT NULL REFERENCES operator (name),
+    resolution TEXT NOT NULL CHECK (resolution IN ('loaded', 'refund', 'write-off')),
+    evidence   TEXT NOT NULL,
+    at_ms      INTEGER NOT NULL
+) STRICT;
+CREATE INDEX proposal_of_load ON proposal (load);
+CREATE TRIGGER proposal_stays BEFORE UPDATE ON proposal BEGIN SELECT RAISE(ABORT, 'proposals are append-only'); END;
+CREATE TRIGGER proposal_kept BEFORE DELETE ON proposal BEGIN SELECT RAISE(ABORT, 'proposals are append-only'); END;
 
 -- hash = HMAC(audit key, previous || id || at_ms || kind || subject || detail).
 CREATE TABLE audit (

@@ -58,21 +58,31 @@ pub struct Report {
     pub open_loads: i64,
 }
 
-/// Each query gives one text per breach.
-const RULES: [(&str, &str); 18] = [
+/// Each query gives one text per breach: the reference of a load wherever a load is at fault.
+const RULES: [(&str, &str); 26] = [
     (
         "I1",
-        "SELECT 'transfer ' || transfer.id FROM transfer LEFT JOIN entry ON entry.transfer = transfer.id
+        "SELECT coalesce(load.reference, 'no load') || ' transfer ' || transfer.id FROM transfer
+         LEFT JOIN entry ON entry.transfer = transfer.id LEFT JOIN load ON load.id = transfer.load
          GROUP BY transfer.id HAVING coalesce(sum(entry.amount), 1) <> 0 OR count(entry.id) <> 2",
     ),
     (
         "I1",
         "SELECT 'trigger ' || wanted.name FROM (SELECT 'entry_stays' AS name UNION SELECT 'entry_kept'
-         UNION SELECT 'transfer_stays' UNION SELECT 'transfer_kept') AS wanted
+         UNION SELECT 'transfer_stays' UNION SELECT 'transfer_kept' UNION SELECT 'transition_stays'
+         UNION SELECT 'transition_kept' UNION SELECT 'attempt_stays' UNION SELECT 'attempt_kept'
+         UNION SELECT 'reply_stays' UNION SELECT 'proposal_stays' UNION SELECT 'proposal_kept'
+         UNION SELECT 'audit_stays' UNION SELECT 'audit_kept') AS wanted
          WHERE wanted.name NOT IN (SELECT name FROM sqlite_master WHERE type = 'trigger')",
     ),
     ("I2", "SELECT 'all accounts' WHERE (SELECT coalesce(sum(balance), 0) FROM account) <> 0"),
-    ("I3", "SELECT name FROM account WHERE name LIKE 'customer:%' AND balance < 0"),
+    (
+        "I3",
+        "SELECT coalesce((SELECT reference FROM load JOIN transfer ON transfer.load = load.id
+             JOIN entry ON entry.transfer = transfer.id WHERE entry.account = account.name
+             AND entry.amount < 0 ORDER BY entry.id DESC LIMIT 1), 'no load') || ' ' || name
+         FROM account WHERE name LIKE 'customer:%' AND balance < 0",
+    ),
     (
         "I4",
         "SELECT name FROM account WHERE balance <>
@@ -80,12 +90,13 @@ const RULES: [(&str, &str); 18] = [
     ),
     (
         "I5",
-        "SELECT 'card ' || card FROM load WHERE phase IN ('authorised', 'issued', 'in-doubt', 'manual')
+        "SELECT group_concat(reference, ' ') FROM load
+         WHERE phase IN ('authorised', 'issued', 'in-doubt', 'manual')
          GROUP BY card HAVING count(*) > 1",
     ),
     (
         "I6",
-        "SELECT 'card ' || load.card FROM load JOIN attempt ON attempt.load = load.id
+        "SELECT group_concat(reference, ' ') FROM load JOIN attempt ON attempt.load = load.id
          WHERE load.phase = 'confirmed' AND load.kind = 'top-up' AND attempt.number =
              (SELECT max(number) FROM attempt AS last WHERE last.load = load.id)
          GROUP BY load.card, attempt.counter HAVING count(*) > 1",
@@ -98,16 +109,40 @@ const RULES: [(&str, &str); 18] = [
              OR attempt.issued_ms <> transfer.at_ms)",
     ),
     (
+        "I7",
+        "SELECT reference FROM load WHERE
+         (phase IN ('issued', 'in-doubt', 'manual', 'confirmed', 'reversed', 'written-off')) <>
+         EXISTS (SELECT 1 FROM attempt WHERE attempt.load = load.id)",
+    ),
+    (
         "I8",
-        "SELECT 'in-transit' FROM (SELECT coalesce(sum(amount), 0) AS held FROM load
-         WHERE phase IN ('issued', 'in-doubt', 'manual')) AS open
-         WHERE held <> coalesce((SELECT balance FROM account WHERE name = 'in-transit'), 0)",
+        "SELECT reference FROM load WHERE
+         (CASE WHEN phase IN ('issued', 'in-doubt', 'manual') THEN amount ELSE 0 END) <>
+         (SELECT coalesce(sum(entry.amount), 0) FROM transfer JOIN entry ON entry.transfer = transfer.id
+          WHERE transfer.load = load.id AND entry.account LIKE 'in-transit:%')",
+    ),
+    (
+        "I8",
+        "SELECT 'no load ' || entry.account FROM transfer JOIN entry ON entry.transfer = transfer.id
+         WHERE transfer.load IS NULL AND entry.account LIKE 'in-transit:%'",
+    ),
+    (
+        "I8",
+        "SELECT reference || ' two shards' FROM load JOIN transfer ON transfer.load = load.id
+         JOIN entry ON entry.transfer = transfer.id WHERE entry.account NOT LIKE 'customer:%'
+         GROUP BY load.id HAVING count(DISTINCT substr(entry.account, -2)) > 1",
     ),
     (
         "I9",
         "SELECT reference || ' attempt ' || attempt.number FROM attempt JOIN load ON load.id = attempt.load
          WHERE attempt.card <> load.card OR attempt.account <> load.account
              OR attempt.amount <> load.amount",
+    ),
+    (
+        "I9",
+        "SELECT reference FROM load JOIN transfer ON transfer.load = load.id
+         JOIN entry ON entry.transfer = transfer.id WHERE abs(entry.amount) <> load.amount
+             OR (entry.account LIKE 'customer:%' AND entry.account <> 'customer:' || load.account)",
     ),
     (
         "I10",
@@ -125,6 +160,13 @@ const RULES: [(&str, &str); 18] = [
              OR (proof = 'counter' AND kind = 'top-up' AND proof_counter =
                  (SELECT counter FROM attempt WHERE attempt.load = load.id
                   ORDER BY number DESC LIMIT 1)), 0)",
+    ),
+    (
+        "I10",
+        "SELECT reference || ' operators' FROM load WHERE operators > 0 AND (
+             SELECT count(DISTINCT operator) FROM proposal WHERE proposal.load = load.id
+             AND resolution = CASE phase WHEN 'confirmed' THEN 'loaded' WHEN 'reversed' THEN 'refund'
+                 ELSE 'write-off' END) < 2",
     ),
     (
         "I11",
@@ -151,10 +193,32 @@ const RULES: [(&str, &str); 18] = [
     (
         "I13",
         "SELECT reference FROM load WHERE kind = 'top-up' AND
-         (phase = 'confirmed') <> ((SELECT count(*) FROM transfer WHERE transfer.load = load.id
+         ((phase = 'confirmed') <> ((SELECT count(*) FROM transfer WHERE transfer.load = load.id
              AND transfer.kind = 'credit') = 1)
+         OR (phase = 'reversed') <> ((SELECT count(*) FROM transfer WHERE transfer.load = load.id
+             AND transfer.kind = 'refund') = 1)
+         OR (phase = 'written-off') <> ((SELECT count(*) FROM transfer WHERE transfer.load = load.id
+             AND transfer.kind = 'write-off') = 1)
          OR (SELECT count(*) FROM transfer WHERE transfer.load = load.id
-             AND transfer.kind IN ('credit', 'refund', 'write-off')) > 1",
+             AND transfer.kind IN ('credit', 'refund', 'write-off')) > 1)",
+    ),
+    (
+        "I15",
+        "SELECT reference FROM load JOIN attempt ON attempt.load = load.id AND attempt.number = 1
+         JOIN sms_code ON sms_code.stem = substr(load.id, 1, 15)
+         WHERE load.kind = 'top-up' AND sms_code.spent_ms IS NULL",
+    ),
+    (
+        "I15",
+        "SELECT group_concat(reference, ' ') FROM load WHERE kind = 'top-up'
+         AND EXISTS (SELECT 1 FROM attempt WHERE attempt.load = load.id)
+         GROUP BY substr(id, 1, 15) HAVING count(*) > 1",
+    ),
+    (
+        "I16",
+        "SELECT reference FROM load JOIN card ON card.id = load.card
+         JOIN attempt ON attempt.load = load.id
+         WHERE load.kind = 'top-up' AND attempt.counter > card.counter_seen",
     ),
     (
         "I17",
@@ -228,10 +292,10 @@ async fn balances(conn: &mut Conn) -> Result<Money, Problem> {
     for (name, balance) in rows {
         match name.parse().map_err(Problem::internal)? {
             ledger::Account::Customer(_) => money.customers += balance,
-            ledger::Account::InTransit => money.in_transit += balance,
-            ledger::Account::CardFloat => money.card_float += balance,
-            ledger::Account::WrittenOff => money.written_off += balance,
-            ledger::Account::Funding => money.funding += balance,
+            ledger::Account::InTransit(_) => money.in_transit += balance,
+            ledger::Account::CardFloat(_) => money.card_float += balance,
+            ledger::Account::WrittenOff(_) => money.written_off += balance,
+            ledger::Account::Funding(_) => money.funding += balance,
         }
     }
     Ok(money)

@@ -14,6 +14,7 @@ mod flow;
 mod http;
 #[cfg(feature = "development")]
 mod inbox;
+mod operators;
 mod packages;
 mod password;
 mod peer;
@@ -32,6 +33,9 @@ pub use check::{Finding, Money, Report, check};
 pub use clock::{Clock, ManualClock, SystemClock};
 pub use config::{Config, ConfigError, Settings};
 pub use error::StartError;
+pub use operators::{
+    Act, Acted, OperatorError, Signature, act, keep_operator, open_loads, remove_operator,
+};
 pub use running::{Running, revoke_terminal, start};
 #[cfg(feature = "simulator")]
 pub use simulated::Simulated;

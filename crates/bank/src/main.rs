@@ -5,18 +5,28 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use bank::{Config, ConfigError, Settings, StartError};
+use bank::{Act, Config, ConfigError, OperatorError, Settings, Signature, StartError};
+use zeroize::Zeroizing;
 
 const USAGE: &str = "\
 bank run --dir DIR --config FILE [--security ADDRESS] [--transaction ADDRESS]
 bank check --dir DIR [--config FILE]
 bank revoke --dir DIR --config FILE --terminal NUMBER
+bank operator --dir DIR --config FILE --name NAME      adds one, or gives a new password (standard input)
+bank remove-operator --dir DIR --config FILE --name NAME
+bank open-loads --dir DIR --config FILE                all whose outcome is open, as JSON
+bank lost-card --dir DIR --config FILE --reference REFERENCE --name NAME --evidence TEXT
+bank decide --dir DIR --config FILE --reference REFERENCE --name NAME --as END --evidence TEXT
 bank import-issuer-key --config FILE --label LABEL     16 bytes as hex digits from standard input
 bank generate-wrapping-key --config FILE --label LABEL
 
   --dir DIR              keys, certificates, database and profile.json; made when absent
   --config FILE          see docs/testing.md; check needs it when the files are sealed
   --terminal NUMBER      12 digits; it is refused everywhere from now on, and never comes back
+  --name NAME            of the operator, whose password is read from standard input
+  --reference REFERENCE  of the load, e.g. TF-7K2M-91QX
+  --as END               loaded, refund or write-off: carried out when a second operator says the same
+  --evidence TEXT        what you saw, without long numbers
   --label LABEL          of the key in the security module of [hsm]
   --security ADDRESS     of the security server, e.g. 127.0.0.1:8444; port 0 takes a free one
   --transaction ADDRESS  of the transaction server, e.g. 127.0.0.1:8443
@@ -30,7 +40,12 @@ const DEVELOPMENT: &str = "\
 #[cfg(not(feature = "development"))]
 const DEVELOPMENT: &str = "";
 
-const COMMANDS: [&str; 5] = [
+const COMMANDS: [&str; 10] = [
+    "operator",
+    "remove-operator",
+    "open-loads",
+    "lost-card",
+    "decide",
     "run",
     "check",
     "revoke",
@@ -44,6 +59,10 @@ struct Arguments {
     config: Option<PathBuf>,
     label: String,
     terminal: String,
+    name: String,
+    reference: String,
+    end: String,
+    evidence: String,
     #[cfg(feature = "development")]
     dev: bool,
     security: Option<SocketAddr>,
@@ -71,6 +90,9 @@ fn main() -> ExitCode {
             "run" => run(arguments).await,
             "check" => check(arguments).await,
             "revoke" => revoke(arguments).await,
+            "operator" | "remove-operator" | "open-loads" | "lost-card" | "decide" => {
+                Ok(people(&arguments).await)
+            }
             _ => make_key(&arguments),
         }
     });
@@ -90,6 +112,10 @@ fn parse(mut words: impl Iterator<Item = String>) -> Result<Arguments, String> {
         config: None,
         label: String::new(),
         terminal: String::new(),
+        name: String::new(),
+        reference: String::new(),
+        end: String::new(),
+        evidence: String::new(),
         #[cfg(feature = "development")]
         dev: false,
         security: None,
@@ -114,6 +140,10 @@ fn parse(mut words: impl Iterator<Item = String>) -> Result<Arguments, String> {
             "--config" => arguments.config = Some(value.into()),
             "--label" => arguments.label = value,
             "--terminal" => arguments.terminal = value,
+            "--name" => arguments.name = value,
+            "--reference" => arguments.reference = value,
+            "--as" => arguments.end = value,
+            "--evidence" => arguments.evidence = value,
             "--security" => arguments.security = address()?,
             "--transaction" => arguments.transaction = address()?,
             "--log" => {
@@ -160,6 +190,64 @@ async fn revoke(arguments: Arguments) -> Result<ExitCode, StartError> {
         return Ok(ExitCode::SUCCESS);
     }
     Ok(fail("bank: there is no such terminal\n", 3))
+}
+
+/// What operators do, with its exit code: 0 done, 3 refused, 1 when the bank's folder can't be used.
+async fn people(arguments: &Arguments) -> ExitCode {
+    match operate(arguments).await {
+        Ok(said) => {
+            say(&said);
+            ExitCode::SUCCESS
+        }
+        Err(error @ OperatorError::Refused { .. }) => fail(&format!("bank: {error}\n"), 3),
+        Err(error @ OperatorError::Start(_)) => fail(&format!("bank: {error}\n"), 1),
+    }
+}
+
+async fn operate(arguments: &Arguments) -> Result<String, OperatorError> {
+    let config = config(arguments)?;
+    let name = arguments.name.as_str();
+    let act = match arguments.command.as_str() {
+        "open-loads" => {
+            let loads = bank::open_loads(config).await?;
+            let json = serde_json::to_string_pretty(&loads).unwrap_or_default();
+            return Ok(format!("{json}\n"));
+        }
+        "operator" => {
+            bank::keep_operator(config, name, &password()?).await?;
+            return Ok("kept\n".to_owned());
+        }
+        "remove-operator" => {
+            bank::remove_operator(config, name).await?;
+            return Ok("removed\n".to_owned());
+        }
+        "lost-card" => Act::LostCard,
+        _ => Act::parse(&arguments.end).map_err(|cause| OperatorError::Refused {
+            code: "end-unknown",
+            cause: format!("--as needs {cause}"),
+        })?,
+    };
+    let signature = Signature {
+        operator: name.to_owned(),
+        password: password()?,
+        evidence: arguments.evidence.clone(),
+    };
+    let acted = bank::act(config, &arguments.reference, act, &signature).await?;
+    let word = serde_json::to_value(acted).unwrap_or_default();
+    Ok(format!("{}\n", word.as_str().unwrap_or_default()))
+}
+
+/// The first line of standard input.
+fn password() -> Result<Zeroizing<String>, OperatorError> {
+    let mut line = Zeroizing::new(String::new());
+    let read = std::io::stdin().read_line(&mut line);
+    read.map_err(|error| OperatorError::Refused {
+        code: "operator-password-short",
+        cause: format!("no password on standard input: {error}"),
+    })?;
+    Ok(Zeroizing::new(
+        line.trim_end_matches(['\r', '\n']).to_owned(),
+    ))
 }
 
 async fn run(arguments: Arguments) -> Result<ExitCode, StartError> {

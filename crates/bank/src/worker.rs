@@ -3,12 +3,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use ledger::{Doubt, Event};
+use ledger::{Doubt, Event, Suspense};
 
 use crate::bank::Bank;
 use crate::error::Problem;
 use crate::sms::Sms;
-use crate::store::load;
+use crate::store::Conn;
+use crate::store::load::{self, LoadRow};
 use crate::store::outbox::{self, Waiting};
 
 const PAUSE: Duration = Duration::from_secs(1);
@@ -30,7 +31,8 @@ pub(crate) async fn run(bank: Arc<Bank>) {
 
 pub(crate) async fn round(bank: &Bank) -> Result<(), Problem> {
     deliver(bank).await?;
-    doubt_silent(bank).await
+    doubt_silent(bank).await?;
+    suspend_old(bank).await
 }
 
 async fn deliver(bank: &Bank) -> Result<(), Problem> {
@@ -76,20 +78,50 @@ fn hand_over(bank: &Bank, item: &Waiting) -> Result<(), Problem> {
 }
 
 async fn doubt_silent(bank: &Bank) -> Result<(), Problem> {
-    let now_ms = bank.now_ms();
-    let before_ms = now_ms.saturating_sub(bank.settings.limits.silence_s.saturating_mul(1_000));
+    let before_ms = before(bank, bank.settings.limits.silence_s);
     let mut conn = bank.store.read().await?;
     if load::silent(bank, &mut conn, before_ms).await?.is_empty() {
         return Ok(());
     }
     drop(conn);
     let mut tx = bank.store.begin().await?;
-    for mut row in load::silent(bank, &mut tx, before_ms).await? {
-        let stepped = row.load.clone().step(Event::Doubt(Doubt::Silence), now_ms);
+    let silent = load::silent(bank, &mut tx, before_ms).await?;
+    step_all(bank, &mut tx, silent, &Event::Doubt(Doubt::Silence)).await?;
+    tx.commit().await?;
+    Ok(())
+}
+
+/// What no card has settled for so long, people must.
+async fn suspend_old(bank: &Bank) -> Result<(), Problem> {
+    let before_ms = before(bank, bank.settings.limits.doubt_s);
+    let mut conn = bank.store.read().await?;
+    if load::doubtful(bank, &mut conn, before_ms).await?.is_empty() {
+        return Ok(());
+    }
+    drop(conn);
+    let mut tx = bank.store.begin().await?;
+    let old = load::doubtful(bank, &mut tx, before_ms).await?;
+    step_all(bank, &mut tx, old, &Event::Suspend(Suspense::TooOld)).await?;
+    tx.commit().await?;
+    Ok(())
+}
+
+fn before(bank: &Bank, seconds: u64) -> u64 {
+    bank.now_ms().saturating_sub(seconds.saturating_mul(1_000))
+}
+
+async fn step_all(
+    bank: &Bank,
+    conn: &mut Conn,
+    rows: Vec<LoadRow>,
+    event: &Event,
+) -> Result<(), Problem> {
+    let now_ms = bank.now_ms();
+    for mut row in rows {
+        let stepped = row.load.clone().step(event.clone(), now_ms);
         let (load, effects) = stepped.map_err(Problem::internal)?;
         row.load = load;
-        load::keep(bank, &mut tx, &row, &effects, now_ms).await?;
+        load::keep(bank, conn, &row, &effects, now_ms).await?;
     }
-    tx.commit().await?;
     Ok(())
 }

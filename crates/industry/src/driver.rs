@@ -375,6 +375,7 @@ impl Run {
             pin_block: opening.pin_block,
             sms_proof: opening.sms_proof,
             about: opening.about,
+            refund: opening.refund,
             ..Body::default()
         }
     }

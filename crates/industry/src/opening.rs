@@ -17,6 +17,7 @@ pub(crate) fn is_opening(operation: Operation, body: &Body) -> bool {
         sms_proof: body.sms_proof.filter(|_| pays),
         pin_block: body.pin_block.clone().filter(|_| proves),
         about: body.about.filter(|_| operation == Operation::ReTopUp),
+        refund: body.refund && operation == Operation::ReTopUp,
         ..Body::default()
     };
     *body == expected

@@ -137,6 +137,10 @@ codes! {
     LoadOpen = "load-open",
     InDoubt = "in-doubt",
     Manual = "manual",
+    /// The money is back in the account.
+    Refunded = "refunded",
+    /// Two people of the bank have closed it.
+    WrittenOff = "written-off",
     Voided = "voided",
     NothingPending = "nothing-pending",
     CounterSeen = "counter-seen",

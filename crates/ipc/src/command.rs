@@ -18,6 +18,8 @@ pub enum Command {
     Begin {
         kind: TransactionKind,
     },
+    /// Enters the screen of a re-top-up to get the money back instead: the card proves that it was not credited.
+    Refund,
     /// Top-up: sends the SMS code. `phone` is compared by the bank and never stored here.
     SendCode {
         phone: String,

@@ -97,6 +97,9 @@ pub struct PurseView {
     pub name: LocalName,
     /// Last four digits.
     pub tail: String,
+    /// Tells cards with the same last digits apart; null when it was never read.
+    #[serde(default)]
+    pub mark: Option<u16>,
     /// Fen.
     pub balance: u32,
     #[ts(type = "number")]
@@ -145,6 +148,8 @@ pub enum MoneyPlace {
     OnCardUnreported,
     /// On the card.
     OnCard,
+    /// Given up by two people of the bank, who know more: neither on the card nor back.
+    WrittenOff,
     /// No money was meant to move.
     None,
 }
@@ -174,6 +179,8 @@ pub struct TransactionView {
     /// Digits of the password typed so far.
     pub pin_digits: u8,
     pub limits: Option<LimitsView>,
+    /// Re-top-up: the person wants the money back in the account rather than on the card.
+    pub refund: bool,
     /// Fen, once submitted.
     pub amount: Option<u32>,
     /// `read`, `approve`, `write`, `confirm`, in this order, as far as this kind has them.
@@ -217,6 +224,8 @@ pub struct CardView {
     pub industry: String,
     pub name: LocalName,
     pub tail: String,
+    /// Tells cards with the same last digits apart.
+    pub mark: Option<u16>,
     /// Fen.
     pub balance: u32,
     /// `YYYY-MM-DD`.
@@ -325,6 +334,8 @@ pub enum ResumeState {
     Running,
     AlreadyOnCard,
     Loaded,
+    /// The card was not credited, and the money is back in the account.
+    Refunded,
     Failed,
 }
 

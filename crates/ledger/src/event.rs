@@ -74,6 +74,20 @@ pub enum Resolution {
     WriteOff,
 }
 
+impl Resolution {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Loaded, Self::Refund, Self::WriteOff];
+
+    /// The name in tables and commands: `loaded`, `refund`, `write-off`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Loaded => "loaded",
+            Self::Refund => "refund",
+            Self::WriteOff => "write-off",
+        }
+    }
+}
+
 /// What must be stored in the same commit as the new state.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Effect {

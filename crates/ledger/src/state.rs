@@ -78,6 +78,46 @@ impl State {
     }
 }
 
+impl State {
+    /// Why the outcome is open, as it stands in tables and reports; none in every other state.
+    pub fn why(&self) -> Option<&'static str> {
+        if let Self::Manual { why } = self {
+            Some(why.name())
+        } else if let Self::InDoubt { why, .. } = self {
+            Some(why.name())
+        } else {
+            None
+        }
+    }
+}
+
+impl Doubt {
+    /// The name in reports, e.g. `bad-tac`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Silence => "silence",
+            Self::BadTac => "bad-tac",
+            Self::CardRefused => "card-refused",
+            Self::Torn => "torn",
+        }
+    }
+}
+
+impl Suspense {
+    /// The name in reports, e.g. `lost-card`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::CounterBelow => "counter-below",
+            Self::CounterAbove => "counter-above",
+            Self::Contradiction => "contradiction",
+            Self::DeadAttempt => "dead-attempt",
+            Self::LostCard => "lost-card",
+            Self::TooOld => "too-old",
+            Self::TooManyAttempts => "too-many-attempts",
+        }
+    }
+}
+
 /// A state's name, as it stands in tables and events.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -267,5 +307,33 @@ mod tests {
             let leads = Phase::ALL.into_iter().any(|next| phase.may_become(next));
             assert_eq!(leads, !phase.is_final(), "{phase}");
         }
+    }
+
+    #[test]
+    fn only_an_open_outcome_has_a_reason_and_its_name_is_the_one_that_is_stored() {
+        for why in [
+            Doubt::Silence,
+            Doubt::BadTac,
+            Doubt::CardRefused,
+            Doubt::Torn,
+        ] {
+            let state = State::InDoubt { attempt: 1, why };
+            assert_eq!(state.why(), Some(why.name()));
+            assert_eq!(serde_json::json!(why), why.name());
+        }
+        for why in [
+            Suspense::CounterBelow,
+            Suspense::CounterAbove,
+            Suspense::Contradiction,
+            Suspense::DeadAttempt,
+            Suspense::LostCard,
+            Suspense::TooOld,
+            Suspense::TooManyAttempts,
+        ] {
+            assert_eq!(State::Manual { why }.why(), Some(why.name()));
+            assert_eq!(serde_json::json!(why), why.name());
+        }
+        assert_eq!(State::Issued { attempt: 1 }.why(), None);
+        assert_eq!(State::Voided.why(), None);
     }
 }

@@ -83,6 +83,8 @@ pub struct Body {
     pub about: Option<[u8; 16]>,
     /// CB.
     pub package_version: Option<u32>,
+    /// CC: present as 01, or absent.
+    pub refund: bool,
     /// D0, each name once.
     pub fields: Vec<Field>,
 }
@@ -153,6 +155,7 @@ impl Body {
                 .as_ref()
                 .map(<[u8; 4]>::as_slice),
         )?;
+        put(0xCC, self.refund.then_some(&[1]))?;
         for field in &self.fields {
             put(0xD0, Some(&field.object()?))?;
         }
@@ -186,6 +189,14 @@ impl Body {
                 &mut self.package_version,
                 u32::from_be_bytes(exact(tag, value)?),
             ),
+            0xCC => match (self.refund, value) {
+                (false, [1]) => {
+                    self.refund = true;
+                    Ok(())
+                }
+                (true, [1]) => Err(MessageError::Twice(tag)),
+                _ => Err(bad),
+            },
             0xD0 => self.accept_field(Field::of_object(value)?),
             other => Err(MessageError::Tag(other)),
         }

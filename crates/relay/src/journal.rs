@@ -17,6 +17,9 @@ pub struct Entry {
     pub industry: IndustryCode,
     /// The last four digits of the card's number.
     pub tail: String,
+    /// A check of the card's whole number, to tell cards with the same last digits apart; none in older journals.
+    #[serde(default)]
+    pub mark: Option<u16>,
     /// Fen; 0 when no money is meant to move.
     pub amount: u32,
     /// The bank's reference for people, once known.
@@ -63,6 +66,8 @@ pub enum State {
         /// The outcome's code, e.g. `funds-short`.
         outcome: String,
     },
+    /// Finished: the bank's people closed it, with the money neither on the card nor back.
+    WrittenOff,
 }
 
 /// What happened to a transaction.
@@ -88,6 +93,8 @@ pub enum Event {
         /// The outcome's code.
         outcome: String,
     },
+    /// The bank's people gave it up.
+    WrittenOff,
 }
 
 /// Where the money of a transaction is.
@@ -103,6 +110,8 @@ pub enum Place {
     OnCardUnreported,
     /// On the card.
     OnCard,
+    /// Given up by the bank's people: they know more.
+    WrittenOff,
     /// None was meant to move.
     None,
 }
@@ -130,7 +139,7 @@ impl Entry {
             | State::Writing
             | State::ToDeliver { .. }
             | State::InDoubt => true,
-            State::Done | State::NotDone { .. } => false,
+            State::Done | State::NotDone { .. } | State::WrittenOff => false,
         }
     }
 
@@ -151,13 +160,14 @@ impl Entry {
             State::ToDeliver { written: true, .. } => Place::OnCardUnreported,
             State::Done => Place::OnCard,
             State::NotDone { .. } => Place::Account,
+            State::WrittenOff => Place::WrittenOff,
         }
     }
 }
 
 impl State {
     fn next(self, event: Event) -> Result<Self, NotAllowed> {
-        let settled = matches!(self, Self::Done | Self::NotDone { .. });
+        let settled = matches!(self, Self::Done | Self::NotDone { .. } | Self::WrittenOff);
         let next = match event {
             Event::Issued => Self::Issued,
             Event::Writing => Self::Writing,
@@ -165,6 +175,7 @@ impl State {
             Event::InDoubt => Self::InDoubt,
             Event::Done => Self::Done,
             Event::NotDone { outcome } => Self::NotDone { outcome },
+            Event::WrittenOff => Self::WrittenOff,
         };
         let allowed = next == self
             || match &next {
@@ -175,7 +186,7 @@ impl State {
                 Self::ToDeliver { .. } => matches!(self, Self::Writing),
                 Self::InDoubt | Self::Done => !settled,
                 // once the card may hold the money, only the bank's word after a proof says no
-                Self::NotDone { .. } => !settled,
+                Self::NotDone { .. } | Self::WrittenOff => !settled,
             };
         if allowed { Ok(next) } else { Err(NotAllowed) }
     }
@@ -191,6 +202,7 @@ mod tests {
             operation: Operation::TopUp,
             industry: "0001".parse().unwrap(),
             tail: "4471".to_owned(),
+            mark: None,
             amount: 5_000,
             reference: None,
             about: None,
@@ -293,5 +305,18 @@ mod tests {
         let text = serde_json::to_string(&load).unwrap();
         assert!(text.contains(r#""message":"49ff""#), "{text}");
         assert_eq!(serde_json::from_str::<Entry>(&text).unwrap(), load);
+    }
+
+    #[test]
+    fn what_the_banks_people_gave_up_is_over_and_neither_here_nor_there() {
+        let given_up = entry(State::InDoubt).apply(Event::WrittenOff).unwrap();
+        assert!(!given_up.is_open());
+        assert_eq!(given_up.place(), Place::WrittenOff);
+        assert!(given_up.clone().apply(Event::Done).is_err(), "it is over");
+        assert!(entry(State::Done).apply(Event::WrittenOff).is_err());
+        let back = Event::NotDone {
+            outcome: "refunded".to_owned(),
+        };
+        assert!(given_up.apply(back).is_err());
     }
 }

@@ -174,8 +174,20 @@ mod tests {
     }
 
     #[test]
+    fn the_wish_for_a_refund_is_there_as_01_or_absent() {
+        let mut message = example();
+        let without = message.encode().unwrap();
+        message.body.refund = true;
+        let with = message.encode().unwrap();
+        assert_eq!(with.len(), without.len() + 3);
+        assert!(with.windows(3).any(|it| it == [0xCC, 1, 1]));
+        assert!(Message::parse(&with).unwrap().body.refund);
+        assert!(!Message::parse(&without).unwrap().body.refund);
+    }
+
+    #[test]
     fn anything_but_the_listed_form_is_refused_by_name() {
-        let cases: [(&[u8], MessageError); 15] = [
+        let cases: [(&[u8], MessageError); 17] = [
             (b"", MessageError::Cut),
             (b"I000", MessageError::Cut),
             (b"X0001\x01", MessageError::Letter(b'X')),
@@ -192,7 +204,12 @@ mod tests {
                 b"I0001\x01\xC2\x01\x01\xC2\x01\x01",
                 MessageError::Twice(0xC2),
             ),
-            (b"I0001\x01\xCC\x00", MessageError::Tag(0xCC)),
+            (b"I0001\x01\xCD\x00", MessageError::Tag(0xCD)),
+            (b"I0001\x01\xCC\x01\x00", MessageError::Value(0xCC)),
+            (
+                b"I0001\x01\xCC\x01\x01\xCC\x01\x01",
+                MessageError::Twice(0xCC),
+            ),
             (b"I0001\x01\xC3\x03\x00\x00\x01", MessageError::Value(0xC3)),
             (
                 b"I0001\x01\xC4\x06\x00\x00\x00\x00\x00\x0A",

@@ -20,7 +20,7 @@ use crate::journal::Journal;
 use crate::packages::{PackageStore, SignedPackage};
 use crate::run::{self, Ended, Shells, lock};
 use crate::settings::{BankLimits, SettingsFile};
-use crate::terminal::{SmsSent, TerminalLink};
+use crate::terminal::{Outcome, SmsSent, TerminalLink};
 use crate::transaction::Transaction;
 
 /// Everything that a session needs from outside.
@@ -96,6 +96,8 @@ impl Session {
             runs: 0,
             inserted_before: 0,
             delivering: 0,
+            asking: 0,
+            asked_outcomes: None,
             held: Vec::new(),
             revision: 0,
             events,
@@ -166,6 +168,7 @@ pub(crate) enum Happened {
     Identified([u8; 16], relay::IndustryCode, Ended),
     Ended([u8; 16], Ended),
     Delivered(Result<(), Failure>),
+    Learnt([u8; 16], Result<Outcome, Failure>),
     Erased(Result<(), Failure>, Answer),
     Confirmed(bool, Result<(), Failure>, Answer),
 }
@@ -197,6 +200,10 @@ pub(crate) struct Actor {
     pub(crate) inserted_before: u64,
     /// Proofs on their way to the bank.
     pub(crate) delivering: usize,
+    /// Loads whose outcome the bank is being asked for.
+    pub(crate) asking: usize,
+    /// When it was asked last.
+    pub(crate) asked_outcomes: Option<tokio::time::Instant>,
     /// Key queries under way: no relay message before their answers.
     pub(crate) key_queries: u32,
     /// Codes to ask for when the key queries are answered.
@@ -313,6 +320,7 @@ impl Actor {
                 self.ended(id, ended);
             }
             Happened::Delivered(result) => self.delivered(result),
+            Happened::Learnt(id, result) => self.learnt(id, result),
             Happened::Erased(result, answer) => self.erased(result, answer),
             Happened::Confirmed(on, result, answer) => self.confirmed(on, result, answer),
         }

@@ -7,7 +7,8 @@ use ipc::{
 use relay::IndustryCode;
 
 use crate::actor::{Actor, Happened};
-use crate::failure::Failure;
+use crate::card_mark::CardMark;
+use crate::failure::{Failure, Verdict, verdict};
 use crate::opening::{Terms, opening};
 use crate::packages;
 use crate::run::{self, Ended, Job, lock};
@@ -82,7 +83,7 @@ impl Actor {
                     industry,
                     opening,
                     amount: None,
-                    tail: None,
+                    card: None,
                     about: None,
                 };
                 let steps = events.clone();
@@ -134,6 +135,7 @@ impl Actor {
             industry: card.industry.clone(),
             name: card.name.clone(),
             tail: card.tail.clone(),
+            mark: card.mark,
             balance: card.balance,
             seen_ms: now_ms,
             expiry: card.expiry.clone(),
@@ -199,13 +201,9 @@ impl Actor {
         let Some(transaction) = &mut self.transaction else {
             return;
         };
-        let tail = transaction
-            .card
-            .as_ref()
-            .map(|card| card.tail.clone())
-            .unwrap_or_default();
+        let card = transaction.mark().unwrap_or_default();
         let journal = lock(&self.journal);
-        let load = journal.unfinished_on(&tail);
+        let load = journal.unfinished_on(&card);
         transaction.about = load.map(|record| record.entry.transaction);
         transaction.place = load.map_or(MoneyPlace::None, crate::journal::Record::place);
         transaction.amount = load.map(|record| record.entry.amount);
@@ -235,15 +233,13 @@ impl Actor {
         else {
             return transaction.fail(Code::Internal.into());
         };
-        let tail = transaction.card.as_ref().map(|card| card.tail.as_str());
-        if transaction.kind == TransactionKind::Topup
-            && let Some(open) = tail.and_then(|tail| {
-                let own = hex::encode(transaction.id);
-                let waiting = lock(&self.journal).pending();
-                let other = |load: &ipc::PendingView| load.tail == tail && load.id != own;
-                waiting.into_iter().find(other)
-            })
-        {
+        let open = match transaction.kind {
+            TransactionKind::Topup => transaction
+                .mark()
+                .and_then(|card| lock(&self.journal).other_load(&card, &transaction.id)),
+            TransactionKind::Balance | TransactionKind::Resume | TransactionKind::Activate => None,
+        };
+        if let Some(open) = open {
             // A new INITIALIZE makes some cards drop the proof of the load that is still open.
             transaction.place = open.place;
             let mut failure = Failure::from(Code::LoadOpen).with("amount", open.amount);
@@ -262,7 +258,7 @@ impl Actor {
             industry,
             opening,
             amount: transaction.amount,
-            tail: transaction.card.as_ref().map(|card| card.tail.clone()),
+            card: transaction.mark(),
             about: transaction.about,
         };
         let steps = self.events.clone();
@@ -312,17 +308,14 @@ impl Actor {
         let Some(transaction) = &mut self.transaction else {
             return;
         };
-        let tail = transaction
-            .card
-            .as_ref()
-            .map(|card| card.tail.clone())
-            .unwrap_or_default();
         let code = failure.code;
         if transaction.kind == TransactionKind::Resume && code == Code::NothingPending {
-            let other = waiting.iter().find(|load| load.tail != tail);
-            if let Some(other) = other {
-                transaction.place = other.place;
-                transaction.fail(Failure::from(Code::CardOther).with("tail", &other.tail));
+            let card = transaction.mark().unwrap_or_default();
+            let other = (lock(&self.journal).unfinished_elsewhere(&card))
+                .map(|load| (load.place(), load.entry.tail.clone()));
+            if let Some((place, tail)) = other {
+                transaction.place = place;
+                transaction.fail(Failure::from(Code::CardOther).with("tail", &tail));
             } else {
                 transaction.stage = Stage::Done;
                 transaction.resume = Some(ResumeState::None);
@@ -372,18 +365,11 @@ impl Actor {
             return;
         };
         let now_ms = self.link.bank_now_ms();
-        let tail = self
-            .transaction
-            .as_ref()
-            .and_then(|t| t.card.as_ref())
-            .map(|c| c.tail.clone());
-        let Some(purse) = self
-            .settings
-            .now
-            .purses
-            .iter()
-            .find(|p| Some(&p.tail) == tail.as_ref())
-        else {
+        let card = self.transaction.as_ref().and_then(Transaction::mark);
+        let Some(purse) = self.settings.now.purses.iter().find(|purse| {
+            card.as_ref()
+                .is_some_and(|card| card.is(&CardMark::from(*purse)))
+        }) else {
             return;
         };
         let purse = PurseView {
@@ -398,15 +384,17 @@ impl Actor {
 }
 
 fn finish(transaction: &mut Transaction, closing: &industry::Closing, now_ms: u64) {
+    let refunded = verdict(&closing.outcome) == Verdict::Returned;
     transaction.stage = Stage::Done;
     transaction.error = None;
     transaction.all_steps(StepState::Done);
-    transaction.resume =
-        (transaction.kind == TransactionKind::Resume).then_some(if closing.already {
-            ResumeState::AlreadyOnCard
-        } else {
-            ResumeState::Loaded
-        });
+    transaction.resume = (transaction.kind == TransactionKind::Resume).then_some(if refunded {
+        ResumeState::Refunded
+    } else if closing.already {
+        ResumeState::AlreadyOnCard
+    } else {
+        ResumeState::Loaded
+    });
     let tail = transaction
         .card
         .as_ref()
@@ -420,6 +408,7 @@ fn finish(transaction: &mut Transaction, closing: &industry::Closing, now_ms: u6
         time_ms: closing.time_ms.unwrap_or(now_ms),
         reference: closing.reference.clone(),
         place: match transaction.kind {
+            TransactionKind::Topup | TransactionKind::Resume if refunded => MoneyPlace::Account,
             TransactionKind::Topup | TransactionKind::Resume => MoneyPlace::OnCard,
             TransactionKind::Balance | TransactionKind::Activate => MoneyPlace::None,
         },

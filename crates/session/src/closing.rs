@@ -4,8 +4,10 @@ use industry::Closing;
 use ipc::{Code, ReceiptView};
 use relay::journal::{Event, State};
 
+use crate::disk::DiskError;
 use crate::failure::{Failure, Verdict};
 use crate::journal::{Journal, Record};
+use crate::terminal::Outcome;
 
 /// What a closing message means for the record of its own transaction.
 pub(crate) fn settle(record: &mut Record, closing: &Closing, verdict: Verdict) {
@@ -13,6 +15,10 @@ pub(crate) fn settle(record: &mut Record, closing: &Closing, verdict: Verdict) {
     let asked = matches!(record.entry.state, State::Asked);
     match verdict {
         Verdict::Done => record.apply(Event::Done),
+        Verdict::Returned => record.apply(Event::NotDone {
+            outcome: closing.outcome.clone(),
+        }),
+        Verdict::WrittenOff => record.apply(Event::WrittenOff),
         // The bank's first answer was no: nothing left the account.
         Verdict::NotMoved if asked => {
             record.apply(Event::NotDone {
@@ -29,8 +35,8 @@ pub(crate) fn settle(record: &mut Record, closing: &Closing, verdict: Verdict) {
     }
 }
 
-/// What the end of a re-top-up means for the load that it was about. Only two words of the bank close it: that it
-/// is on the card, or that nothing waits.
+/// What the end of a re-top-up means for the load that it was about. Only these words of the bank close it: that
+/// it is on the card, that it went back, that its people gave it up, or that nothing waits.
 pub(crate) fn settle_about(
     journal: &mut Journal,
     about: [u8; 16],
@@ -39,6 +45,10 @@ pub(crate) fn settle_about(
 ) -> Result<(), Failure> {
     let event = match verdict {
         Verdict::Done => Event::Done,
+        Verdict::Returned => Event::NotDone {
+            outcome: closing.outcome.clone(),
+        },
+        Verdict::WrittenOff => Event::WrittenOff,
         Verdict::NotMoved if closing.outcome == "nothing-pending" => Event::NotDone {
             outcome: closing.outcome.clone(),
         },
@@ -51,6 +61,36 @@ pub(crate) fn settle_about(
     fill_receipt(&mut receipt, closing);
     journal.settle_about(about, &event, &receipt)?;
     Ok(())
+}
+
+/// What the bank says of a load without any card. Only a final word closes it; its reference helps in any case.
+pub(crate) fn learn(
+    journal: &mut Journal,
+    load: [u8; 16],
+    told: &Outcome,
+) -> Result<(), DiskError> {
+    let Some(record) = journal.get(&hex::encode(load)).cloned() else {
+        return Ok(());
+    };
+    let outcome = || told.outcome.clone();
+    let event = match told.outcome.as_str() {
+        "ok" => Some(Event::Done),
+        "refunded" | "declined" => Some(Event::NotDone { outcome: outcome() }),
+        "written-off" => Some(Event::WrittenOff),
+        _open => None,
+    };
+    let mut receipt = record.receipt.clone();
+    receipt.reference = told.reference.clone().or(receipt.reference);
+    let Some(event) = event else {
+        if receipt == record.receipt {
+            return Ok(());
+        }
+        return journal.keep(Record { receipt, ..record });
+    };
+    receipt.old_balance = told.old_balance.or(receipt.old_balance);
+    receipt.new_balance = told.new_balance.or(receipt.new_balance);
+    receipt.time_ms = told.time_ms.unwrap_or(receipt.time_ms);
+    journal.settle_about(load, &event, &receipt)
 }
 
 fn fill_receipt(receipt: &mut ReceiptView, closing: &Closing) {

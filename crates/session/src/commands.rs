@@ -26,7 +26,8 @@ impl Actor {
             Command::EraseDevice => return self.erase(answer),
             Command::SetLock { on } => return self.set_lock(on, answer),
             Command::Unlock => self.unlock_again(),
-            Command::Begin { kind } => self.begin(kind),
+            Command::Begin { kind } => self.begin(kind, false),
+            Command::Refund => self.begin(TransactionKind::Resume, true),
             Command::PinPress { digit } => self.pin_press(digit),
             Command::PinDelete => self.pin_delete(),
             Command::Submit { amount } => self.submit(amount),
@@ -59,7 +60,7 @@ impl Actor {
         }
     }
 
-    fn begin(&mut self, kind: TransactionKind) -> Result<Reply, Failure> {
+    fn begin(&mut self, kind: TransactionKind, refund: bool) -> Result<Reply, Failure> {
         if let Some(now) = self.transaction.as_ref().filter(|now| now.is_committed()) {
             return if now.kind == kind {
                 Ok(Reply::Done)
@@ -76,6 +77,7 @@ impl Actor {
         let [.., attempt] = &mut id;
         *attempt = 0;
         let mut transaction = Transaction::new(kind, id);
+        transaction.refund = refund;
         transaction.wait_for(self.reader.state);
         let waiting = lock(&self.journal).pending();
         if let Some(load) = waiting.first().filter(|_| kind == TransactionKind::Resume) {
@@ -283,6 +285,7 @@ impl Actor {
                 pin: (transaction.pin.len() == PIN_LENGTH).then_some(&transaction.pin),
                 sms_proof: transaction.proof,
                 about: transaction.about,
+                refund: transaction.refund,
             };
             let opening = opening(&link, transaction.kind, transaction.id, code, &terms)?;
             transaction.opening = Some(opening);
@@ -311,14 +314,14 @@ impl Actor {
             .filter(failed)
             .ok_or(Code::NotNow)?;
         let again = transaction.error.as_ref().map(|error| error.retry);
-        let (kind, place) = (transaction.kind, transaction.place);
+        let (kind, place, refund) = (transaction.kind, transaction.place, transaction.refund);
         // Money under way is settled by a re-top-up, and by nothing else.
         if again == Some(ipc::Retry::Resume) || place != home_of(kind) {
-            return self.begin(TransactionKind::Resume);
+            return self.begin(TransactionKind::Resume, refund);
         }
         let fresh = matches!(kind, TransactionKind::Balance | TransactionKind::Resume);
         if fresh || transaction.opening.is_none() {
-            return self.begin(kind);
+            return self.begin(kind, refund);
         }
         transaction.error = None;
         self.go()?;

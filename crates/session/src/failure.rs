@@ -29,7 +29,7 @@ impl Failure {
             MoneyPlace::InTransit | MoneyPlace::Unsure => Retry::Resume,
             MoneyPlace::OnCardUnreported => Retry::Wait,
             // Nothing is left to do, whatever else went wrong.
-            MoneyPlace::OnCard => Retry::No,
+            MoneyPlace::OnCard | MoneyPlace::WrittenOff => Retry::No,
             MoneyPlace::Account | MoneyPlace::None => retry(self.code),
         };
         ErrorView {
@@ -135,6 +135,10 @@ pub(crate) enum Verdict {
     Done,
     /// Nothing left the account.
     NotMoved,
+    /// It left the account, and went back.
+    Returned,
+    /// It left the account, and two people of the bank gave it up.
+    WrittenOff,
     /// As it was: another contact with the card settles it.
     Open,
 }
@@ -143,6 +147,8 @@ pub(crate) enum Verdict {
 pub(crate) fn verdict(outcome: &str) -> Verdict {
     match outcome {
         "ok" => Verdict::Done,
+        "refunded" => Verdict::Returned,
+        "written-off" => Verdict::WrittenOff,
         "in-doubt" | "card-refused" | "tac-bad" | "manual" | "step-conflict" | "step-unknown"
         | "no-proof" | "card-other" | "message-bad" => Verdict::Open,
         _ => Verdict::NotMoved,
@@ -175,6 +181,7 @@ fn retry(code: Code) -> Retry {
         }
         C::CardAppBlocked | C::CardBlocked | C::CardExpired | C::CardNotActive => Retry::No,
         C::CardCounterExhausted | C::CardUnknown | C::PasswordLocked | C::Manual => Retry::No,
+        C::Refunded | C::WrittenOff => Retry::No,
         C::Voided | C::NothingPending | C::TerminalRevoked | C::SuiteRefused => Retry::No,
         C::IndustryUnknown | C::PackageBad | C::PackageOld | C::JournalBad => Retry::No,
         C::ProfileBad | C::Cancelled => Retry::No,

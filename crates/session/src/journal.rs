@@ -10,6 +10,7 @@ use relay::Operation;
 use relay::journal::{Entry, Event, Place, State};
 use serde::{Deserialize, Serialize};
 
+use crate::card_mark::CardMark;
 use crate::disk::{self, DiskError};
 
 /// One transaction in the journal: its state by the rules of the relay, and what its receipt tells so far.
@@ -45,6 +46,7 @@ impl Record {
             Place::InTransit => MoneyPlace::InTransit,
             Place::OnCardUnreported => MoneyPlace::OnCardUnreported,
             Place::OnCard => MoneyPlace::OnCard,
+            Place::WrittenOff => MoneyPlace::WrittenOff,
             Place::None => MoneyPlace::None,
         }
     }
@@ -60,7 +62,7 @@ impl Record {
     fn history(&self) -> HistoryEntry {
         let state = match &self.entry.state {
             State::Done => HistoryState::Done,
-            State::NotDone { .. } => HistoryState::NotDone,
+            State::NotDone { .. } | State::WrittenOff => HistoryState::NotDone,
             State::Asked
             | State::Issued
             | State::Writing
@@ -162,6 +164,16 @@ impl Journal {
             .collect()
     }
 
+    /// What waits on that card beside this transaction.
+    pub(crate) fn other_load(&self, card: &CardMark, own: &[u8; 16]) -> Option<PendingView> {
+        let on_card = |load: &PendingView| {
+            let record = self.get(&load.id);
+            record.is_some_and(|record| card.is(&CardMark::from(&record.entry)))
+        };
+        let own = hex::encode(own);
+        (self.pending().into_iter()).find(|load| load.id != own && on_card(load))
+    }
+
     fn open_loads(&self) -> impl Iterator<Item = &Record> {
         self.records
             .iter()
@@ -181,6 +193,17 @@ impl Journal {
         self.records.iter().filter(is_about)
     }
 
+    /// Loads of which only the bank can say more: no proof waits to be told.
+    pub(crate) fn unanswered(&self) -> Vec<[u8; 16]> {
+        self.open_loads()
+            .filter(|record| {
+                let to_tell = |it: &Record| matches!(it.entry.state, State::ToDeliver { .. });
+                !to_tell(record) && self.proven(record).is_none()
+            })
+            .map(|record| record.entry.transaction)
+            .collect()
+    }
+
     /// Messages that the bank has not acknowledged: id and bytes.
     pub(crate) fn to_deliver(&self) -> Vec<(String, Vec<u8>)> {
         let message = |record: &Record| match &record.entry.state {
@@ -190,14 +213,22 @@ impl Journal {
             | State::Writing
             | State::InDoubt
             | State::Done
-            | State::NotDone { .. } => None,
+            | State::NotDone { .. }
+            | State::WrittenOff => None,
         };
         self.records.iter().filter_map(message).collect()
     }
 
-    /// The oldest load on the card of that tail that a re-top-up has to settle.
-    pub(crate) fn unfinished_on(&self, tail: &str) -> Option<&Record> {
-        self.open_loads().find(|record| record.entry.tail == tail)
+    /// The oldest load on that card that a re-top-up has to settle.
+    pub(crate) fn unfinished_on(&self, card: &CardMark) -> Option<&Record> {
+        self.open_loads()
+            .find(|record| card.is(&CardMark::from(&record.entry)))
+    }
+
+    /// The oldest unfinished load on another card.
+    pub(crate) fn unfinished_elsewhere(&self, card: &CardMark) -> Option<&Record> {
+        self.open_loads()
+            .find(|record| !card.is(&CardMark::from(&record.entry)))
     }
 
     /// A re-top-up came to its end: the load that it was about ends with it, and every try before.
@@ -245,6 +276,7 @@ mod tests {
             operation,
             industry: IndustryCode::new(*b"0001").unwrap(),
             tail: "4471".to_owned(),
+            mark: Some(7),
             amount: 5000,
             reference: None,
             about: None,
@@ -268,6 +300,13 @@ mod tests {
         }
     }
 
+    fn card(tail: &str, mark: u16) -> CardMark {
+        CardMark {
+            tail: tail.to_owned(),
+            mark: Some(mark),
+        }
+    }
+
     #[test]
     fn an_open_load_survives_a_restart() {
         let dir = tempfile::tempdir().unwrap();
@@ -278,13 +317,13 @@ mod tests {
         let journal = Journal::open(dir.path()).unwrap();
         assert_eq!(journal.pending().len(), 1);
         assert!(
-            journal.unfinished_on("4471").is_some(),
+            journal.unfinished_on(&card("4471", 7)).is_some(),
             "the same card can settle it"
         );
-        assert!(
-            journal.unfinished_on("8826").is_none(),
-            "another card can't"
-        );
+        for other in [card("8826", 7), card("4471", 8)] {
+            assert!(journal.unfinished_on(&other).is_none(), "another can't");
+            assert!(journal.unfinished_elsewhere(&other).is_some());
+        }
     }
 
     #[test]

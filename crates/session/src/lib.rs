@@ -3,6 +3,7 @@
 //! [`Session::start`] runs it; [`Session::run`] gives it a command; [`Session::view`] is what the screens draw.
 
 mod actor;
+mod card_mark;
 mod card_runs;
 mod clock;
 mod closing;

@@ -15,6 +15,7 @@ pub(crate) struct Terms<'a> {
     pub(crate) pin: Option<&'a PinDigits>,
     pub(crate) sms_proof: Option<[u8; 16]>,
     pub(crate) about: Option<[u8; 16]>,
+    pub(crate) refund: bool,
 }
 
 /// The opening message of `docs/protocol.md`, 1.1.
@@ -39,6 +40,7 @@ pub(crate) fn opening(
         pin_block: terms.pin.map(|pin| pin_block(link, pin)).transpose()?,
         sms_proof: terms.sms_proof,
         about: terms.about,
+        refund: terms.refund,
         ..Body::default()
     };
     let message = Message {

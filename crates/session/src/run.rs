@@ -11,6 +11,7 @@ use relay::journal::{About, Entry, Event, State};
 use relay::{Effect, IndustryCode, Input, Limits, Operation, Relay};
 use tokio::time::Instant;
 
+use crate::card_mark::CardMark;
 use crate::clock::card_date;
 use crate::closing::{refused, settle, settle_about};
 use crate::failure::{Failure, Verdict, verdict};
@@ -25,7 +26,8 @@ pub(crate) struct Job {
     pub(crate) opening: Vec<u8>,
     pub(crate) amount: Option<u32>,
     /// The card that the person saw on the screen; another one stops the run before the bank hears of it.
-    pub(crate) tail: Option<String>,
+    /// The card on the screen; none before one was read.
+    pub(crate) card: Option<CardMark>,
     /// Re-top-up: the unfinished load that it settles.
     pub(crate) about: Option<[u8; 16]>,
 }
@@ -105,7 +107,7 @@ struct Run {
     /// refusal.
     last_status: Option<[u8; 2]>,
     asked: bool,
-    tail: Option<String>,
+    card: Option<CardMark>,
     times: Times,
 }
 
@@ -122,7 +124,7 @@ impl Run {
             bank_goes_on: false,
             last_status: None,
             asked: false,
-            tail: None,
+            card: None,
             times: Times::default(),
         }
     }
@@ -278,16 +280,14 @@ impl Run {
 
     /// Another card than the one on the screen must never be charged.
     fn same_card(&mut self, driver: &Driver) -> Result<(), Failure> {
-        let facts = driver.facts();
-        let Some(tail) = facts.tail().map(str::to_owned) else {
+        let Some(card) = CardMark::of(&driver.facts()) else {
             return Ok(());
         };
-        let expected = self.job.tail.as_ref().or(self.tail.as_ref());
-        if expected.is_some_and(|expected| *expected != tail) {
-            let expected = expected.cloned().unwrap_or_default();
-            return Err(Failure::from(Code::CardOther).with("tail", expected));
+        let expected = self.job.card.as_ref().or(self.card.as_ref());
+        if let Some(expected) = expected.filter(|expected| !expected.is(&card)) {
+            return Err(Failure::from(Code::CardOther).with("tail", &expected.tail));
         }
-        self.tail = Some(tail);
+        self.card = Some(card);
         Ok(())
     }
 
@@ -301,14 +301,15 @@ impl Run {
             // This very transaction went further before: it is never begun again.
             return Err(Code::LoadOpen.into());
         }
-        let tail = self.tail.clone().unwrap_or_default();
+        let card = self.card.clone().unwrap_or_default();
         let now_ms = self.shells.link.bank_now_ms();
         let operation = operation(self.job.kind);
         let entry = Entry {
             transaction: self.job.id,
             operation,
             industry: self.job.industry,
-            tail: tail.clone(),
+            tail: card.tail.clone(),
+            mark: card.mark,
             amount: self.job.amount.unwrap_or_default(),
             reference: None,
             about: self.job.about.map(About),
@@ -319,7 +320,7 @@ impl Run {
             amount: self.job.amount,
             old_balance: None,
             new_balance: None,
-            tail,
+            tail: card.tail,
             time_ms: now_ms,
             reference: None,
             place: MoneyPlace::Unsure,
@@ -413,7 +414,13 @@ impl Run {
     /// Writes what the closing message says into the journal.
     fn close(&mut self, closing: Closing) -> Result<Closing, Failure> {
         let verdict = verdict(&closing.outcome);
-        let failure = (verdict != Verdict::Done).then(|| self.refused(&closing));
+        let well = match verdict {
+            Verdict::Done => true,
+            // What was asked for; a top-up that ends so was taken back by people meanwhile.
+            Verdict::Returned => self.job.kind == TransactionKind::Resume,
+            Verdict::NotMoved | Verdict::WrittenOff | Verdict::Open => false,
+        };
+        let failure = (!well).then(|| self.refused(&closing));
         self.bank_goes_on |= matches!(closing.outcome.as_str(), "in-doubt" | "manual");
         let mut journal = lock(&self.shells.journal);
         if let Some(mut record) = self.record.take() {

@@ -3,6 +3,7 @@ use std::path::{Path, PathBuf};
 use ipc::{LimitsView, PurseView, SettingsView};
 use serde::{Deserialize, Serialize};
 
+use crate::card_mark::CardMark;
 use crate::disk::{self, DiskError};
 
 /// What the app remembers between starts, apart from the journal. No secret, no full card number.
@@ -72,10 +73,11 @@ impl SettingsFile {
     /// Puts a purse that was just read at the top of the list.
     pub(crate) fn saw(&mut self, purse: PurseView) -> Result<(), DiskError> {
         const MOST_PURSES: usize = 20;
+        let card = CardMark::from(&purse);
         self.change(|settings| {
             settings
                 .purses
-                .retain(|known| (&known.industry, &known.tail) != (&purse.industry, &purse.tail));
+                .retain(|known| known.industry != purse.industry || !card.is(&known.into()));
             settings.purses.insert(0, purse);
             settings.purses.truncate(MOST_PURSES);
         })

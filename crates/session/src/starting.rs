@@ -1,11 +1,20 @@
 //! Every start: the keystore, enrolment, keys, what the bank tells; and what heals by itself afterwards.
 
+use std::time::Duration;
+
+use tokio::time::Instant;
+
 use ipc::{Code, MoneyPlace, NetworkState, Phase, Reply};
 
 use crate::actor::{Actor, Answer, Happened, Online};
 use crate::clock::card_date;
+use crate::closing;
 use crate::failure::Failure;
 use crate::run::{self, lock};
+use crate::terminal::Outcome;
+
+/// Between two questions about what became of the same loads.
+const ASK_AGAIN: Duration = Duration::from_secs(15 * 60);
 
 impl Actor {
     pub(crate) fn unlock(&mut self) {
@@ -129,6 +138,8 @@ impl Actor {
                 self.trouble = None;
                 self.told = None;
                 self.deliver_waiting();
+                self.asked_outcomes = None;
+                self.ask_outcomes();
                 self.card_is_here();
             }
             Err(failure) => self.note_trouble(failure),
@@ -179,6 +190,7 @@ impl Actor {
         }
         if self.network != NetworkState::Offline && self.runs == 0 {
             self.deliver_waiting();
+            self.ask_outcomes();
         }
         let waits_for_keystore = self.trouble.as_ref().is_some_and(|trouble| {
             [
@@ -219,6 +231,48 @@ impl Actor {
             let shells = self.shells();
             self.beside(
                 async move { Happened::Delivered(run::deliver(&shells, &id, &message).await) },
+            );
+        }
+    }
+
+    /// A load whose card never comes back is settled by people of the bank, and only the bank can say so.
+    fn ask_outcomes(&mut self) {
+        let asked_lately = |at: Instant| at.elapsed() < ASK_AGAIN;
+        if self.asking > 0
+            || self.link.facts().is_none()
+            || self.asked_outcomes.is_some_and(asked_lately)
+        {
+            return;
+        }
+        let open = lock(&self.journal).unanswered();
+        self.asking = open.len();
+        if !open.is_empty() {
+            self.asked_outcomes = Some(Instant::now());
+        }
+        for id in open {
+            let link = self.link.clone();
+            self.beside(async move { Happened::Learnt(id, link.outcome(&id).await) });
+        }
+    }
+
+    pub(crate) fn learnt(&mut self, id: [u8; 16], result: Result<Outcome, Failure>) {
+        self.asking = self.asking.saturating_sub(1);
+        self.bank_answered(result.as_ref().err());
+        let outcome = match result {
+            Ok(outcome) => outcome,
+            Err(failure) => {
+                log::warn!("an outcome stays open: {}", failure.code.as_str());
+                return;
+            }
+        };
+        if self.runs > 0 {
+            // A card is at work, maybe for this very load: what it ends with is newer.
+            return;
+        }
+        if let Err(error) = closing::learn(&mut lock(&self.journal), id, &outcome) {
+            log::warn!(
+                "an outcome was not kept: {}",
+                Failure::from(error).code.as_str()
             );
         }
     }

@@ -57,6 +57,16 @@ pub(crate) struct SmsSent {
     pub(crate) valid_ms: u64,
 }
 
+/// The answer to `/v1/outcome`; all but the first are absent when the bank knows of no such load.
+#[derive(Clone, Debug, Default, Deserialize)]
+pub(crate) struct Outcome {
+    pub(crate) outcome: String,
+    pub(crate) reference: Option<String>,
+    pub(crate) time_ms: Option<u64>,
+    pub(crate) old_balance: Option<u32>,
+    pub(crate) new_balance: Option<u32>,
+}
+
 /// This terminal, shared between the actor and the transactions that it runs.
 pub(crate) struct TerminalLink {
     bank: BankClient,
@@ -306,6 +316,12 @@ impl TerminalLink {
     pub(crate) async fn limits(&self, industry: &str) -> Result<BankLimits, Failure> {
         let body = serde_json::json!({"industry": industry});
         self.security("/v1/limits", body.to_string()).await
+    }
+
+    /// What became of a load: `docs/protocol.md`, 3.3.
+    pub(crate) async fn outcome(&self, transaction: &[u8; 16]) -> Result<Outcome, Failure> {
+        let body = serde_json::json!({"transaction": hex::encode(transaction)});
+        self.security("/v1/outcome", body.to_string()).await
     }
 
     /// A request of `docs/protocol.md`, 3.2: proven by this terminal, its answer proven by the bank.

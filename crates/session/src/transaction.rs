@@ -9,6 +9,7 @@ use ipc::{
     TransactionView,
 };
 
+use crate::card_mark::CardMark;
 use crate::failure::Failure;
 use crate::run::Times;
 
@@ -39,6 +40,8 @@ pub(crate) struct Transaction {
     pub(crate) amount: Option<u32>,
     pub(crate) opening: Option<Vec<u8>>,
     pub(crate) about: Option<[u8; 16]>,
+    /// The person wants the money back.
+    pub(crate) refund: bool,
     pub(crate) place: MoneyPlace,
     pub(crate) steps: Vec<(StepName, StepState, Option<u64>, Option<u64>)>,
     pub(crate) error: Option<ErrorView>,
@@ -71,6 +74,7 @@ impl Transaction {
             amount: None,
             opening: None,
             about: None,
+            refund: false,
             place: home_of(kind),
             steps: names
                 .iter()
@@ -81,6 +85,10 @@ impl Transaction {
             resume: (kind == TransactionKind::Resume).then_some(ResumeState::Running),
             times: None,
         }
+    }
+
+    pub(crate) fn mark(&self) -> Option<CardMark> {
+        self.card.as_ref().map(CardMark::from)
     }
 
     /// Money may move, and leaving can't stop it any more.
@@ -167,6 +175,7 @@ impl Transaction {
             sms: self.sms.clone(),
             pin_digits: u8::try_from(self.pin.len()).unwrap_or_default(),
             limits: self.limits.clone(),
+            refund: self.refund,
             amount: self.amount,
             steps: self
                 .steps
@@ -240,6 +249,7 @@ pub(crate) fn card_view(closing: &Closing, industry: &str, name: LocalName) -> O
         industry: industry.to_owned(),
         name,
         tail: card.tail().unwrap_or_default().to_owned(),
+        mark: card.mark(),
         balance: card.balance.unwrap_or_default(),
         expiry: card.expiry.clone(),
         active: card.active.unwrap_or(true),

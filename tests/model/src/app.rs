@@ -265,6 +265,8 @@ impl App {
         }
         let event = match outcome.verdict() {
             Verdict::Done => Event::Done,
+            Verdict::Returned => not_done(),
+            Verdict::WrittenOff => Event::WrittenOff,
             Verdict::NotMoved if outcome == Outcome::NothingPending => not_done(),
             Verdict::NotMoved | Verdict::Open => return,
         };
@@ -277,6 +279,20 @@ impl App {
                 entry.apply(event.clone());
             }
         }
+    }
+
+    /// As `closing::learn`.
+    pub(crate) fn learns(&mut self, load: Id, outcome: Outcome) {
+        self.close(None, Some(load), outcome);
+    }
+
+    /// Loads of which only the bank can say more.
+    pub(crate) fn unanswered(&self) -> impl Iterator<Item = Id> {
+        let told = |entry: &Entry| !matches!(entry.state, State::ToDeliver(_));
+        self.journal
+            .iter()
+            .filter(move |entry| entry.is_load() && entry.is_open() && told(entry))
+            .map(|entry| entry.id)
     }
 
     /// Nothing came in time: the run is over, and the journal says what is known.
@@ -312,7 +328,8 @@ impl App {
             | State::Writing
             | State::InDoubt
             | State::Done
-            | State::NotDone => None,
+            | State::NotDone
+            | State::WrittenOff => None,
         })
     }
 

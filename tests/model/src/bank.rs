@@ -418,12 +418,28 @@ impl Bank {
         };
         Reply::End(match book.phase() {
             Phase::Confirmed => Outcome::Ok,
-            Phase::Manual | Phase::WrittenOff => Outcome::Manual,
-            Phase::Reversed | Phase::Declined | Phase::Voided | Phase::Requested => {
-                Outcome::NothingPending
-            }
+            Phase::Manual => Outcome::Manual,
+            Phase::WrittenOff => Outcome::WrittenOff,
+            Phase::Reversed => Outcome::Refunded,
+            Phase::Declined | Phase::Voided | Phase::Requested => Outcome::NothingPending,
             Phase::Authorised | Phase::Issued | Phase::InDoubt => Outcome::InDoubt,
         })
+    }
+
+    /// As `/v1/outcome`, where it is final.
+    pub(crate) fn outcome(&self, id: Id) -> Option<Outcome> {
+        let load = self.load_of(id).unwrap_or(id);
+        match self.load(load)?.phase() {
+            Phase::Confirmed => Some(Outcome::Ok),
+            Phase::Reversed => Some(Outcome::Refunded),
+            Phase::WrittenOff => Some(Outcome::WrittenOff),
+            Phase::Declined | Phase::Voided => Some(Outcome::NothingPending),
+            Phase::Requested
+            | Phase::Authorised
+            | Phase::Issued
+            | Phase::InDoubt
+            | Phase::Manual => None,
+        }
     }
 
     fn mac2(&mut self, id: Id, init: Init) -> Reply {

@@ -15,6 +15,7 @@ pub(crate) enum State {
     InDoubt,
     Done,
     NotDone,
+    WrittenOff,
 }
 
 impl State {
@@ -29,6 +30,7 @@ impl State {
             },
             Self::InDoubt => journal::State::InDoubt,
             Self::Done => journal::State::Done,
+            Self::WrittenOff => journal::State::WrittenOff,
             Self::NotDone => journal::State::NotDone {
                 outcome: String::new(),
             },
@@ -46,6 +48,7 @@ impl State {
             journal::State::InDoubt => Self::InDoubt,
             journal::State::Done => Self::Done,
             journal::State::NotDone { .. } => Self::NotDone,
+            journal::State::WrittenOff => Self::WrittenOff,
         }
     }
 }
@@ -94,6 +97,7 @@ impl Entry {
             amount: 1,
             reference: None,
             about: self.about.map(|id| journal::About([id; 16])),
+            mark: None,
             started_ms: 0,
             state: self.state.real(),
         })
@@ -126,6 +130,8 @@ impl Entry {
         let asked = self.state == State::Asked;
         self.apply(match outcome.verdict() {
             Verdict::Done => Event::Done,
+            Verdict::Returned => not_done(),
+            Verdict::WrittenOff => Event::WrittenOff,
             Verdict::NotMoved if asked => not_done(),
             Verdict::NotMoved | Verdict::Open => Event::InDoubt,
         });

@@ -102,10 +102,10 @@ impl Accounts {
 
     fn of(&mut self, account: Account) -> &mut i8 {
         match account {
-            Account::Customer(_) | Account::Funding => &mut self.customer,
-            Account::InTransit => &mut self.in_transit,
-            Account::CardFloat => &mut self.float,
-            Account::WrittenOff => &mut self.written_off,
+            Account::Customer(_) | Account::Funding(_) => &mut self.customer,
+            Account::InTransit(_) => &mut self.in_transit,
+            Account::CardFloat(_) => &mut self.float,
+            Account::WrittenOff(_) => &mut self.written_off,
         }
     }
 }

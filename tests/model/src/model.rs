@@ -55,6 +55,7 @@ pub enum Action {
     AppDies { app: u8 },
     SendProof { app: u8, id: u8 },
     ProofAnswered { app: u8, id: u8 },
+    Learns { app: u8, id: u8 },
     BankTakes { request: u8, refund: bool },
     BankFinishes,
     BankDies,
@@ -160,6 +161,12 @@ impl World {
                     }));
                 }
             }
+            if it.run.is_none() {
+                let settled = it
+                    .unanswered()
+                    .filter(|id| self.bank.outcome(*id).is_some());
+                actions.extend(settled.map(|id| Action::Learns { app, id }));
+            }
             for request in it.to_deliver() {
                 let id = request.id;
                 if it.run.is_some_and(|run| run.id == id) {
@@ -194,7 +201,7 @@ impl World {
             let load = self
                 .bank
                 .load(self.bank.load_of(entry.id).unwrap_or(entry.id));
-            let later = [Phase::Manual, Phase::WrittenOff, Phase::Authorised];
+            let later = [Phase::Manual, Phase::Authorised];
             !load.is_some_and(|load| later.contains(&load.phase()))
         })
     }
@@ -414,6 +421,10 @@ impl World {
                 let reply = self.bank.reply(id, asked.step)?;
                 self.app(app)?.delivered(id, reply);
             }
+            Action::Learns { app, id } => {
+                let outcome = self.bank.outcome(id)?;
+                self.app(app)?.learns(id, outcome);
+            }
             Action::BankTakes { request, refund } => {
                 let request = *self.network.get(usize::from(request))?;
                 self.bank.take(settings, &self.cards, request, refund);
@@ -527,7 +538,7 @@ impl World {
             State::Writing => 3,
             State::ToDeliver(_) => 4,
             State::InDoubt => 5,
-            State::Done | State::NotDone => 6,
+            State::Done | State::NotDone | State::WrittenOff => 6,
         };
         let runs: usize = self.apps.iter().map(run).sum();
         let journals = self.apps.iter().flat_map(|app| &app.journal);

@@ -260,17 +260,18 @@ fn never_not_charged_when_money_left(_: &Settings, world: &World) -> bool {
 
 fn took_money(book: &Book) -> bool {
     let phase = book.phase();
-    phase.holds_money() || phase == Phase::Confirmed
+    phase.holds_money() || matches!(phase, Phase::Confirmed | Phase::WrittenOff)
 }
 
 fn never_on_card_when_not(_: &Settings, world: &World) -> bool {
     entries(world).all(|entry| {
-        let Some((id, _)) = load_of(world, entry) else {
+        let Some((id, book)) = load_of(world, entry) else {
             return true;
         };
         match entry.state {
             State::Done | State::ToDeliver(Some(_)) => world.credits_of(id) == 1,
             State::ToDeliver(None) => !took(world, entry),
+            State::WrittenOff => book.phase() == Phase::WrittenOff,
             State::Asked | State::Issued | State::Writing | State::InDoubt | State::NotDone => true,
         }
     })
@@ -329,8 +330,8 @@ fn settled(_: &Settings, world: &World) -> bool {
         )
     });
     let journals = entries(world).all(|entry| {
-        let with_people = load_of(world, entry)
-            .is_some_and(|(_, book)| matches!(book.phase(), Phase::Manual | Phase::WrittenOff));
+        let with_people =
+            load_of(world, entry).is_some_and(|(_, book)| book.phase() == Phase::Manual);
         with_people || !entry.is_open()
     });
     let runs = world.apps.iter().all(|app| app.run.is_none());

@@ -96,6 +96,8 @@ pub(crate) enum Outcome {
     CardRefused,
     TacBad,
     Manual,
+    Refunded,
+    WrittenOff,
     NothingPending,
     /// `load-open`, `counter-seen`, `funds-short`, `card-mac-bad`, `voided`.
     Refused,
@@ -105,6 +107,8 @@ pub(crate) enum Outcome {
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Verdict {
     Done,
+    Returned,
+    WrittenOff,
     Open,
     NotMoved,
 }
@@ -113,6 +117,8 @@ impl Outcome {
     pub(crate) fn verdict(self) -> Verdict {
         match self {
             Self::Ok => Verdict::Done,
+            Self::Refunded => Verdict::Returned,
+            Self::WrittenOff => Verdict::WrittenOff,
             Self::InDoubt | Self::CardRefused | Self::TacBad | Self::Manual => Verdict::Open,
             Self::NothingPending | Self::Refused => Verdict::NotMoved,
         }

@@ -199,6 +199,7 @@ fn resumed(view: &TransactionView) -> Result<String, Failure> {
     Ok(match view.resume {
         None | Some(ResumeState::None) => "re-top-up: nothing waits for this card".to_owned(),
         Some(ResumeState::Loaded) => format!("re-top-up: loaded now, {}", receipt(view)?),
+        Some(ResumeState::Refunded) => format!("re-top-up: the money is back, {}", receipt(view)?),
         Some(ResumeState::AlreadyOnCard) => {
             format!("re-top-up: it was on the card already, {}", receipt(view)?)
         }
@@ -241,6 +242,7 @@ fn sentence(error: &ErrorView) -> String {
         MoneyPlace::InTransit => "kept by the bank for this card",
         MoneyPlace::OnCardUnreported => "on the card; the bank will hear of it",
         MoneyPlace::OnCard => "on the card",
+        MoneyPlace::WrittenOff => "given up by the bank's people",
         MoneyPlace::None => return told,
     };
     format!("{told}; the money is {money}")

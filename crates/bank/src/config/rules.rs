@@ -55,6 +55,7 @@ impl Settings {
                 self.limits.concurrent_requests as u64,
             ),
             ("limits.silence_s", self.limits.silence_s),
+            ("limits.doubt_s", self.limits.doubt_s),
         ];
         // A year is more than any of these can mean, and keeps sums of them far from overflow.
         const MOST: u64 = 366 * 24 * 3600;

@@ -99,6 +99,7 @@ pub(crate) struct LimitSettings {
     pub(crate) concurrent_requests: usize,
     pub(crate) database_wait_ms: u64,
     pub(crate) silence_s: u64,
+    pub(crate) doubt_s: u64,
     pub(crate) activation_years: u16,
     pub(crate) enrolments_per_address_per_hour: u32,
 }
@@ -226,6 +227,7 @@ impl Default for LimitSettings {
             concurrent_requests: 256,
             database_wait_ms: 2_000,
             silence_s: 300,
+            doubt_s: 60 * 24 * 3600,
             activation_years: 10,
             enrolments_per_address_per_hour: 20,
         }

@@ -1,6 +1,6 @@
 //! How a load's state is told to a terminal.
 
-use ledger::{Event, Phase, Refusal};
+use ledger::{Event, Kind, Phase, Refusal};
 use relay::Message;
 
 use crate::error::Problem;
@@ -37,12 +37,25 @@ impl Step<'_> {
     pub(super) fn end_as(&self, row: &LoadRow, already: bool) -> Message {
         match row.phase() {
             Phase::Confirmed => self.end_loaded(row, already),
-            Phase::Manual | Phase::WrittenOff => self.end_about("manual", row),
+            Phase::Manual => self.end_about("manual", row),
+            Phase::WrittenOff => self.end_settled("written-off", row),
+            Phase::Reversed if row.load.order().kind == Kind::TopUp => {
+                self.end_settled("refunded", row)
+            }
             Phase::Reversed | Phase::Declined | Phase::Voided | Phase::Requested => {
                 self.end("nothing-pending")
             }
             Phase::Authorised | Phase::Issued | Phase::InDoubt => self.end_about("in-doubt", row),
         }
+    }
+
+    /// The end of a load that is over without being on the card.
+    fn end_settled(&self, outcome: &str, row: &LoadRow) -> Message {
+        let mut message = self.end_about(outcome, row);
+        message
+            .body
+            .put("time", row.load.changed_ms().to_be_bytes());
+        message
     }
 
     fn end_loaded(&self, row: &LoadRow, already: bool) -> Message {

@@ -168,6 +168,8 @@ pub(crate) async fn run(
         awaits: first_phase(operation).map(str::to_owned),
         load: None,
         spent: None,
+        witness: None,
+        refund: false,
     };
     let exchange = found.unwrap_or_else(fresh);
     let fits = message.letter == Letter::I
@@ -239,6 +241,7 @@ impl Step<'_> {
             (Operation::ReTopUp, "resume") => self.resume(conn).await,
             (Operation::ReTopUp, "prove") => self.proven(conn).await,
             (Operation::ReTopUp, "load") => self.load_again(conn).await,
+            (Operation::ReTopUp, "refund") => self.refund(conn).await,
             (Operation::Activation, "activate") => self.activate(conn).await,
             (Operation::Activation, "enable") => self.enabled(conn).await,
             _ => Ok(self.end("step-unknown")),

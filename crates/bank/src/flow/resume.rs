@@ -1,13 +1,19 @@
 //! Re-top-up: settles a load by the card's own proof, and finishes it where the card was not credited.
 
-use ledger::{Doubt, Event, Evidence, FreshInit, Kind, LogLine, Phase, Verdict, spent_since};
+use ledger::{Doubt, Event, Evidence, FreshInit, Kind, LogLine, Mac1, Phase, Verdict, spent_since};
 use purse::{File15, InitForLoad, LogRecord, Proof};
 use relay::Message;
 
 use crate::error::Problem;
 use crate::flow::{Step, identity};
+use crate::recipe::CardIdentity;
+use crate::store::exchange::Witness;
 use crate::store::load::{self, LoadRow};
 use crate::store::{Conn, audit, card, exchange};
+use crate::vault::random;
+
+/// Fen. No MAC2 is ever made for it; a card that is nearly full must not refuse it.
+const WITNESS_AMOUNT: u32 = 1;
 
 impl Step<'_> {
     pub(super) async fn resume(&mut self, conn: &mut Conn) -> Result<Message, Problem> {
@@ -48,6 +54,7 @@ impl Step<'_> {
         self.apply(conn, &mut row, Event::Doubt(Doubt::Torn))
             .await?;
         self.exchange.load = Some(*row.id());
+        self.exchange.refund = self.body.refund;
         let before = row.load.last_attempt().map(|attempt| attempt.counter);
         let before = before.ok_or_else(|| Problem::internal("a load in doubt without attempt"))?;
         let mut message = self.go_on("prove");
@@ -104,10 +111,30 @@ impl Step<'_> {
             return Ok(self.end_as(&row, true));
         }
         self.exchange.spent = self.spent(conn, &row).await?;
+        if self.exchange.refund {
+            return self.ask_witness(&row);
+        }
         let mut message = self.go_on("load");
         message
             .body
             .put("amount", row.load.order().amount.to_be_bytes());
+        Ok(message)
+    }
+
+    /// Money goes back on nothing that could be old: the card signs a number that was made just now. INITIALIZE FOR
+    /// LOAD has a place for one, the terminal's number, which no card compares with anything.
+    fn ask_witness(&mut self, row: &LoadRow) -> Result<Message, Problem> {
+        let attempt = row.load.last_attempt().map(|attempt| attempt.number);
+        let attempt =
+            attempt.ok_or_else(|| Problem::internal("a load in doubt without attempt"))?;
+        let number = random::<6>()?.map(|byte| {
+            let below_100 = byte % 100;
+            below_100 / 10 * 16 + below_100 % 10
+        });
+        self.exchange.witness = Some(Witness { number, attempt });
+        let mut message = self.go_on("refund");
+        message.body.put("amount", WITNESS_AMOUNT.to_be_bytes());
+        message.body.put("witness", number);
         Ok(message)
     }
 
@@ -142,11 +169,7 @@ impl Step<'_> {
         if row.phase() != Phase::InDoubt {
             return Ok(self.end_as(&row, true));
         }
-        let init = self
-            .body
-            .field("init")
-            .and_then(|init| InitForLoad::parse(init).ok());
-        let Some(init) = init else {
+        let Some(init) = self.init() else {
             return Ok(self.end_about("message-bad", &row));
         };
         let identity = row.identity.clone();
@@ -154,23 +177,63 @@ impl Step<'_> {
             return Ok(self.end_about("card-mac-bad", &row));
         };
         card::saw_counter(conn, row.load.order().card.0, mac1.counter()).await?;
-        let init_seen = Some(FreshInit {
+        self.resumed(conn, &mut row, mac1, Verdict::LoadAgain)
+            .await?;
+        if row.phase() == Phase::Issued {
+            return self.issue(conn, &row, &init, &identity).await;
+        }
+        Ok(self.end_as(&row, true))
+    }
+
+    /// A MAC1 over the number that was made for this: its counter decides, and the money goes back where the card
+    /// was not credited.
+    pub(super) async fn refund(&mut self, conn: &mut Conn) -> Result<Message, Problem> {
+        let mut row = self.load_of_exchange(conn).await?;
+        if row.phase() != Phase::InDoubt {
+            return Ok(self.end_as(&row, true));
+        }
+        let (Some(init), Some(witness)) = (self.init(), self.exchange.witness) else {
+            return Ok(self.end_about("message-bad", &row));
+        };
+        let newest = row.load.last_attempt().map(|attempt| attempt.number);
+        if newest != Some(witness.attempt) {
+            // Another terminal was given a MAC2 since: what this card said is older than that.
+            return Ok(self.end_about("in-doubt", &row));
+        }
+        let identity: CardIdentity = row.identity.clone();
+        let mac1 = self.mac1_of(&init, &identity, WITNESS_AMOUNT, witness.number)?;
+        let Some(mac1) = mac1 else {
+            return Ok(self.end_about("card-mac-bad", &row));
+        };
+        card::saw_counter(conn, row.load.order().card.0, mac1.counter()).await?;
+        self.resumed(conn, &mut row, mac1, Verdict::Refund).await?;
+        Ok(self.end_as(&row, true))
+    }
+
+    fn init(&self) -> Option<InitForLoad> {
+        InitForLoad::parse(self.body.field("init")?).ok()
+    }
+
+    async fn resumed(
+        &self,
+        conn: &mut Conn,
+        row: &mut LoadRow,
+        mac1: Mac1,
+        not_loaded: Verdict,
+    ) -> Result<(), Problem> {
+        let init = Some(FreshInit {
             mac1,
             spent: self.exchange.spent,
         });
         let evidence = Evidence {
             same_card: true,
             tac: None,
-            init: init_seen,
+            init,
         };
         let event = Event::Resume {
             evidence,
-            not_loaded: Verdict::LoadAgain,
+            not_loaded,
         };
-        self.apply(conn, &mut row, event).await?;
-        if row.phase() == Phase::Issued {
-            return self.issue(conn, &row, &init, &identity).await;
-        }
-        Ok(self.end_as(&row, true))
+        self.apply(conn, row, event).await
     }
 }

@@ -171,7 +171,18 @@ impl Step<'_> {
         identity: &CardIdentity,
         amount: u32,
     ) -> Result<Option<Mac1>, Problem> {
-        let terms = LoadTerms::purse(amount, self.terminal.bcd());
+        self.mac1_of(init, identity, amount, self.terminal.bcd())
+    }
+
+    /// [`Self::mac1`] over another number in place of the terminal's, 12 BCD digits.
+    pub(super) fn mac1_of(
+        &self,
+        init: &InitForLoad,
+        identity: &CardIdentity,
+        amount: u32,
+        terminal: [u8; 6],
+    ) -> Result<Option<Mac1>, Problem> {
+        let terms = LoadTerms::purse(amount, terminal);
         let industry = self.industry.as_str();
         let expected = match self.bank.hsm.mac1(industry, identity, init, &terms) {
             Ok(expected) => expected,

@@ -25,6 +25,7 @@ use crate::store::terminal::{NewTerminal, State, TerminalRow};
 use crate::store::{audit, terminal};
 use crate::vault::{Purpose, random};
 
+mod outcome;
 mod sms;
 
 /// How long the same enrolment request gets the same answer.
@@ -44,6 +45,7 @@ fn authenticated() -> Router<Arc<Bank>> {
         .route("/v1/sms/verify", post(signed))
         .route("/v1/packages", post(signed))
         .route("/v1/limits", post(signed))
+        .route("/v1/outcome", post(signed))
 }
 
 async fn enrol(
@@ -258,6 +260,7 @@ async fn dispatch(bank: &Bank, asked: &Asked, caller: &Caller) -> Result<Value, 
             Ok(packages(bank))
         }
         "/v1/limits" => limits(bank, &parse(body)?),
+        "/v1/outcome" => outcome::outcome(bank, &parse(body)?).await,
         _ => Err(Problem::bad_request()),
     }
 }

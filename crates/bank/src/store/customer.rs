@@ -2,7 +2,7 @@
 
 use std::num::NonZeroU32;
 
-use ledger::{Account, AccountId, Transfer};
+use ledger::{Account, AccountId, Shard, Transfer};
 use subtle::ConstantTimeEq;
 
 use crate::bank::Bank;
@@ -30,15 +30,6 @@ pub(crate) enum Try {
 /// Brings the store up to the configuration. Balances are deposited once, with a new customer.
 pub(crate) async fn seed(bank: &Bank) -> Result<(), Problem> {
     let mut tx = bank.store.begin().await?;
-    let own = [
-        Account::InTransit,
-        Account::CardFloat,
-        Account::WrittenOff,
-        Account::Funding,
-    ];
-    for account in own {
-        money::open(&mut tx, account).await?;
-    }
     for customer in &bank.settings.customers {
         let id = seed_customer(bank, &mut tx, customer).await?;
         for settings in &customer.cards {
@@ -121,7 +112,7 @@ async fn new_customer(
     money::open(conn, account).await?;
     if customer.balance > 0 {
         let deposit = Transfer {
-            from: Account::Funding,
+            from: Account::Funding(Shard::of_account(AccountId(id))),
             to: account,
             amount: customer.balance,
         };
@@ -171,10 +162,20 @@ pub(crate) async fn try_password(
             "UPDATE customer SET activation_tries_left = ?, activation_locked_ms = ? WHERE id = ?",
         ),
     };
-    let (mut left, locked_ms): (i64, Option<i64>) = sqlx::query_as(read)
-        .bind(customer)
-        .fetch_one(&mut *conn)
-        .await?;
+    count_try(bank, conn, (read, write), customer, right, now_ms).await
+}
+
+/// Counts a try of whoever `id` is: `read` gives the tries left and the time of the lock, `write` takes them.
+pub(crate) async fn count_try(
+    bank: &Bank,
+    conn: &mut Conn,
+    (read, write): (&'static str, &'static str),
+    id: i64,
+    right: bool,
+    now_ms: u64,
+) -> Result<Try, Problem> {
+    let (mut left, locked_ms): (i64, Option<i64>) =
+        sqlx::query_as(read).bind(id).fetch_one(&mut *conn).await?;
     let lock_ms = signed(bank.settings.password.lock_s.saturating_mul(1_000));
     if locked_ms.is_some_and(|since| signed(now_ms) >= since.saturating_add(lock_ms)) {
         left = bank.settings.password.tries.into();
@@ -190,7 +191,7 @@ pub(crate) async fn try_password(
     sqlx::query(write)
         .bind(left)
         .bind((left == 0).then_some(signed(now_ms)))
-        .bind(customer)
+        .bind(id)
         .execute(conn)
         .await?;
     if right {
@@ -220,6 +221,6 @@ pub(crate) async fn phone_on_file(
     Ok(zeroize::Zeroizing::new(text))
 }
 
-fn rounds(number: i64) -> Result<NonZeroU32, Problem> {
+pub(crate) fn rounds(number: i64) -> Result<NonZeroU32, Problem> {
     NonZeroU32::new(narrow(number)?).ok_or_else(|| Problem::internal("a password of 0 rounds"))
 }

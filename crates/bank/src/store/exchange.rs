@@ -19,6 +19,19 @@ pub(crate) struct Exchange {
     pub(crate) load: Option<[u8; 16]>,
     /// Fen spent since the load in doubt, as the card's log says.
     pub(crate) spent: Option<u32>,
+    /// What the card is asked to sign, and the newest attempt of the load at that time.
+    pub(crate) witness: Option<Witness>,
+    /// The person wants the money back rather than on the card.
+    pub(crate) refund: bool,
+}
+
+/// A number that nobody could foresee, in place of the terminal's: a MAC1 over it is not an old one.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) struct Witness {
+    /// 12 BCD digits.
+    pub(crate) number: [u8; 6],
+    /// Number of the attempt, from 1.
+    pub(crate) attempt: u32,
 }
 
 type Row = (
@@ -30,18 +43,41 @@ type Row = (
     Option<String>,
     Option<Vec<u8>>,
     Option<i64>,
+    Option<i64>,
+    Option<Vec<u8>>,
+    bool,
 );
 
 pub(crate) async fn find(conn: &mut Conn, id: &[u8; 16]) -> Result<Option<Exchange>, Problem> {
     let row: Option<Row> = sqlx::query_as(
-        "SELECT id, terminal, operation, industry, next_step, awaits, load, spent FROM exchange
-         WHERE id = ?",
+        "SELECT id, terminal, operation, industry, next_step, awaits, load, spent,
+         attempt, witness, refund FROM exchange WHERE id = ?",
     )
     .bind(&id[..])
     .fetch_optional(conn)
     .await?;
-    let Some((id, terminal, operation, industry, next_step, awaits, load, spent)) = row else {
+    let Some(row) = row else {
         return Ok(None);
+    };
+    let (
+        id,
+        terminal,
+        operation,
+        industry,
+        next_step,
+        awaits,
+        load,
+        spent,
+        attempt,
+        number,
+        refund,
+    ) = row;
+    let witness = match (attempt, number) {
+        (Some(attempt), Some(number)) => Some(Witness {
+            number: array(&number)?,
+            attempt: narrow(attempt)?,
+        }),
+        _ => None,
     };
     Ok(Some(Exchange {
         id: array(&id)?,
@@ -52,15 +88,18 @@ pub(crate) async fn find(conn: &mut Conn, id: &[u8; 16]) -> Result<Option<Exchan
         awaits,
         load: load.as_deref().map(array).transpose()?,
         spent: spent.map(narrow).transpose()?,
+        witness,
+        refund,
     }))
 }
 
 pub(crate) async fn save(conn: &mut Conn, it: &Exchange, now_ms: u64) -> Result<(), Problem> {
     sqlx::query(
-        "INSERT INTO exchange (id, terminal, operation, industry, next_step, awaits, load, spent, at_ms)
-         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
+        "INSERT INTO exchange (id, terminal, operation, industry, next_step, awaits, load, spent,
+         attempt, witness, refund, at_ms) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
          ON CONFLICT (id) DO UPDATE SET next_step = excluded.next_step, awaits = excluded.awaits,
-             load = excluded.load, spent = excluded.spent, at_ms = excluded.at_ms",
+             load = excluded.load, spent = excluded.spent,
+             attempt = excluded.attempt, witness = excluded.witness, refund = excluded.refund, at_ms = excluded.at_ms",
     )
     .bind(&it.id[..])
     .bind(it.terminal.to_string())
@@ -70,6 +109,9 @@ pub(crate) async fn save(conn: &mut Conn, it: &Exchange, now_ms: u64) -> Result<
     .bind(&it.awaits)
     .bind(it.load.as_ref().map(<[u8; 16]>::as_slice))
     .bind(it.spent)
+    .bind(it.witness.map(|witness| witness.attempt))
+    .bind(it.witness.as_ref().map(|witness| &witness.number[..]))
+    .bind(it.refund)
     .bind(signed(now_ms))
     .execute(conn)
     .await?;

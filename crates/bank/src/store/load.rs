@@ -102,6 +102,45 @@ pub(crate) async fn silent(
     rows.into_iter().map(|row| read(bank, row)).collect()
 }
 
+/// Loads in doubt since before `before_ms`.
+pub(crate) async fn doubtful(
+    bank: &Bank,
+    conn: &mut Conn,
+    before_ms: u64,
+) -> Result<Vec<LoadRow>, Problem> {
+    let sql = sqlx::AssertSqlSafe(format!(
+        "{COLUMNS} WHERE load.phase = 'in-doubt' AND load.changed_ms < ? LIMIT 100"
+    ));
+    let rows = sqlx::query_as(sql)
+        .bind(signed(before_ms))
+        .fetch_all(conn)
+        .await?;
+    rows.into_iter().map(|row| read(bank, row)).collect()
+}
+
+/// Loads whose outcome is open: just issued, in doubt, or waiting for people. The oldest first.
+pub(crate) async fn open(bank: &Bank, conn: &mut Conn) -> Result<Vec<LoadRow>, Problem> {
+    let sql = sqlx::AssertSqlSafe(format!(
+        "{COLUMNS} WHERE load.phase IN ('issued', 'in-doubt', 'manual') ORDER BY load.changed_ms LIMIT 1000"
+    ));
+    let rows = sqlx::query_as(sql).fetch_all(conn).await?;
+    rows.into_iter().map(|row| read(bank, row)).collect()
+}
+
+/// The load that people call by this reference.
+pub(crate) async fn called(
+    bank: &Bank,
+    conn: &mut Conn,
+    reference: &str,
+) -> Result<Option<LoadRow>, Problem> {
+    let sql = sqlx::AssertSqlSafe(format!("{COLUMNS} WHERE load.reference = ?"));
+    let row = sqlx::query_as(sql)
+        .bind(reference)
+        .fetch_optional(conn)
+        .await?;
+    row.map(|row| read(bank, row)).transpose()
+}
+
 fn read(bank: &Bank, row: (String, String, String, Vec<u8>)) -> Result<LoadRow, Problem> {
     let (reference, industry, machine, sealed) = row;
     let identity = bank.vault.open("card", &sealed)?;

@@ -7,6 +7,7 @@ pub(crate) mod customer;
 pub(crate) mod exchange;
 pub(crate) mod load;
 pub(crate) mod money;
+pub(crate) mod operator;
 pub(crate) mod outbox;
 pub(crate) mod sms;
 pub(crate) mod terminal;

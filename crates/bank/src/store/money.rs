@@ -28,11 +28,13 @@ impl Reason {
 
     pub(crate) fn of(transfer: &Transfer) -> Self {
         match (transfer.from, transfer.to) {
-            (Account::Funding, _) => Self::Deposit,
+            (Account::Funding(_), _) => Self::Deposit,
             (Account::Customer(_), _) => Self::Debit,
             (_, Account::Customer(_)) => Self::Refund,
-            (_, Account::WrittenOff) => Self::WriteOff,
-            (_, Account::InTransit | Account::CardFloat | Account::Funding) => Self::Credit,
+            (_, Account::WrittenOff(_)) => Self::WriteOff,
+            (_, Account::InTransit(_) | Account::CardFloat(_) | Account::Funding(_)) => {
+                Self::Credit
+            }
         }
     }
 }

@@ -7,6 +7,7 @@ mod faults;
 #[cfg(target_os = "linux")]
 mod hsm;
 mod keys;
+mod people;
 mod process;
 mod resume;
 mod secrets;

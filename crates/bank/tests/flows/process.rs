@@ -120,3 +120,71 @@ async fn an_operator_revokes_a_terminal_of_a_running_bank() {
             .success()
     );
 }
+
+/// Writes `password` to the command's standard input.
+fn signed(dir: &Path, password: &str, words: &[&str]) -> Output {
+    use std::io::Write;
+    let mut child = bank(dir, words).stdin(Stdio::piped()).spawn().unwrap();
+    let mut stdin = child.stdin.take().unwrap();
+    stdin.write_all(format!("{password}\n").as_bytes()).unwrap();
+    drop(stdin);
+    child.wait_with_output().unwrap()
+}
+
+#[tokio::test]
+async fn operators_decide_at_the_command_line_of_a_bank_that_rests() {
+    let stage = crate::stage::Stage::new().await;
+    let (mut terminal, mut card) = (stage.terminal().await, crate::card::Card::demo());
+    terminal.issued(&stage, &mut card, 5_000).await;
+    let crate::stage::Stage {
+        dir, bank: running, ..
+    } = stage;
+    running.stop().await;
+    let dir = dir.path();
+    for name in ["Chen", "wang"] {
+        let kept = signed(
+            dir,
+            "a long enough one",
+            &["operator", "--dev", "--name", name],
+        );
+        assert!(kept.status.success(), "{kept:?}");
+    }
+    let listed = bank(dir, &["open-loads", "--dev"]).output().unwrap();
+    let loads: serde_json::Value = serde_json::from_slice(&listed.stdout).unwrap();
+    let reference = loads[0]["reference"].as_str().unwrap();
+    let act = |words: &[&str]| {
+        let common = [
+            "--dev",
+            "--reference",
+            reference,
+            "--evidence",
+            "seen at the counter",
+        ];
+        let done = signed(dir, "a long enough one", &[words, &common].concat());
+        let said = String::from_utf8([done.stdout, done.stderr].concat()).unwrap();
+        (done.status.code(), said)
+    };
+    let (code, said) = act(&["decide", "--name", "chen", "--as", "refund"]);
+    assert_eq!(code, Some(3));
+    assert!(said.contains("load-not-manual"), "{said}");
+    let (code, said) = act(&["decide", "--name", "chen", "--as", "give"]);
+    assert_eq!(code, Some(3));
+    assert!(said.contains("loaded, refund or write-off"), "{said}");
+    for (words, expected) in [
+        (&["lost-card", "--name", "chen"][..], "taken-over\n"),
+        (
+            &["decide", "--name", "chen", "--as", "refund"],
+            "proposed\n",
+        ),
+        (&["decide", "--name", "wang", "--as", "refund"], "decided\n"),
+    ] {
+        assert_eq!(act(words), (Some(0), expected.to_owned()));
+    }
+    let gone = bank(dir, &["remove-operator", "--dev", "--name", "chen"]);
+    let status = { gone }.status().unwrap();
+    assert!(status.success());
+    let checked = bank(dir, &["check"]).output().unwrap();
+    let report: serde_json::Value = serde_json::from_slice(&checked.stdout).unwrap();
+    assert_eq!(report["findings"], serde_json::json!([]));
+    assert_eq!(report["money"]["customers"], 1_000_000);
+}

@@ -7,29 +7,45 @@ use crate::terminal::{Terminal, message, new_id, number, outcome, phase};
 const AMOUNT: u32 = 5_000;
 
 /// The steps of a re-top-up as the driver takes them.
-struct Resume {
+pub(crate) struct Resume {
     id: [u8; 16],
     about: Option<[u8; 16]>,
+    refund: bool,
 }
 
 impl Resume {
-    fn of(about: Option<[u8; 16]>) -> Self {
+    pub(crate) fn of(about: Option<[u8; 16]>) -> Self {
         Self {
             id: new_id(),
             about,
+            refund: false,
         }
     }
 
-    async fn open(&self, terminal: &mut Terminal, card: &Card) -> Message {
+    /// The person wants the money back.
+    pub(crate) fn refund_of(about: [u8; 16]) -> Self {
+        Self {
+            refund: true,
+            ..Self::of(Some(about))
+        }
+    }
+
+    pub(crate) async fn open(&self, terminal: &mut Terminal, card: &Card) -> Message {
         let mut body = terminal.body(Operation::ReTopUp, self.id, 1, "resume");
         body.about = self.about;
+        body.refund = self.refund;
         body.put("file15", card.file15());
         body.put("balance", card.balance.to_be_bytes());
         terminal.relay(&message(body)).await
     }
 
     /// GET TRANSACTION PROVE with n + 1, then with n, and the log.
-    async fn prove(&self, terminal: &mut Terminal, card: &Card, asked: &Message) -> Message {
+    pub(crate) async fn prove(
+        &self,
+        terminal: &mut Terminal,
+        card: &Card,
+        asked: &Message,
+    ) -> Message {
         assert_eq!(phase(asked), "prove");
         let counter =
             |name: &str| u16::from_be_bytes(asked.body.field(name).unwrap().try_into().unwrap());
@@ -59,14 +75,38 @@ impl Resume {
         terminal.relay(&message(body)).await
     }
 
+    /// INITIALIZE over the number that the bank made for it.
+    async fn witness(
+        &self,
+        terminal: &mut Terminal,
+        card: &mut Card,
+        (asked, step): (&Message, u8),
+    ) -> Message {
+        assert_eq!(phase(asked), "refund");
+        let number = asked.body.field("witness").unwrap().try_into().unwrap();
+        let init = card.initialize(self::number(asked, "amount"), number);
+        self.send_witness(terminal, init, step).await
+    }
+
+    async fn send_witness(&self, terminal: &mut Terminal, init: Vec<u8>, step: u8) -> Message {
+        let mut body = terminal.body(Operation::ReTopUp, self.id, step, "refund");
+        body.put("init", init);
+        terminal.relay(&message(body)).await
+    }
+
     /// Up to the bank's answer to the fresh INITIALIZE.
-    async fn decide(&self, terminal: &mut Terminal, card: &mut Card) -> Message {
+    pub(crate) async fn decide(&self, terminal: &mut Terminal, card: &mut Card) -> Message {
         let asked = self.open(terminal, card).await;
         let asked = self.prove(terminal, card, &asked).await;
         self.initialize(terminal, card, &asked).await
     }
 
-    async fn credit(&self, terminal: &mut Terminal, card: &mut Card, asked: &Message) -> Message {
+    pub(crate) async fn credit(
+        &self,
+        terminal: &mut Terminal,
+        card: &mut Card,
+        asked: &Message,
+    ) -> Message {
         assert_eq!(phase(asked), "credit");
         let tac = card.credit(asked.body.field("credit_data").unwrap());
         let credited = terminal.credit_message(Operation::ReTopUp, (self.id, 4), tac);
@@ -315,5 +355,81 @@ async fn a_restarted_bank_goes_on_where_it_stopped() {
         .relay(&terminal.credit_message(Operation::TopUp, (id, 2), tac))
         .await;
     assert_eq!(outcome(&done), "ok");
+    stage.close(5_000).await;
+}
+
+#[tokio::test]
+async fn the_money_goes_back_when_the_card_signs_that_it_was_not_credited() {
+    let stage = Stage::new().await;
+    let (mut terminal, mut card) = (stage.terminal().await, Card::demo());
+    let (id, dead) = terminal.issued(&stage, &mut card, AMOUNT).await;
+    let resume = Resume::refund_of(id);
+    let asked = resume.open(&mut terminal, &card).await;
+    let asked = resume.prove(&mut terminal, &card, &asked).await;
+    let done = resume.witness(&mut terminal, &mut card, (&asked, 3)).await;
+    assert_eq!(outcome(&done), "refunded");
+    assert_eq!(done.body.amount, Some(AMOUNT));
+    assert!(done.body.reference.is_some() && done.body.field("time").is_some());
+    assert_eq!(card.credit(&dead), None, "the MAC2 died with its session");
+    let again = Resume::of(Some(id)).open(&mut terminal, &card).await;
+    assert_eq!(outcome(&again), "refunded", "whoever asks hears the same");
+    assert_eq!(again.body.reference, done.body.reference);
+    terminal.top_up(&stage, &mut card, 2_000).await;
+    stage.close(2_000).await;
+}
+
+#[tokio::test]
+async fn a_load_that_is_on_the_card_is_not_refunded() {
+    let stage = Stage::new().await;
+    let (mut terminal, mut card) = (stage.terminal().await, Card::demo());
+    let (id, data) = terminal.issued(&stage, &mut card, AMOUNT).await;
+    card.credit(&data).unwrap();
+    card.forget_proof();
+    let resume = Resume::refund_of(id);
+    let asked = resume.open(&mut terminal, &card).await;
+    let asked = resume.prove(&mut terminal, &card, &asked).await;
+    let done = resume.witness(&mut terminal, &mut card, (&asked, 3)).await;
+    already(&done);
+    stage.close(5_000).await;
+}
+
+#[tokio::test]
+async fn an_initialize_that_was_kept_from_before_gives_no_money_back() {
+    let stage = Stage::new().await;
+    let (mut terminal, mut card) = (stage.terminal().await, Card::demo());
+    // A terminal that lies keeps what the card said before it was credited.
+    let kept = card.initialize(1, terminal.bcd());
+    let (id, data) = terminal.issued(&stage, &mut card, AMOUNT).await;
+    card.credit(&data).unwrap();
+    card.forget_proof();
+    let resume = Resume::refund_of(id);
+    let asked = resume.open(&mut terminal, &card).await;
+    let asked = resume.prove(&mut terminal, &card, &asked).await;
+    assert_eq!(phase(&asked), "refund");
+    let answer = resume.send_witness(&mut terminal, kept, 3).await;
+    assert_eq!(outcome(&answer), "card-mac-bad");
+    already(&Resume::of(Some(id)).decide(&mut terminal, &mut card).await);
+    stage.close(5_000).await;
+}
+
+#[tokio::test]
+async fn no_money_goes_back_while_another_terminal_holds_a_newer_mac2() {
+    let stage = Stage::new().await;
+    let (mut one, mut two) = (stage.terminal().await, stage.terminal().await);
+    let mut card = Card::demo();
+    let (id, _) = one.issued(&stage, &mut card, AMOUNT).await;
+    let refund = Resume::refund_of(id);
+    let asked = refund.open(&mut one, &card).await;
+    let asked = refund.prove(&mut one, &card, &asked).await;
+    let number = asked.body.field("witness").unwrap().try_into().unwrap();
+    let late = card.initialize(1, number);
+    let again = Resume::of(Some(id));
+    let credit = again.decide(&mut two, &mut card).await;
+    // A third contact puts the load in doubt again before the delayed message comes.
+    Resume::of(Some(id)).open(&mut two, &card).await;
+    let answer = refund.send_witness(&mut one, late, 3).await;
+    assert_eq!(outcome(&answer), "in-doubt");
+    let done = again.credit(&mut two, &mut card, &credit).await;
+    assert_eq!(outcome(&done), "ok", "the newer MAC2 was good all the time");
     stage.close(5_000).await;
 }

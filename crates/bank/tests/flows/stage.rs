@@ -62,6 +62,23 @@ impl Stage {
         }
     }
 
+    /// Of the same bank, for whoever works on it from beside.
+    pub(crate) fn config(&self) -> Config {
+        let text = format!("{DEMO}\n[password]\nrounds = 10\n");
+        config(&self.dir, &text, self.clock.clone())
+    }
+
+    /// The references of all loads.
+    pub(crate) async fn references(&self) -> Vec<String> {
+        let path = self.dir.path().join("bank.sqlite");
+        let options = sqlx::sqlite::SqliteConnectOptions::new().filename(path);
+        let mut conn = sqlx::ConnectOptions::connect(&options).await.unwrap();
+        sqlx::query_scalar("SELECT reference FROM load ORDER BY requested_ms")
+            .fetch_all(&mut conn)
+            .await
+            .unwrap()
+    }
+
     pub(crate) async fn terminal(&self) -> Terminal {
         let mut terminal = Terminal::enrol(self).await;
         terminal.fetch_key().await.unwrap();

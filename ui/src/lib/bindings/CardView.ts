@@ -4,6 +4,10 @@ import type { LogEntryView } from "./LogEntryView";
 
 export type CardView = { industry: string, name: LocalName, tail: string, 
 /**
+ * Tells cards with the same last digits apart.
+ */
+mark: number | null, 
+/**
  * Fen.
  */
 balance: number, 

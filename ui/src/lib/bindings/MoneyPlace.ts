@@ -3,4 +3,4 @@
 /**
  * Where the money is.
  */
-export type MoneyPlace = "account" | "unsure" | "in-transit" | "on-card-unreported" | "on-card" | "none";
+export type MoneyPlace = "account" | "unsure" | "in-transit" | "on-card-unreported" | "on-card" | "written-off" | "none";

@@ -7,6 +7,10 @@ export type PurseView = { industry: string, name: LocalName,
  */
 tail: string, 
 /**
+ * Tells cards with the same last digits apart; null when it was never read.
+ */
+mark: number | null, 
+/**
  * Fen.
  */
 balance: number, seenMs: number, 

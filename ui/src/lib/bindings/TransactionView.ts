@@ -27,6 +27,10 @@ card: CardView | null, sms: SmsView | null,
  */
 pinDigits: number, limits: LimitsView | null, 
 /**
+ * Re-top-up: the person wants the money back in the account rather than on the card.
+ */
+refund: boolean, 
+/**
  * Fen, once submitted.
  */
 amount: number | null, 

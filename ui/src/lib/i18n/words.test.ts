@@ -60,7 +60,7 @@ describe.each(['zh-CN', 'en'] as const)('in %s', (language) => {
   });
 
   it('every place of the money has a sentence, with the amount when it is known', () => {
-    expect(places).toHaveLength(6);
+    expect(places).toHaveLength(7);
     for (const place of places) {
       expect(moneyOf(place, null), place).not.toBe('');
       if (place !== 'none') expect(moneyOf(place, 5000), place).toContain('50.00');
