@@ -9,6 +9,7 @@ mod hsm;
 mod keys;
 mod people;
 mod process;
+mod reference;
 mod resume;
 mod secrets;
 mod stage;

@@ -22,6 +22,18 @@ impl Resume {
         }
     }
 
+    /// Of whatever waits on the card.
+    pub(crate) fn wish(refund: bool) -> Self {
+        Self {
+            refund,
+            ..Self::of(None)
+        }
+    }
+
+    pub(crate) fn id(&self) -> [u8; 16] {
+        self.id
+    }
+
     /// The person wants the money back.
     pub(crate) fn refund_of(about: [u8; 16]) -> Self {
         Self {
@@ -67,8 +79,18 @@ impl Resume {
         card: &mut Card,
         asked: &Message,
     ) -> Message {
-        assert_eq!((phase(asked), number(asked, "amount")), ("load", AMOUNT));
-        let init = card.initialize(AMOUNT, terminal.bcd());
+        assert_eq!(number(asked, "amount"), AMOUNT);
+        self.initialize_any(terminal, card, asked).await
+    }
+
+    pub(crate) async fn initialize_any(
+        &self,
+        terminal: &mut Terminal,
+        card: &mut Card,
+        asked: &Message,
+    ) -> Message {
+        assert_eq!(phase(asked), "load");
+        let init = card.initialize(number(asked, "amount"), terminal.bcd());
         let mut body = terminal.body(Operation::ReTopUp, self.id, 3, "load");
         body.put("init", init);
         body.put("balance", card.balance.to_be_bytes());
@@ -76,7 +98,7 @@ impl Resume {
     }
 
     /// INITIALIZE over the number that the bank made for it.
-    async fn witness(
+    pub(crate) async fn witness(
         &self,
         terminal: &mut Terminal,
         card: &mut Card,

@@ -43,6 +43,10 @@ impl Stage {
 
     /// The same bank, stopped and started again.
     pub(crate) async fn restarted(self) -> Self {
+        self.restarted_with(|text| text).await
+    }
+
+    pub(crate) async fn restarted_with(self, change: impl Fn(String) -> String) -> Self {
         let Self {
             dir,
             clock,
@@ -50,7 +54,7 @@ impl Stage {
             money,
         } = self;
         bank.stop().await;
-        let text = format!("{DEMO}\n[password]\nrounds = 10\n");
+        let text = change(format!("{DEMO}\n[password]\nrounds = 10\n"));
         let bank = bank::start(config(&dir, &text, clock.clone()))
             .await
             .unwrap();
@@ -64,16 +68,30 @@ impl Stage {
 
     /// Of the same bank, for whoever works on it from beside.
     pub(crate) fn config(&self) -> Config {
-        let text = format!("{DEMO}\n[password]\nrounds = 10\n");
+        self.config_with(|text| text)
+    }
+
+    pub(crate) fn config_with(&self, change: impl Fn(String) -> String) -> Config {
+        let text = change(format!("{DEMO}\n[password]\nrounds = 10\n"));
         config(&self.dir, &text, self.clock.clone())
     }
 
     /// The references of all loads.
     pub(crate) async fn references(&self) -> Vec<String> {
+        self.column("reference").await
+    }
+
+    /// The phases of all loads, in the order of their making.
+    pub(crate) async fn phases(&self) -> Vec<String> {
+        self.column("phase").await
+    }
+
+    async fn column(&self, name: &str) -> Vec<String> {
         let path = self.dir.path().join("bank.sqlite");
         let options = sqlx::sqlite::SqliteConnectOptions::new().filename(path);
         let mut conn = sqlx::ConnectOptions::connect(&options).await.unwrap();
-        sqlx::query_scalar("SELECT reference FROM load ORDER BY requested_ms")
+        let sql = format!("SELECT {name} FROM load ORDER BY rowid");
+        sqlx::query_scalar(sqlx::AssertSqlSafe(sql))
             .fetch_all(&mut conn)
             .await
             .unwrap()

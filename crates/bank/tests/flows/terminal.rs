@@ -77,6 +77,12 @@ impl Terminal {
         BankClient::new(Profile::parse(&profile).unwrap()).unwrap()
     }
 
+    /// The same terminal at a bank that has started again elsewhere.
+    pub(crate) fn reach(&mut self, stage: &Stage) {
+        self.client = Self::client(stage);
+        identify(&self.client, &self.enrolled);
+    }
+
     pub(crate) async fn enrol(stage: &Stage) -> Self {
         Self::enrol_with(Self::client(stage), stage.clock.clone()).await
     }
