@@ -355,7 +355,10 @@ impl ReferenceStateMachine for Books {
                     load.phase = match load.phase {
                         Phase::Issued => Phase::InDoubt,
                         Phase::InDoubt => Phase::Manual,
-                        other => other,
+                        settled @ (Phase::Manual
+                        | Phase::Confirmed
+                        | Phase::Reversed
+                        | Phase::WrittenOff) => settled,
                     };
                 }
             }
