@@ -1,6 +1,7 @@
 //! Whole flows over loopback: the real session, the real servers, the virtual card in process.
 #![allow(clippy::unwrap_used)]
 
+mod contact;
 mod happy;
 mod hostile;
 mod keys;

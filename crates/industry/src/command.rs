@@ -22,6 +22,7 @@ pub(crate) struct Command {
     pub(crate) show: UiStep,
     pub(crate) commits: bool,
     pub(crate) optional: bool,
+    pub(crate) probe: bool,
     pub(crate) repeat: u8,
     pub(crate) status_as: Option<String>,
     pub(crate) take: BTreeMap<String, Take>,
@@ -48,6 +49,7 @@ impl Command {
             show: text.show,
             commits: text.commits,
             optional: text.optional,
+            probe: text.probe,
             repeat: text.repeat.unwrap_or(1),
             status_as: text.status_as.clone(),
             take: text.take.0.clone(),
@@ -59,6 +61,12 @@ impl Command {
             return Err(rule(
                 at("commits"),
                 "a command that commits is neither optional nor repeated",
+            ));
+        }
+        if command.probe && (text.repeat.is_some() || !is_read(&text.send)) {
+            return Err(rule(
+                at("probe"),
+                "only READ BINARY, READ RECORD, GET DATA or GET BALANCE, and not repeated",
             ));
         }
         if command.reply.min() > command.reply.max() || command.reply.max() > LONGEST_REPLY {
@@ -171,6 +179,13 @@ impl Command {
         }
         Ok(())
     }
+}
+
+/// Commands that change nothing on a card, however often they come. Those that fail count tries: VERIFY is none.
+fn is_read(send: &str) -> bool {
+    let digits: String = send.chars().filter(|it| *it != ' ').take(4).collect();
+    let digits = digits.to_ascii_uppercase();
+    ["00B0", "00B2", "00CA", "FFCA", "805C"].contains(&digits.as_str())
 }
 
 /// Stores a taken value: a list grows, anything else is replaced.

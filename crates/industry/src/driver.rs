@@ -32,6 +32,8 @@ pub struct CardCommand {
     pub step: UiStep,
     /// It may change money or rights on the card: note it in the journal first.
     pub commits: bool,
+    /// A harmless read that may be repeated to measure the contact.
+    pub probe: bool,
     /// The command's name in the package.
     pub name: String,
 }
@@ -236,13 +238,15 @@ impl Run {
             return self.end("package-bad");
         };
         self.waiting = Waiting::Card;
-        let (step, commits, name) = (command.show, command.commits, name.to_owned());
+        let (step, commits, probe) = (command.show, command.commits, command.probe);
+        let name = name.to_owned();
         Turn::Command(
             Driver(self),
             CardCommand {
                 apdu,
                 step,
                 commits,
+                probe,
                 name,
             },
         )

@@ -187,6 +187,8 @@ pub(crate) struct CommandText {
     #[serde(default)]
     pub(crate) optional: bool,
     #[serde(default)]
+    pub(crate) probe: bool,
+    #[serde(default)]
     pub(crate) repeat: Option<u8>,
     #[serde(default)]
     pub(crate) reply: Length,

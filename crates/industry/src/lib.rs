@@ -10,6 +10,7 @@
 mod closing;
 mod command;
 mod condition;
+mod contact;
 mod defined;
 mod driver;
 mod error;
@@ -25,6 +26,7 @@ mod value;
 mod tests;
 
 pub use closing::{Closing, DecodeError, decode};
+pub use contact::{Contact, ProbeRead, contact, repeats};
 pub use driver::{CardCommand, Driver, Turn};
 pub use error::PackageError;
 pub use facts::{CardNumber, Facts, LogEntry, LogKind};

@@ -105,6 +105,8 @@ codes! {
     /// Contact was lost; what the last command did is unknown.
     CardLost = "card-lost",
     CardTimeout = "card-timeout",
+    /// Harmless reads showed that the card lies badly: nothing was asked of the bank.
+    ContactPoor = "contact-poor",
     CardNotSupported = "card-not-supported",
     CardAppBlocked = "card-app-blocked",
     CardBlocked = "card-blocked",

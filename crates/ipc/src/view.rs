@@ -193,8 +193,18 @@ pub struct TransactionView {
     pub error: Option<ErrorView>,
     pub receipt: Option<ReceiptView>,
     pub resume: Option<ResumeState>,
+    /// The card is being measured and lies badly: it should be moved a little. Null: nothing to do.
+    pub contact: Option<ContactView>,
     /// A request runs and the same command would be refused.
     pub busy: bool,
+}
+
+/// How a card lies, when that is worth a word.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize, TS)]
+#[serde(rename_all = "kebab-case")]
+#[ts(export)]
+pub enum ContactView {
+    Poor,
 }
 
 #[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize, TS)]

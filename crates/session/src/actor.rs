@@ -8,7 +8,7 @@ use bank_client::{BankClient, ProfileError};
 use card_link::{CardReader, ReaderState, ReaderStatus};
 use ipc::{
     AboutView, AppView, Code, Command, ErrorView, MoneyPlace, NetworkState, Phase, ReaderKind,
-    ReaderView, Reply, SettingsView, StepName, StepState, TerminalView,
+    ReaderView, Reply, SettingsView, TerminalView,
 };
 use key_vault::KeyVault;
 use tokio::sync::{mpsc, oneshot, watch};
@@ -164,7 +164,7 @@ pub(crate) enum Happened {
     KeyChecked(Result<(), Failure>),
     CodeSent([u8; 16], String, Result<SmsSent, Failure>, Answer),
     CodeVerified([u8; 16], Result<[u8; 16], Failure>, Answer),
-    Step([u8; 16], StepName, StepState, MoneyPlace),
+    Progress([u8; 16], run::Progress),
     Identified([u8; 16], relay::IndustryCode, Ended),
     Ended([u8; 16], Ended),
     Delivered(Result<(), Failure>),
@@ -307,7 +307,7 @@ impl Actor {
                 self.code_sent(id, &phone, result, answer);
             }
             Happened::CodeVerified(id, result, answer) => self.code_verified(id, result, answer),
-            Happened::Step(id, name, state, place) => self.stepped(id, name, state, place),
+            Happened::Progress(id, progress) => self.went_on(id, progress),
             Happened::Identified(id, industry, ended) => {
                 self.run_ended(&id);
                 self.identified(id, industry, ended);

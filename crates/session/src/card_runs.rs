@@ -1,8 +1,8 @@
 //! What starts when a card is on the reader, and what its end means.
 
 use ipc::{
-    Code, MoneyPlace, NetworkState, PurseView, ReceiptView, ResumeState, Stage, StepName,
-    StepState, TransactionKind,
+    Code, MoneyPlace, NetworkState, PurseView, ReceiptView, ResumeState, Stage, StepState,
+    TransactionKind,
 };
 use relay::IndustryCode;
 
@@ -11,7 +11,7 @@ use crate::card_mark::CardMark;
 use crate::failure::{Failure, Verdict, verdict};
 use crate::opening::{Terms, opening};
 use crate::packages;
-use crate::run::{self, Ended, Job, lock};
+use crate::run::{self, Ended, Job, Progress, lock};
 use crate::settings::BankLimits;
 use crate::transaction::{OnCard, Transaction, card_view, home_of};
 
@@ -87,12 +87,12 @@ impl Actor {
                     about: None,
                 };
                 let steps = events.clone();
-                let on_step = Box::new(move |name, state, place| {
+                let on_progress = Box::new(move |progress| {
                     if own_screen {
-                        let _ = steps.send(Happened::Step(id, name, state, place));
+                        let _ = steps.send(Happened::Progress(id, progress));
                     }
                 });
-                let end = run::run(shells.clone(), job, on_step).await;
+                let end = run::run(shells.clone(), job, on_progress).await;
                 let unknown = end.is(Code::CardNotSupported);
                 ended = Some(end);
                 if !unknown {
@@ -262,23 +262,23 @@ impl Actor {
             about: transaction.about,
         };
         let steps = self.events.clone();
-        let on_step = Box::new(move |name, state, place| {
-            let _ = steps.send(Happened::Step(id, name, state, place));
+        let on_progress = Box::new(move |progress| {
+            let _ = steps.send(Happened::Progress(id, progress));
         });
-        self.beside(async move { Happened::Ended(id, run::run(shells, job, on_step).await) });
+        self.beside(async move { Happened::Ended(id, run::run(shells, job, on_progress).await) });
     }
 
-    pub(crate) fn stepped(
-        &mut self,
-        id: [u8; 16],
-        name: StepName,
-        state: StepState,
-        place: MoneyPlace,
-    ) {
+    pub(crate) fn went_on(&mut self, id: [u8; 16], progress: Progress) {
         let now_ms = self.parts.clock.now_ms();
-        if let Some(transaction) = self.transaction.as_mut().filter(|t| t.id == id) {
-            transaction.step(name, state, now_ms);
-            transaction.place = place;
+        let Some(transaction) = self.transaction.as_mut().filter(|t| t.id == id) else {
+            return;
+        };
+        match progress {
+            Progress::Step(name, state, place) => {
+                transaction.step(name, state, now_ms);
+                transaction.place = place;
+            }
+            Progress::Contact(contact) => transaction.contact = contact,
         }
     }
 
@@ -292,6 +292,7 @@ impl Actor {
             return;
         };
         transaction.running = false;
+        transaction.contact = None;
         transaction.place = ended.place;
         transaction.times = Some(ended.times);
         match ended.result {

@@ -158,9 +158,8 @@ pub(crate) fn verdict(outcome: &str) -> Verdict {
 fn retry(code: Code) -> Retry {
     use Code as C;
     match code {
-        C::CardNone | C::CardLost | C::CardTimeout | C::ReaderBusy | C::CardReplyBad => {
-            Retry::Again
-        }
+        C::CardNone | C::CardLost | C::CardTimeout | C::ContactPoor | C::ReaderBusy => Retry::Again,
+        C::CardReplyBad => Retry::Again,
         C::CardMacBad | C::CounterSeen | C::CardUnknownStatus | C::CardRefused => Retry::Again,
         C::Offline | C::BankTimeout | C::BankSilent | C::BankBusy | C::BankError => Retry::Again,
         C::TooMany | C::ClockWrong | C::KeyMissing | C::EnvelopeRefused => Retry::Again,

@@ -8,6 +8,7 @@ mod card_runs;
 mod clock;
 mod closing;
 mod commands;
+mod contact;
 mod diagnostics;
 mod disk;
 mod export;

@@ -4,9 +4,9 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use card_link::{CardContact, CardReader};
-use industry::{Closing, Driver, Packages, Turn, UiStep};
-use ipc::{Code, MoneyPlace, ReceiptView, StepName, StepState, TransactionKind};
+use card_link::{CardContact, CardReader, LinkError};
+use industry::{CardCommand, Closing, Driver, Packages, ProbeRead, Turn, UiStep};
+use ipc::{Code, ContactView, MoneyPlace, ReceiptView, StepName, StepState, TransactionKind};
 use relay::journal::{About, Entry, Event, State};
 use relay::{Effect, IndustryCode, Input, Limits, Operation, Relay};
 use tokio::time::Instant;
@@ -14,6 +14,7 @@ use tokio::time::Instant;
 use crate::card_mark::CardMark;
 use crate::clock::card_date;
 use crate::closing::{refused, settle, settle_about};
+use crate::contact::{Gate, Measured};
 use crate::failure::{Failure, Verdict, verdict};
 use crate::journal::{Journal, Record};
 use crate::terminal::{TerminalLink, Unanswered};
@@ -71,8 +72,15 @@ impl Ended {
     }
 }
 
-/// A step that the person sees.
-pub(crate) type OnStep = Box<dyn Fn(StepName, StepState, MoneyPlace) + Send + Sync>;
+/// What the person sees of a run.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Progress {
+    Step(StepName, StepState, MoneyPlace),
+    Contact(Option<ContactView>),
+}
+
+/// Told of each.
+pub(crate) type OnProgress = Box<dyn Fn(Progress) + Send + Sync>;
 
 /// The shells that a run needs.
 #[derive(Clone)]
@@ -84,18 +92,19 @@ pub(crate) struct Shells {
 }
 
 /// Runs a job to its end. The journal is written before every effect that could lose money.
-pub(crate) async fn run(shells: Shells, job: Job, on_step: OnStep) -> Ended {
+pub(crate) async fn run(shells: Shells, job: Job, on_progress: OnProgress) -> Ended {
     let started = Instant::now();
-    let mut run = Run::new(shells, job, on_step);
+    let mut run = Run::new(shells, job, on_progress);
     let result = run.go().await;
     run.times.total_ms = started.elapsed().as_secs_f64() * 1e3;
     run.end(result)
 }
 
-struct Run {
+pub(crate) struct Run {
     shells: Shells,
     job: Job,
-    on_step: OnStep,
+    pub(crate) on_progress: OnProgress,
+    pub(crate) gate: Gate,
     step: Option<StepName>,
     record: Option<Record>,
     /// The record knows of the bank's yes and the disk does not.
@@ -112,11 +121,12 @@ struct Run {
 }
 
 impl Run {
-    fn new(shells: Shells, job: Job, on_step: OnStep) -> Self {
+    fn new(shells: Shells, job: Job, on_progress: OnProgress) -> Self {
         Self {
             shells,
             job,
-            on_step,
+            on_progress,
+            gate: Gate::default(),
             step: None,
             record: None,
             unkept: false,
@@ -131,10 +141,29 @@ impl Run {
 
     async fn go(&mut self) -> Result<Closing, Failure> {
         self.show(StepName::Read);
+        let mut contact = self.open().await?;
+        loop {
+            if let Some(closing) = self.converse(contact.as_mut()).await? {
+                return Ok(closing);
+            }
+            // The old contact holds the card.
+            drop(contact);
+            contact = self.open_again().await?;
+        }
+    }
+
+    pub(crate) async fn open(&mut self) -> Result<Box<dyn CardContact>, LinkError> {
         let started = Instant::now();
         let opened = self.shells.reader.open().await;
         self.times.card_ms += started.elapsed().as_secs_f64() * 1e3;
-        let mut contact = opened?;
+        opened
+    }
+
+    /// The whole conversation of card and bank; none when the card was lost while its contact was measured.
+    async fn converse(
+        &mut self,
+        contact: &mut dyn CardContact,
+    ) -> Result<Option<Closing>, Failure> {
         // The relay's limits are spans: a clock that is set while a card is at work must not end a load.
         let began = Instant::now();
         let since_ms = || u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
@@ -151,7 +180,9 @@ impl Run {
                     } else {
                         self.keep_issued()?;
                     }
-                    let reply = self.transmit(contact.as_mut(), command.apdu).await?;
+                    let Some(reply) = self.transmit(contact, &command).await? else {
+                        return Ok(None);
+                    };
                     if command.commits || !self.committed {
                         self.last_status = reply.last_chunk::<2>().copied();
                     }
@@ -183,21 +214,50 @@ impl Run {
                 }
                 Turn::End(message) => {
                     return industry::decode(&self.shells.packages, &message)
+                        .map(Some)
                         .map_err(|_| Code::MessageBad.into());
                 }
             };
         }
     }
 
+    /// The card's reply; none when the card was lost while its contact was measured.
     async fn transmit(
         &mut self,
         contact: &mut dyn CardContact,
+        command: &CardCommand,
+    ) -> Result<Option<Vec<u8>>, Failure> {
+        let started = Instant::now();
+        let reply = match self.order(contact, command.apdu.clone()).await {
+            Ok(reply) => reply,
+            Err(error) if self.is_measuring() => return self.lost(error).map(|()| None),
+            Err(error) => return Err(error.into()),
+        };
+        if !command.probe || !self.measures(&reply) {
+            return Ok(Some(reply));
+        }
+        let ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
+        let first = ProbeRead { ms, reply };
+        match self.measure(contact, &command.apdu, first).await? {
+            Measured::Good(reply) => Ok(Some(reply)),
+            Measured::Lost => Ok(None),
+        }
+    }
+
+    pub(crate) async fn order(
+        &mut self,
+        contact: &mut dyn CardContact,
         apdu: Vec<u8>,
-    ) -> Result<Vec<u8>, Failure> {
+    ) -> Result<Vec<u8>, LinkError> {
         let started = Instant::now();
         let reply = contact.transmit(apdu).await;
         self.times.card_ms += started.elapsed().as_secs_f64() * 1e3;
-        Ok(reply?)
+        reply
+    }
+
+    /// A transaction for which the contact must be good, while the bank knows nothing of it.
+    pub(crate) fn changes_card(&self) -> bool {
+        self.job.kind != TransactionKind::Balance && !self.asked && !self.committed
     }
 
     /// A driver's `I` to the bank, the bank's answer back.
@@ -366,9 +426,9 @@ impl Run {
         }
         let place = self.place();
         if let Some(done) = self.step.replace(step) {
-            (self.on_step)(done, StepState::Done, place);
+            (self.on_progress)(Progress::Step(done, StepState::Done, place));
         }
-        (self.on_step)(step, StepState::Running, place);
+        (self.on_progress)(Progress::Step(step, StepState::Running, place));
     }
 
     fn place(&self) -> MoneyPlace {
@@ -402,7 +462,7 @@ impl Run {
             } else {
                 StepState::Failed
             };
-            (self.on_step)(step, state, place);
+            (self.on_progress)(Progress::Step(step, state, place));
         }
         Ended {
             result,

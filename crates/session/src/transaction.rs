@@ -4,9 +4,9 @@ use card_link::ReaderState;
 use envelope::pin::PinDigits;
 use industry::{Closing, LogKind as CardLogKind};
 use ipc::{
-    CardView, Code, ErrorView, LimitsView, LocalName, LogEntryView, LogKind, MoneyPlace,
-    ReceiptView, ResumeState, SmsView, Stage, StepName, StepState, StepView, TransactionKind,
-    TransactionView,
+    CardView, Code, ContactView, ErrorView, LimitsView, LocalName, LogEntryView, LogKind,
+    MoneyPlace, ReceiptView, ResumeState, SmsView, Stage, StepName, StepState, StepView,
+    TransactionKind, TransactionView,
 };
 
 use crate::card_mark::CardMark;
@@ -47,6 +47,7 @@ pub(crate) struct Transaction {
     pub(crate) error: Option<ErrorView>,
     pub(crate) receipt: Option<ReceiptView>,
     pub(crate) resume: Option<ResumeState>,
+    pub(crate) contact: Option<ContactView>,
     pub(crate) times: Option<Times>,
 }
 
@@ -83,6 +84,7 @@ impl Transaction {
             error: None,
             receipt: None,
             resume: (kind == TransactionKind::Resume).then_some(ResumeState::Running),
+            contact: None,
             times: None,
         }
     }
@@ -192,6 +194,7 @@ impl Transaction {
             receipt: self.receipt.clone(),
             resume: self.resume,
             busy: self.busy,
+            contact: self.contact,
         }
     }
 }

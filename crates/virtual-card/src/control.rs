@@ -8,6 +8,7 @@
 //! | `tear INS before\|during\|after [nth]` | arms a tear; INS in hexadecimal or `any` |
 //! | `garbage [INS]`, `truncate [INS]` | spoils the next reply |
 //! | `slow MS` | every command takes that much longer |
+//! | `jitter MS [COMMANDS]` | one command of three takes that much longer; heals after COMMANDS |
 //! | `clear` | disarms faults, forgets the record |
 //! | `status`, `record` | JSON |
 //!
@@ -107,6 +108,7 @@ fn perform(slot: &Slot, word: &str, rest: &str) -> Result<Option<String>, Refuse
         "truncate" => slot.arm(Fault::Truncate {
             ins: instruction(rest)?,
         }),
+        "jitter" => slot.arm(jitter(rest)?),
         "slow" => slot.arm(Fault::Slow { ms: number(rest)? }),
         "clear" => slot.clear(),
         "status" => return json(&slot.status()).map(Some),
@@ -165,6 +167,17 @@ fn tear(text: &str) -> Result<Fault, Refused> {
         return Err(refused("usage", "nth is from 1, and the last word"));
     }
     Ok(Fault::Tear { ins, moment, nth })
+}
+
+fn jitter(text: &str) -> Result<Fault, Refused> {
+    let (ms, commands) = text.split_once(' ').unwrap_or((text, ""));
+    let commands = commands.trim();
+    let commands = (!commands.is_empty()).then(|| number(commands));
+    Ok(Fault::Jitter {
+        ms: number(ms)?,
+        commands: commands.transpose()?,
+        seed: 1,
+    })
 }
 
 fn instruction(text: &str) -> Result<Option<u8>, Refused> {

@@ -42,6 +42,15 @@ pub enum Fault {
         /// Milliseconds.
         ms: u64,
     },
+    /// Bad contact: one command of each three, which one the seed says, takes that much longer.
+    Jitter {
+        /// Milliseconds.
+        ms: u64,
+        /// Heals after so many commands; none is never.
+        commands: Option<u32>,
+        /// Which commands.
+        seed: u64,
+    },
 }
 
 /// What a command meets.
@@ -81,26 +90,62 @@ pub(crate) fn strike(armed: &mut Vec<Fault>, instruction: u8) -> Strike {
             Fault::Tear { .. }
             | Fault::Garbage { .. }
             | Fault::Truncate { .. }
-            | Fault::Slow { .. } => true,
+            | Fault::Slow { .. }
+            | Fault::Jitter { .. } => true,
         }
     });
     struck
 }
 
-/// Sum of the armed delays, in milliseconds.
-pub(crate) fn delay_ms(armed: &[Fault]) -> u64 {
-    armed
-        .iter()
-        .map(|fault| match fault {
-            Fault::Slow { ms } => *ms,
-            Fault::Tear { .. } | Fault::Garbage { .. } | Fault::Truncate { .. } => 0,
-        })
-        .sum()
+/// Sum of the armed delays for the `nth` command, from 0, in milliseconds.
+pub(crate) fn delay_ms(armed: &mut Vec<Fault>, nth: u64) -> u64 {
+    let mut sum_ms: u64 = 0;
+    armed.retain_mut(|fault| {
+        match fault {
+            Fault::Slow { ms } => sum_ms = sum_ms.saturating_add(*ms),
+            Fault::Jitter { ms, commands, seed } => {
+                if *commands == Some(0) {
+                    return false;
+                }
+                *commands = commands.map(|left| left.saturating_sub(1));
+                if slow_in_block(*seed, nth / 3) == nth % 3 {
+                    sum_ms = sum_ms.saturating_add(*ms);
+                }
+            }
+            Fault::Tear { .. } | Fault::Garbage { .. } | Fault::Truncate { .. } => {}
+        }
+        true
+    });
+    sum_ms
+}
+
+/// Which of three commands is the slow one.
+fn slow_in_block(seed: u64, block: u64) -> u64 {
+    let mixed = (seed ^ block).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+    (mixed >> 33) % 3
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_jittery_card_is_slow_once_in_three_commands_until_it_heals() {
+        let jitter = Fault::Jitter {
+            ms: 300,
+            commands: Some(30),
+            seed: 7,
+        };
+        let mut armed = vec![jitter];
+        let delays: Vec<u64> = (0..33).map(|nth| delay_ms(&mut armed, nth)).collect();
+        for block in delays[..30].chunks(3) {
+            assert_eq!(block.iter().sum::<u64>(), 300, "one of {block:?}");
+        }
+        assert_eq!(delays[30..], [0; 3], "healed");
+        let mut again = vec![jitter];
+        let same: Vec<u64> = (0..33).map(|nth| delay_ms(&mut again, nth)).collect();
+        assert_eq!(delays, same, "the seed fixes them");
+    }
 
     #[test]
     fn a_tear_waits_for_the_nth_command_and_strikes_once() {

@@ -24,6 +24,8 @@ struct Inside {
     present: bool,
     torn: bool,
     faults: Vec<Fault>,
+    /// Commands that were waited for, for faults that come in turn.
+    waited: u64,
     record: VecDeque<Recorded>,
 }
 
@@ -102,6 +104,7 @@ impl Slot {
             present,
             torn: false,
             faults: Vec::new(),
+            waited: 0,
             record: VecDeque::new(),
         };
         let view = SlotView {
@@ -252,11 +255,13 @@ impl Slot {
         self.exchange(command, before)
     }
 
-    /// How long the card takes for its next command.
+    /// How long the card takes for its next command; each call stands for one.
     #[must_use]
     pub fn delay(&self) -> Duration {
         let mut inside = self.lock();
-        let faults = delay_ms(&inside.faults);
+        let nth = inside.waited;
+        inside.waited = nth.wrapping_add(1);
+        let faults = delay_ms(&mut inside.faults, nth);
         let own = inside
             .present_card()
             .map_or(0, |card| card.profile().quirks.delay_ms);

@@ -322,3 +322,29 @@ fn older_and_not_yet_valid_packages_are_refused() {
         }
     );
 }
+
+#[test]
+fn only_a_harmless_read_measures_the_contact() {
+    let package = changed(r#""probe": true,"#, "").unwrap();
+    assert_eq!(package.version(), 1, "a package may measure nothing");
+    for (from, to) in [
+        (
+            r#""send": "00840000 04","#,
+            r#""send": "00840000 04", "probe": true,"#,
+        ),
+        (
+            r#""send": "805A0002 02 {after} 08","#,
+            r#""send": "805A0002 02 {after} 08", "probe": true,"#,
+        ),
+        (r#""repeat": 10,"#, r#""repeat": 10, "probe": true,"#),
+        (r#""commits": true,"#, r#""commits": true, "probe": true,"#),
+    ] {
+        let text = refusal(from, to);
+        assert!(text.contains("probe"), "{text}");
+    }
+    let reads = changed(
+        r#""send": "805C0002 04","#,
+        r#""send": "80 5c 0002 04", "probe": true,"#,
+    );
+    assert!(reads.is_ok(), "GET BALANCE is one, however it is written");
+}

@@ -69,7 +69,7 @@ export function steps(...states: StepState[]): StepView[] {
 export function transaction(kind: TransactionKind, patch: Partial<TransactionView> = {}): TransactionView {
   return {
     id: '00112233445566778899aabbccddeeff', kind, stage: 'wait-card', card: null, sms: null, pinDigits: 0, limits: null, amount: null, steps: [],
-    place: kind === 'topup' ? 'account' : 'none', canCancel: true, error: null, receipt: null, resume: null, busy: false, ...patch,
+    place: kind === 'topup' ? 'account' : 'none', canCancel: true, error: null, receipt: null, resume: null, contact: null, busy: false, ...patch,
   };
 }
 
