@@ -13,6 +13,8 @@ use bank::{Config, Simulated, StartError};
 use bank_client::{
     Answer, ClientError, Outgoing, ProfileError, REQUEST_DEADLINE, Sending, Server, Transport,
 };
+use sqlx::sqlite::SqliteConnectOptions;
+use sqlx::{Connection, SqliteConnection};
 use tokio::sync::Mutex;
 use tokio::time::{Instant, sleep};
 use tower::ServiceExt;
@@ -63,6 +65,8 @@ struct Running {
     bank: Option<(Simulated, Arc<Commits>)>,
     back: Option<Instant>,
     last_round: Option<Instant>,
+    /// Somebody else's write lock on the store.
+    locker: Option<SqliteConnection>,
 }
 
 /// What became of a request.
@@ -122,6 +126,7 @@ impl BankProcess {
     ) -> Option<T> {
         let mut running = self.running.lock().await;
         let _hold = Hold::new();
+        self.lock_store(&mut running, !wake).await;
         // Each start of a bank whose store is full uses up one of the commits that fail.
         for _ in 0..MOST_REFUSED {
             self.wake(&mut running, wake).await;
@@ -136,9 +141,35 @@ impl BankProcess {
     pub(crate) async fn stop(&self) {
         let mut running = self.running.lock().await;
         let _hold = Hold::new();
+        self.lock_store(&mut running, false).await;
         if let Some((bank, _)) = running.bank.take() {
             bank.close().await;
         }
+    }
+
+    /// Another connection takes the store's write lock as long as the world says so and `may`, and gives it back.
+    async fn lock_store(&self, running: &mut Running, may: bool) {
+        let locked = may && self.world.store_is_locked();
+        match running.locker.take() {
+            None if locked => {
+                let taken = self.other_connection().await;
+                let taken = taken.unwrap_or_else(|error| panic!("no lock on the store: {error}"));
+                running.locker = Some(taken);
+                self.world.tell("somebody else locks the store");
+            }
+            Some(other) if !locked => {
+                drop(other.close().await);
+                self.world.tell("the store is free again");
+            }
+            same => running.locker = same,
+        }
+    }
+
+    async fn other_connection(&self) -> Result<SqliteConnection, sqlx::Error> {
+        let options = SqliteConnectOptions::new().filename(self.dir.join("bank.sqlite"));
+        let mut other = SqliteConnection::connect_with(&options).await?;
+        sqlx::query("BEGIN IMMEDIATE").execute(&mut other).await?;
+        Ok(other)
     }
 
     async fn wake(&self, running: &mut Running, anyway: bool) {
@@ -163,6 +194,7 @@ impl BankProcess {
     async fn take(&self, request: &Outgoing, dies: Option<(u64, u64)>) -> Fate {
         let mut running = self.running.lock().await;
         let _hold = Hold::new();
+        self.lock_store(&mut running, true).await;
         self.wake(&mut running, false).await;
         let Some((bank, commits)) = &running.bank else {
             return Fate::Nobody;

@@ -1,6 +1,6 @@
 //! What a seed means: a card, an act, a main fault in its cell, and more faults beside it.
 
-use crate::cards::{KINDS, Kind};
+use crate::cards::{KINDS, Kind, named};
 use crate::point::{Act, Cell, Point, When, Who};
 use crate::random::Random;
 use crate::rare::Rare;
@@ -16,6 +16,16 @@ pub(crate) struct Plan {
     pub(crate) faults: Vec<(Cell, u64)>,
     pub(crate) rare: Vec<(Point, Rare)>,
     pub(crate) wrong: Wrong,
+}
+
+/// One card of each kind is torn at each step at each moment. Steps of the same name count as one.
+#[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub(crate) struct Tear {
+    pub(crate) act: Act,
+    pub(crate) step: String,
+    pub(crate) when: When,
+    /// Name of the kind.
+    pub(crate) card: &'static str,
 }
 
 /// What the person types wrongly at the first time.
@@ -45,6 +55,7 @@ pub(crate) struct Matrix {
     /// Points of each act, in order, with the cards that have them.
     pub(crate) rows: Vec<(Point, Vec<Kind>)>,
     pub(crate) cells: Vec<Cell>,
+    pub(crate) tears: Vec<Tear>,
 }
 
 /// The draw that takes the network away for long enough for any act to end.
@@ -77,17 +88,36 @@ impl Matrix {
             }
         }
         let cells = rows.iter().flat_map(|(point, _)| cells(point)).collect();
-        Ok(Self { rows, cells })
+        let tears = tears(&rows);
+        Ok(Self { rows, cells, tears })
     }
 
-    /// The run of a seed: its main fault goes round the cells, everything else is drawn.
+    /// A tear at one of the steps of that name.
+    fn torn(&self, tear: &Tear, random: &mut Random) -> Option<(Cell, Kind)> {
+        let card = named(tear.card)?;
+        let fits = |(point, cards): &&(Point, Vec<Kind>)| {
+            point.act == tear.act && point.step == tear.step && cards.contains(&card)
+        };
+        let points: Vec<&Point> = (self.rows.iter().filter(fits).map(|(point, _)| point)).collect();
+        let cell = Cell {
+            point: random.pick(&points)?.clone(),
+            who: Who::Card,
+            when: tear.when,
+        };
+        Some((cell, card))
+    }
+
+    /// The run of a seed: its main fault goes round the cells and, twice as often, round the tears of each kind of card;
+    /// everything else is drawn.
     pub(crate) fn plan(&self, seed: u64, only: Option<Kind>) -> Option<Plan> {
         let mut random = Random::new(seed);
-        let count = u64::try_from(self.cells.len()).ok()?;
-        let at = usize::try_from(seed.checked_rem(count)?).ok()?;
-        let main = self.cells.get(at)?.clone();
-        let (_, cards) = self.rows.iter().find(|(point, _)| *point == main.point)?;
-        let card = only.or_else(|| random.pick(cards))?;
+        let (main, card) = if seed.is_multiple_of(3) {
+            let main = nth(&self.cells, seed / 3)?.clone();
+            let (_, cards) = self.rows.iter().find(|(point, _)| *point == main.point)?;
+            (main, only.or_else(|| random.pick(cards))?)
+        } else {
+            self.torn(nth(&self.tears, seed - seed / 3)?, &mut random)?
+        };
         let act = main.point.act;
         let mut faults: Vec<(Cell, u64)> = Vec::new();
         faults.extend(preparation(act).map(|cell| (cell, LONG)));
@@ -122,6 +152,12 @@ impl Matrix {
     }
 }
 
+/// Round and round.
+fn nth<T>(of: &[T], at: u64) -> Option<&T> {
+    let at = at.checked_rem(u64::try_from(of.len()).ok()?)?;
+    of.get(usize::try_from(at).ok()?)
+}
+
 /// Half of all runs have one fault, the others up to three more.
 fn more(random: &mut Random) -> u64 {
     if random.one_in(2) {
@@ -129,6 +165,23 @@ fn more(random: &mut Random) -> u64 {
     } else {
         1 + random.below(3)
     }
+}
+
+fn tears(rows: &[(Point, Vec<Kind>)]) -> Vec<Tear> {
+    let mut tears = Vec::new();
+    for (point, cards) in rows.iter().filter(|(point, _)| point.is_torn()) {
+        for card in cards {
+            tears.extend(When::ALL.map(|when| Tear {
+                act: point.act,
+                step: point.step.clone(),
+                when,
+                card: card.name,
+            }));
+        }
+    }
+    tears.sort();
+    tears.dedup();
+    tears
 }
 
 /// What can happen at a point. The journal is written in one go: no card, no network and no bank comes in between.

@@ -53,6 +53,14 @@ pub(crate) struct Point {
     pub(crate) nth: u32,
 }
 
+impl Point {
+    /// A card can be torn there from the transaction that it is in.
+    pub(crate) fn is_torn(&self) -> bool {
+        let without_card = matches!(self.act, Act::Start | Act::LateReport | Act::Healing);
+        !without_card && self.step != "journal"
+    }
+}
+
 impl fmt::Display for Point {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}: {} {}", self.act.name(), self.step, self.nth)

@@ -12,8 +12,12 @@ pub(crate) enum Rare {
     DiskFull(u64),
     /// The bank's store refuses so many commits.
     StoreFull(u64),
+    /// Somebody else holds the write lock of the bank's store for so long, ms.
+    StoreLocked(u64),
     /// Another card lies on the reader for so long, ms; the reader sees the change or misses it.
     OtherCard { ms: u64, seen: bool },
+    /// Bad contact: one command of three takes so much longer, for so many commands.
+    Jitter { ms: u64, commands: u32, seed: u64 },
     /// The next reply of the card is garbage.
     Garbage,
     /// The next reply of the card is cut.
@@ -25,7 +29,7 @@ const DAY_MS: u64 = 86_400_000;
 
 impl Rare {
     pub(crate) fn draw(random: &mut Random) -> Self {
-        match random.below(9) {
+        match random.below(12) {
             0 => Self::AppClock(jump(random)),
             1 => {
                 let most = random.pick(&[MINUTE_MS, 60 * MINUTE_MS, 3 * DAY_MS]);
@@ -37,7 +41,13 @@ impl Rare {
                 ms: random.below(5_000),
                 seen: random.one_in(2),
             },
-            7 => Self::Garbage,
+            7 => Self::StoreLocked(random.below(40_000)),
+            8 | 9 => Self::Jitter {
+                ms: 100 + random.below(900),
+                commands: 3 + u32::try_from(random.below(60)).unwrap_or_default(),
+                seed: random.next(),
+            },
+            10 => Self::Garbage,
             _ => Self::Truncate,
         }
     }
@@ -48,6 +58,8 @@ impl Rare {
             Self::BankClock(_) => "the bank's clock is set",
             Self::DiskFull(_) => "the app's disk is full",
             Self::StoreFull(_) => "the bank's store is full",
+            Self::StoreLocked(_) => "the bank's store is locked",
+            Self::Jitter { .. } => "bad contact",
             Self::OtherCard { .. } => "another card for a while",
             Self::Garbage => "garbage from the card",
             Self::Truncate => "half a reply of the card",

@@ -9,7 +9,7 @@ use virtual_card::{Fault, Moment, Slot};
 
 use crate::network::BankProcess;
 use crate::point::{When, Who};
-use crate::world::{Strike, World};
+use crate::world::{PROBE, Strike, World};
 
 pub(crate) struct FaultyReader {
     inner: SimulatedReader,
@@ -43,6 +43,7 @@ impl CardReader for FaultyReader {
             let inner = self.inner.open().await?;
             let contact = FaultyContact {
                 inner,
+                before: Vec::new(),
                 slot: self.slot.clone(),
                 world: self.world.clone(),
                 bank: self.bank.clone(),
@@ -54,6 +55,8 @@ impl CardReader for FaultyReader {
 
 struct FaultyContact {
     inner: Box<dyn CardContact>,
+    /// The last command.
+    before: Vec<u8>,
     slot: Slot,
     world: Arc<World>,
     bank: Arc<BankProcess>,
@@ -80,7 +83,13 @@ const WAY_MS: u64 = 8;
 
 impl FaultyContact {
     async fn order(&mut self, command: Vec<u8>) -> Result<Vec<u8>, LinkError> {
-        let strike = self.world.arrive(command_name(&command));
+        let step = if self.before == command {
+            PROBE
+        } else {
+            command_name(&command)
+        };
+        self.before.clone_from(&command);
+        let strike = self.world.arrive(step);
         // Healing waits until a fault is over, on a slow card too.
         let _under_way = strike.map(|_| UnderWay::new(&self.world));
         if let Some(strike) = strike {

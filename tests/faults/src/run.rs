@@ -83,7 +83,7 @@ fn wallet(plan: &Plan) -> Wallet {
 
 async fn whole(template: &Template, world: &Arc<World>, plan: &Plan) -> Result<(), Broken> {
     world.tell(format_args!("seed {}, card {}", plan.seed, plan.card.name));
-    let mut stage = Stage::new(template, world, plan.wrong).await?;
+    let mut stage = Stage::new(template, world, plan).await?;
     let mut random = Random::new(plan.seed ^ 0xAC75);
     let outcome = acts(&mut stage, plan, &mut random).await;
     stage.close().await;
@@ -205,7 +205,7 @@ fn template(package: Option<String>) -> Result<Template, TemplateError> {
     simulated_time()?.block_on(async {
         let plan = Plan::plain(PLAIN, Act::Start);
         let world = Arc::new(World::new(&plan, wallet(&plan), false));
-        let stage = Stage::new(&bare, &world, plan.wrong).await;
+        let stage = Stage::new(&bare, &world, &plan).await;
         let stage = stage.map_err(TemplateError::Terminal)?;
         let ready = stage.person.ready().await;
         ready.map_err(|ended| TemplateError::Terminal(ended.to_string()))?;

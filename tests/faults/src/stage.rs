@@ -16,8 +16,9 @@ use virtual_card::Slot;
 
 use crate::network::{BankProcess, Network};
 use crate::person::{Ended, Person, seen};
-use crate::plan::Wrong;
-use crate::point::{Act, When, Who};
+use crate::plan::Plan;
+use crate::point::{Act, Point, When, Who};
+use crate::rare::Rare;
 use crate::reader::FaultyReader;
 use crate::template::Template;
 use crate::world::{AppClock, World};
@@ -41,10 +42,16 @@ impl<'a> Stage<'a> {
     pub(crate) async fn new(
         template: &'a Template,
         world: &Arc<World>,
-        wrong: Wrong,
+        plan: &Plan,
     ) -> Result<Self, Broken> {
+        let wrong = plan.wrong;
+        let locks = |rare: &(Point, Rare)| matches!(rare.1, Rare::StoreLocked(_));
+        let impatient = plan.rare.iter().any(locks);
         let dir = template.copy().map_err(|error| error.to_string())?;
-        let config = template.config.clone();
+        let mut config = template.config.clone();
+        if impatient {
+            config.settings = template.impatient.clone();
+        }
         let bank = Arc::new(BankProcess::new(world, dir.path().join("bank"), config));
         let money = bank.with(true, async |bank| bank.money().await).await;
         let before = money.unwrap_or_else(|| Err("no bank".to_owned()))?;

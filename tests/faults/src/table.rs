@@ -3,14 +3,16 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use crate::plan::Matrix;
-use crate::point::{Cell, When, Who};
+use crate::cards::KINDS;
+use crate::plan::{Matrix, Tear};
+use crate::point::{Act, Cell, When, Who};
 use crate::run::Report;
 use crate::say;
 
 #[derive(Default)]
 pub(crate) struct Table {
     visits: BTreeMap<Cell, u64>,
+    tears: BTreeMap<Tear, u64>,
     runs: u64,
     broken: u64,
     by_card: BTreeMap<&'static str, u64>,
@@ -18,8 +20,9 @@ pub(crate) struct Table {
     simulated: Duration,
 }
 
-/// Each cell must be visited so often, when the runs are many enough.
+/// Each cell and each tear by kind of card must be visited so often, in so many runs.
 const LEAST_VISITS: u64 = 50;
+const ENOUGH: u64 = 100_000;
 
 impl Table {
     pub(crate) fn new() -> Self {
@@ -29,6 +32,15 @@ impl Table {
     /// Takes a run in; broken ones so far.
     pub(crate) fn add(&mut self, report: Report) -> u64 {
         for cell in report.struck {
+            if cell.who == Who::Card {
+                let tear = Tear {
+                    act: cell.point.act,
+                    step: cell.point.step.clone(),
+                    when: cell.when,
+                    card: report.card,
+                };
+                *self.tears.entry(tear).or_default() += 1;
+            }
             *self.visits.entry(cell).or_default() += 1;
         }
         self.runs += 1;
@@ -44,6 +56,9 @@ impl Table {
     pub(crate) fn and(mut self, other: Self) -> Self {
         for (cell, visits) in other.visits {
             *self.visits.entry(cell).or_default() += visits;
+        }
+        for (tear, visits) in other.tears {
+            *self.tears.entry(tear).or_default() += visits;
         }
         for (card, runs) in other.by_card {
             *self.by_card.entry(card).or_default() += runs;
@@ -80,6 +95,7 @@ impl Table {
             }
             say(&self.row(matrix, point));
         }
+        self.print_tears(matrix);
         let seconds = elapsed.as_secs_f64();
         let hours = self.simulated.as_secs() / 3_600;
         say(&format!(
@@ -93,6 +109,49 @@ impl Table {
             say(&format!("  {rare:<27} {times:>8} times"));
         }
         say(&format!("{} broken", self.broken));
+    }
+
+    /// Rows as above, a column for each kind of card: torn before, during, after.
+    fn print_tears(&self, matrix: &Matrix) {
+        say("\ntorn before/during/after, by kind of card");
+        let kinds: Vec<&str> = KINDS.iter().map(|kind| kind.name).collect();
+        for (at, kind) in kinds.iter().enumerate() {
+            say(&format!("  {:>2} {kind}", at + 1));
+        }
+        let heads = (1..=kinds.len()).map(|at| format!(" {at:>14}"));
+        say(&format!("{:<32}{}", "", heads.collect::<String>()));
+        let mut rows: Vec<(Act, &str)> = Vec::new();
+        for (point, _) in &matrix.rows {
+            let row = (point.act, point.step.as_str());
+            if !rows.contains(&row) && point.is_torn() {
+                rows.push(row);
+            }
+        }
+        let mut act = None;
+        for (of, step) in rows {
+            if act.replace(of) != Some(of) {
+                say(of.name());
+            }
+            let cells = kinds.iter().map(|card| {
+                let visits = When::ALL.map(|when| {
+                    let tear = Tear {
+                        act: of,
+                        step: step.to_owned(),
+                        when,
+                        card,
+                    };
+                    let known = matrix.tears.contains(&tear);
+                    known.then(|| self.torn(&tear).to_string())
+                });
+                let shown = visits.map(|visits| visits.unwrap_or_else(|| "-".to_owned()));
+                format!(" {:>14}", shown.join("/"))
+            });
+            say(&format!("  {step:<30}{}", cells.collect::<String>()));
+        }
+    }
+
+    fn torn(&self, tear: &Tear) -> u64 {
+        self.tears.get(tear).copied().unwrap_or_default()
     }
 
     fn row(&self, matrix: &Matrix, point: &crate::point::Point) -> String {
@@ -125,12 +184,20 @@ impl Table {
         let least = matrix.cells.iter().map(|cell| self.visits(cell)).min();
         let least = least.unwrap_or_default();
         say(&format!("{cells} cells, the least visited {least} times"));
-        let rare = matrix.cells.iter().find(|cell| self.visits(cell) == least);
-        match rare {
-            Some(cell) if least < LEAST_VISITS && self.runs >= 90 * cells => {
-                Err(format!("{cell}: visited {least} times only"))
-            }
-            Some(_) | None => Ok(()),
+        let kinds = matrix.tears.iter().map(|tear| self.torn(tear)).min();
+        let kinds = kinds.unwrap_or_default();
+        let tears = matrix.tears.len();
+        say(&format!(
+            "{tears} tears by kind of card, the least visited {kinds} times"
+        ));
+        if self.runs < ENOUGH || least.min(kinds) >= LEAST_VISITS {
+            return Ok(());
         }
+        let cell = matrix.cells.iter().find(|cell| self.visits(cell) == least);
+        let tear = matrix.tears.iter().find(|tear| self.torn(tear) == kinds);
+        Err(format!(
+            "too few visits: {least} of {}, {kinds} of {tear:?}",
+            cell.map(ToString::to_string).unwrap_or_default()
+        ))
     }
 }

@@ -68,6 +68,8 @@ pub(crate) struct Template {
     pub(crate) vault: MemoryVault,
     pub(crate) profile: Profile,
     pub(crate) config: Config,
+    /// The same bank, which does not wait for a locked store: waiting there is real time.
+    pub(crate) impatient: Arc<Settings>,
 }
 
 /// The demo bank, with a password hash that costs nothing here.
@@ -113,6 +115,8 @@ impl Template {
                 SETTINGS.replacen("[bank]", &line, 1)
             }
         };
+        let impatient = format!("{settings}\n[limits]\ndatabase_wait_ms = 10\n");
+        let impatient = Arc::new(Settings::parse(&impatient)?);
         let settings = Settings::parse(&settings)?;
         let mut config = Config::new(&dir.path().join("bank"), settings).on_free_ports();
         config.clock = Arc::new(Standing);
@@ -127,6 +131,7 @@ impl Template {
             vault: MemoryVault::default(),
             profile,
             config,
+            impatient,
         })
     }
 
@@ -145,6 +150,7 @@ impl Template {
             vault,
             profile: self.profile.clone(),
             config: self.config.clone(),
+            impatient: self.impatient.clone(),
         })
     }
 

@@ -1,6 +1,6 @@
-use crate::cards::PLAIN;
-use crate::plan::{Matrix, Plan};
-use crate::point::{Act, Point};
+use crate::cards::{KINDS, PLAIN};
+use crate::plan::{Matrix, Plan, Tear};
+use crate::point::{Act, Point, When, Who};
 use crate::rare::Rare;
 use crate::run::{Report, run, templates};
 use crate::template::Templates;
@@ -67,4 +67,55 @@ fn a_store_that_was_full_serves_again_and_the_app_finds_that_out_by_itself() {
     let report = run(&templates().unwrap(), &plan, false);
     assert_eq!(report.rare, ["the bank's store is full"]);
     assert_eq!(report.broken, None, "{}", report.trace.join("\n"));
+}
+
+#[test]
+fn a_store_that_somebody_else_locks_is_waited_for() {
+    let mut plan = Plan::plain(PLAIN, Act::TopUp);
+    let point = Point {
+        act: Act::TopUp,
+        step: "relay".to_owned(),
+        nth: 1,
+    };
+    plan.rare.push((point, Rare::StoreLocked(2_000)));
+    let report = run(&templates().unwrap(), &plan, false);
+    let trace = report.trace.join("\n");
+    assert_eq!(report.broken, None, "{trace}");
+    assert!(trace.contains("somebody else locks the store"), "{trace}");
+    assert!(trace.contains("bank: relay -> 503"), "busy first: {trace}");
+    assert!(trace.contains("Topup: done"), "then done: {trace}");
+}
+
+#[test]
+fn each_kind_of_card_is_torn_at_each_of_its_steps() {
+    let templates = templates().unwrap();
+    let matrix = Matrix::find(&templates, None).unwrap();
+    for kind in KINDS {
+        for step in ["PROBE", "INITIALIZE", "CREDIT", "relay"] {
+            for when in When::ALL {
+                let tear = Tear {
+                    act: Act::TopUp,
+                    step: step.to_owned(),
+                    when,
+                    card: kind.name,
+                };
+                assert!(matrix.tears.contains(&tear), "{tear:?}");
+            }
+        }
+    }
+    let round = 3 * u64::try_from(matrix.tears.len()).unwrap() / 2 + 3;
+    let mut planned: Vec<Tear> = Vec::new();
+    for seed in (1..=round).filter(|seed| !seed.is_multiple_of(3)) {
+        let plan = matrix.plan(seed, None).unwrap();
+        let torn = plan.faults.iter().filter(|(cell, _)| cell.who == Who::Card);
+        planned.extend(torn.map(|(cell, _)| Tear {
+            act: cell.point.act,
+            step: cell.point.step.clone(),
+            when: cell.when,
+            card: plan.card.name,
+        }));
+    }
+    for tear in &matrix.tears {
+        assert!(planned.contains(tear), "{tear:?} in one round");
+    }
 }

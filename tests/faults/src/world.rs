@@ -18,6 +18,9 @@ use crate::wallet::Wallet;
 /// Simulated time begins here: 2026-11-23 in China, when the demo cards are valid.
 pub(crate) const BEGINNING_MS: u64 = 1_795_401_000_000;
 
+/// The point at which a harmless read is repeated to measure the contact.
+pub(crate) const PROBE: &str = "PROBE";
+
 /// A fault that met its point.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Strike {
@@ -57,6 +60,7 @@ struct State {
     app: Option<Session>,
     network_back: Option<Instant>,
     disk_full: bool,
+    store_locked_until: Option<Instant>,
     app_dead: bool,
     dies_after_write: bool,
     under_way: u32,
@@ -84,6 +88,7 @@ impl World {
                 app: None,
                 network_back: None,
                 disk_full: false,
+                store_locked_until: None,
                 app_dead: false,
                 dies_after_write: false,
                 under_way: 0,
@@ -127,8 +132,8 @@ impl World {
         let act = state.act;
         let nth = state.met.entry((act, step.to_owned())).or_default();
         *nth += 1;
-        // All later records of a log are alike.
-        let nth = if step == "READ RECORD" {
+        // All later records of a log are alike, and so are all later looks at the contact.
+        let nth = if ["READ RECORD", PROBE].contains(&step) {
             (*nth).min(2)
         } else {
             *nth
@@ -169,6 +174,14 @@ impl World {
             Rare::AppClock(ms) => clock(ms, &self.app_ahead_ms),
             Rare::BankClock(ms) => clock(ms, &self.bank_ahead_ms),
             Rare::StoreFull(commits) => self.refused_commits.store(commits, Ordering::SeqCst),
+            Rare::StoreLocked(ms) => {
+                self.state().store_locked_until = Some(Instant::now() + Duration::from_millis(ms));
+            }
+            Rare::Jitter { ms, commands, seed } => self.wallet.slot.arm(Fault::Jitter {
+                ms,
+                commands: Some(commands),
+                seed,
+            }),
             Rare::Garbage => self.wallet.slot.arm(Fault::Garbage { ins: None }),
             Rare::Truncate => self.wallet.slot.arm(Fault::Truncate { ins: None }),
             Rare::DiskFull(ms) => {
@@ -202,6 +215,7 @@ impl World {
         self.refused_commits.store(0, Ordering::SeqCst);
         state.network_back = None;
         state.disk_full = false;
+        state.store_locked_until = None;
     }
 
     pub(crate) fn network_off(&self, ms: u64) {
@@ -212,6 +226,11 @@ impl World {
     pub(crate) fn network_is_off(&self) -> bool {
         let back = self.state().network_back;
         back.is_some_and(|back| Instant::now() < back)
+    }
+
+    pub(crate) fn store_is_locked(&self) -> bool {
+        let until = self.state().store_locked_until;
+        until.is_some_and(|until| Instant::now() < until)
     }
 
     pub(crate) fn disk_is_full(&self) -> bool {
