@@ -227,4 +227,21 @@ mod tests {
         assert_eq!(books, before);
         assert_eq!(books.accounts().map(|(_, balance)| balance).sum::<i64>(), 0);
     }
+
+    #[test]
+    fn a_customer_may_spend_the_last_fen() {
+        let customer = Account::Customer(AccountId(1));
+        let mut books = Books::default();
+        let move_all = |from, to| Transfer {
+            from,
+            to,
+            amount: 100,
+        };
+        let funding = Account::Funding(Shard::of_account(AccountId(1)));
+        books.post(&move_all(funding, customer)).unwrap();
+        books
+            .post(&move_all(customer, Account::InTransit(Shard(1))))
+            .unwrap();
+        assert_eq!(books.balance(customer), 0);
+    }
 }

@@ -159,3 +159,15 @@ pub enum Refusal {
     #[error("unknown name")]
     UnknownName,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_resolution_is_called_in_tables_as_it_is_written_in_json() {
+        for resolution in Resolution::ALL {
+            assert_eq!(serde_json::json!(resolution), resolution.name());
+        }
+    }
+}
