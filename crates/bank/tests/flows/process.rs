@@ -188,3 +188,90 @@ async fn operators_decide_at_the_command_line_of_a_bank_that_rests() {
     assert_eq!(report["findings"], serde_json::json!([]));
     assert_eq!(report["money"]["customers"], 1_000_000);
 }
+
+/// The limit on the size of any file that the process may write, as `prlimit` of util-linux sets it.
+#[cfg(target_os = "linux")]
+fn limit_files(process: &Child, most: &str) {
+    let limit = format!("--fsize={most}:unlimited");
+    let id = process.id().to_string();
+    let done = Command::new("prlimit")
+        .args(["--pid", &id, &limit])
+        .status();
+    assert!(done.unwrap().success());
+}
+
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn a_bank_whose_files_may_not_grow_refuses_and_goes_on_when_they_may() {
+    use crate::card::Card;
+    use crate::terminal::{inbox, new_id, outcome, phase};
+
+    let dir = tempfile::tempdir().unwrap();
+    let free = "127.0.0.1:0";
+    // A write beyond the limit is an error to a process that ignores its signal.
+    let mut command = Command::new("sh");
+    command.args(["-c", "trap '' XFSZ; exec \"$@\"", "sh"]);
+    command
+        .arg(env!("CARGO_BIN_EXE_bank"))
+        .args(["run", "--dev"]);
+    command.args(["--security", free, "--transaction", free]);
+    command.arg("--dir").arg(dir.path());
+    command.stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().unwrap();
+    let mut line = String::new();
+    BufReader::new(child.stdout.as_mut().unwrap())
+        .read_line(&mut line)
+        .unwrap();
+    let profile = dir.path().join("profile.json");
+    let now = std::time::SystemTime::now();
+    let now = now.duration_since(std::time::UNIX_EPOCH).unwrap();
+    let clock = ManualClock::new(now.as_millis().try_into().unwrap());
+    let client = Terminal::client_of(&profile);
+    let mut terminal = Terminal::enrol_with(client, Arc::new(clock)).await;
+    terminal.fetch_key().await.unwrap();
+    let mut card = Card::demo();
+    let id = new_id();
+    terminal
+        .send_code(&id, &card.tail(), crate::stage::PHONE)
+        .await;
+    let mut sent = inbox(&profile).await;
+    while sent.is_empty() {
+        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+        sent = inbox(&profile).await;
+    }
+    let proof = terminal
+        .verify(&id, sent[0]["code"].as_str().unwrap())
+        .await;
+    let asked = terminal.load_message(id, &mut card, (5_000, proof.unwrap()));
+    limit_files(&child, "1");
+    for _ in 0..3 {
+        let refused = terminal.relay_bytes(&asked.encode().unwrap()).await;
+        assert_eq!(code(refused.unwrap_err()), "internal");
+    }
+    limit_files(&child, "unlimited");
+    let approved = terminal.relay(&asked).await;
+    assert_eq!(
+        phase(&approved),
+        "credit",
+        "the same message, once there is room"
+    );
+    let tac = card.credit(approved.body.field("credit_data").unwrap());
+    let done = terminal.credit_message(relay::Operation::TopUp, (id, 2), tac);
+    limit_files(&child, "1");
+    let refused = terminal.relay_bytes(&done.encode().unwrap()).await;
+    assert_eq!(code(refused.unwrap_err()), "internal");
+    limit_files(&child, "unlimited");
+    assert_eq!(outcome(&terminal.relay(&done).await), "ok");
+    child.kill().unwrap();
+    child.wait().unwrap();
+    let checked = bank(dir.path(), &["check"]).output().unwrap();
+    let report: serde_json::Value = serde_json::from_slice(&checked.stdout).unwrap();
+    assert_eq!(report["findings"], serde_json::json!([]));
+    let money = &report["money"];
+    let places = (
+        &money["customers"],
+        &money["in_transit"],
+        &money["card_float"],
+    );
+    assert_eq!(places, (&995_000.into(), &0.into(), &5_000.into()));
+}

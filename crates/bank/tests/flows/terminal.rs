@@ -324,21 +324,25 @@ pub(crate) fn industry(code: &str) -> IndustryCode {
     code.parse().unwrap()
 }
 
+/// The SMS inbox of the bank with this profile, newest first.
+pub(crate) async fn inbox(profile: &Path) -> Vec<Value> {
+    let profile = Profile::parse(&std::fs::read(profile).unwrap()).unwrap();
+    let authority = reqwest::Certificate::from_pem(profile.authority_pem.as_bytes()).unwrap();
+    let provider = rustls::crypto::ring::default_provider();
+    let _installed_before = provider.install_default();
+    let client = reqwest::Client::builder()
+        .add_root_certificate(authority)
+        .use_rustls_tls()
+        .build()
+        .unwrap();
+    let url = format!("{}/dev/sms.json", profile.security_url);
+    let bytes = client.get(url).send().await.unwrap().bytes().await.unwrap();
+    serde_json::from_slice(&bytes).unwrap()
+}
+
 impl Stage {
     pub(crate) async fn inbox(&self) -> Vec<Value> {
-        let profile = std::fs::read(&self.bank.profile_path).unwrap();
-        let profile = Profile::parse(&profile).unwrap();
-        let authority = reqwest::Certificate::from_pem(profile.authority_pem.as_bytes()).unwrap();
-        let provider = rustls::crypto::ring::default_provider();
-        let _installed_before = provider.install_default();
-        let client = reqwest::Client::builder()
-            .add_root_certificate(authority)
-            .use_rustls_tls()
-            .build()
-            .unwrap();
-        let url = format!("{}/dev/sms.json", profile.security_url);
-        let bytes = client.get(url).send().await.unwrap().bytes().await.unwrap();
-        serde_json::from_slice(&bytes).unwrap()
+        inbox(&self.bank.profile_path).await
     }
 
     /// The newest code for a card; waits for the outbox.
