@@ -1,6 +1,6 @@
 //! App and bank are killed (SIGKILL) and the PC/SC service is stopped at moments that a seed chooses, on the real
-//! programs: bank on SQLite, pcscd, virtual reader and card, keystore. After each kill what died is started again and the re-top-up that the app
-//! offers is done; then no fen may be missing and no load in doubt.
+//! programs: bank on SQLite, pcscd, virtual reader and card, keystore. After each kill what died is started again, and
+//! what waits is finished or given back; then no fen may be missing and no load in doubt.
 
 use std::fs;
 use std::io::{BufRead, BufReader};
@@ -124,6 +124,7 @@ impl Stage {
             0 => "activate",
             1 => "balance",
             2 => "resume",
+            3 => "refund",
             _most => "top-up",
         };
         let victim = match self.random.below(5) {
@@ -155,7 +156,12 @@ impl Stage {
     fn heal(&mut self) -> Outcome<()> {
         let mut last = String::new();
         for _ in 0..HEALS {
-            let told = self.errand("resume", None)?;
+            // What waits is finished or given back: each is as final as the other.
+            let how = match self.random.below(3) {
+                0 => "refund",
+                _most => "resume",
+            };
+            let told = self.errand(how, None)?;
             let money = self.money()?;
             let quiet = told.lines.iter().any(|line| line == "pending 0");
             if quiet && money.open == 0 {

@@ -1,5 +1,5 @@
 //! One transaction on the real parts, told line by line, for whoever kills this program in the middle of it:
-//! `errand top-up|resume|balance|activate`.
+//! `errand top-up|resume|refund|balance|activate`.
 
 use std::process::ExitCode;
 
@@ -39,6 +39,7 @@ async fn errand(what: &str) -> Result<(), Failure> {
     let ended = match what {
         "top-up" => person.top_up(AMOUNT).await,
         "resume" => person.resume().await,
+        "refund" => person.refund().await,
         "balance" => person.balance().await,
         "activate" => person.activate().await,
         other => return Err(format!("unknown errand {other}").into()),
