@@ -23,6 +23,8 @@ async function open(scene: string): Promise<{ app: App; backend: FakeBackend }> 
   return { app, backend };
 }
 async function settle(): Promise<void> {
+  // The screens and the words of failures come by import: a busy machine takes its time for them.
+  await vi.dynamicImportSettled();
   for (let i = 0; i < 4; i += 1) await new Promise((resolve) => setTimeout(resolve, 1));
   flushSync();
 }
@@ -81,7 +83,7 @@ describe('the contract for UI testers', () => {
       const label = control.id ? document.querySelector(`label[for="${control.id}"]`)?.textContent : '';
       expect((control.getAttribute('aria-label') ?? '') + control.textContent + (label ?? ''), control.outerHTML).not.toBe('');
     }
-    const ids = [...document.querySelectorAll('[data-testid]')].map((e) => e.getAttribute('data-testid')).filter((id) => !['log-row', 'history-row', 'purse-card', 'package-row', 'pending-load', 'pending-amount', 'pending-finish', 'pending-reference'].includes(id ?? ''));
+    const ids = [...document.querySelectorAll('[data-testid]')].map((e) => e.getAttribute('data-testid')).filter((id) => !['log-row', 'history-row', 'purse-card', 'package-row', 'pending-load', 'pending-amount', 'pending-finish', 'pending-reference', 'history-open', 'action-refund'].includes(id ?? ''));
     expect(ids.filter((id, i) => ids.indexOf(id) !== i), 'a name stands for one thing').toEqual([]);
   });
 
@@ -95,7 +97,7 @@ describe('the contract for UI testers', () => {
     await open('topup-running');
     expect(['read', 'approve', 'write', 'confirm'].map((step) => one(`step-${step}`).dataset.state)).toEqual(['done', 'done', 'running', 'waiting']);
     stop?.();
-    for (const [scene, state] of [['resume-none', 'none'], ['resume-already', 'already-on-card'], ['resume-loaded', 'loaded'], ['resume-failed', 'failed'], ['resume-running', 'running']] as const) {
+    for (const [scene, state] of [['resume-none', 'none'], ['resume-already', 'already-on-card'], ['resume-loaded', 'loaded'], ['resume-refunded', 'refunded'], ['resume-failed', 'failed'], ['resume-running', 'running']] as const) {
       await open(scene);
       expect(one('resume-state').dataset.state).toBe(state);
       stop?.();
@@ -395,10 +397,43 @@ describe('the screens', () => {
 
   it('filter the history', async () => {
     await open('history');
-    expect(all('history-row')).toHaveLength(5);
+    expect(all('history-row')).toHaveLength(7);
     await tap('filter-unfinished');
     expect(all('history-row')).toHaveLength(1);
     expect(all('history-finish')).toEqual([]);
+  });
+
+  it('open a record that says where the money is and what to do', async () => {
+    const { app, backend } = await open('history-pending');
+    all('history-open')[0]?.click();
+    await settle();
+    expect(one('history-detail').dataset.place).toBe('in-transit');
+    expect(one('detail-money').textContent).toContain('50.00');
+    expect(one('detail-action').textContent).toContain('4471');
+    expect(one('detail-reference').textContent).toBe('TF-7K2M-91QX');
+    await tap('action-refund');
+    expect(sent(backend, 'refund')).toEqual([{ command: 'refund' }]);
+    await app.open('history');
+    expect(all('history-detail')).toEqual([]);
+  });
+
+  it('tell what became of a load that is over', async () => {
+    await open('history');
+    const places = ['in-transit', 'on-card', 'account', 'on-card', 'account', 'written-off', 'none'];
+    for (const [i, place] of places.entries()) {
+      all('history-open')[i]?.click();
+      await settle();
+      expect(one('history-detail').dataset.place).toBe(place);
+      expect(one('detail-action').textContent).not.toBe('');
+      expect(all('detail-money')).toHaveLength(place === 'none' ? 0 : 1);
+      await tap('detail-back');
+    }
+  });
+
+  it('give the money back from home', async () => {
+    const { backend } = await open('home-pending');
+    await tap('action-refund');
+    expect(sent(backend, 'refund')).toHaveLength(1);
   });
 
   it('finish a load from its row', async () => {

@@ -28,6 +28,8 @@ export class App {
   wide = $state(false);
   /** A transaction that goes on after its screen was left. */
   hidden = $state<string | null>(null);
+  /** The record of the history that is open. */
+  record = $state<string | null>(null);
   #flying = $state.raw<readonly string[]>([]);
   #keys: Promise<unknown> = Promise.resolve();
   #toastTimer: ReturnType<typeof setTimeout> | undefined;
@@ -125,9 +127,17 @@ export class App {
     await this.run({ command: 'begin', kind });
   }
 
+  /** Enters a re-top-up that gives the money back instead. */
+  async refund(): Promise<void> {
+    if (this.flying('refund')) return;
+    this.hidden = null;
+    await this.run({ command: 'refund' });
+  }
+
   /** Goes to a page. A transaction that can't be stopped goes on out of sight; its result shows at home. */
-  async open(page: Page): Promise<void> {
+  async open(page: Page, record: string | null = null): Promise<void> {
     this.page = page;
+    this.record = record;
     if (page === 'home' && this.background?.stage !== 'running') this.hidden = null;
     const transaction = this.transaction;
     if (!transaction) return;

@@ -66,7 +66,7 @@ export class FakeBackend implements Backend {
       case 'erase-device': this.push({ phase: 'welcome', terminal: null, purses: [], pending: [], packages: [], transaction: null }); break;
       case 'leave': this.push({ transaction: null }); break;
       case 'renew-key': this.push({ terminal: { ...this.#view.terminal!, keyExpiresMs: Date.now() + 24 * 3_600_000 } }); break;
-      case 'begin': case 'send-code': case 'verify-code': case 'pin-press': case 'pin-delete': case 'submit': case 'retry': this.#play(command); break;
+      case 'begin': case 'refund': case 'send-code': case 'verify-code': case 'pin-press': case 'pin-delete': case 'submit': case 'retry': this.#play(command); break;
     }
     return DONE;
   }
@@ -79,6 +79,11 @@ export class FakeBackend implements Backend {
       this.push({ transaction: transaction(command.kind, { id: now.toString(16).padStart(32, '0'), stage, steps: steps('running') }) });
       if (command.kind === 'balance') setTimeout(() => this.#on({ stage: 'done', card: card(now) }), STEP_MS);
       if (command.kind === 'resume') setTimeout(() => this.#on({ stage: 'done', card: card(now), resume: 'none' }), STEP_MS);
+    }
+    if (command.command === 'refund') {
+      const refunded = receipt(now, { oldBalance: null, newBalance: null, place: 'account' });
+      this.push({ transaction: transaction('resume', { id: now.toString(16).padStart(32, '0'), stage: 'running', refund: true, steps: steps('running') }) });
+      setTimeout(() => this.#on({ stage: 'done', card: card(now), resume: 'refunded', receipt: refunded }), STEP_MS);
     }
     if (command.command === 'send-code') {
       this.#phone = `${command.phone.slice(0, 3)} •••• ${command.phone.slice(7)}`;

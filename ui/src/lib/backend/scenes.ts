@@ -69,7 +69,7 @@ export function steps(...states: StepState[]): StepView[] {
 export function transaction(kind: TransactionKind, patch: Partial<TransactionView> = {}): TransactionView {
   return {
     id: '00112233445566778899aabbccddeeff', kind, stage: 'wait-card', card: null, sms: null, pinDigits: 0, limits: null, amount: null, steps: [],
-    place: kind === 'topup' ? 'account' : 'none', canCancel: true, error: null, receipt: null, resume: null, contact: null, busy: false, ...patch,
+    place: kind === 'topup' ? 'account' : 'none', canCancel: true, error: null, receipt: null, resume: null, contact: null, refund: false, busy: false, ...patch,
   };
 }
 
@@ -77,10 +77,12 @@ export function history(now = Date.now()): HistoryEntry[] {
   const entry = (n: number, kind: TransactionKind, minutesAgo: number, state: HistoryEntry['state'], patch: Partial<ReceiptView>): HistoryEntry =>
     ({ id: String(n).padStart(32, '0'), kind, startedMs: now - minutesAgo * MINUTE, state, receipt: receipt(now - minutesAgo * MINUTE, patch), error: null });
   return [
-    entry(1, 'topup', 12, 'unfinished', { newBalance: null, place: 'in-transit' }),
+    { ...entry(1, 'topup', 12, 'unfinished', { oldBalance: null, newBalance: null, place: 'in-transit' }), error: failure('card-lost', 'in-transit', 'resume') },
     entry(2, 'topup', 540, 'done', { reference: 'TF-2B9C-44LD' }),
     entry(3, 'topup', 1600, 'not-done', { amount: 20_000, reference: null, newBalance: null, place: 'account' }),
     entry(4, 'resume', 5000, 'done', { amount: 10_000, reference: 'TF-9Q3F-70MW' }),
+    entry(6, 'topup', 7000, 'not-done', { amount: 3000, oldBalance: null, newBalance: null, reference: 'TF-5H8K-22QP', place: 'account' }),
+    entry(7, 'topup', 8000, 'not-done', { amount: 2000, oldBalance: null, newBalance: null, reference: 'TF-3M6N-87RT', place: 'written-off' }),
     entry(5, 'activate', 9000, 'done', { amount: null, oldBalance: null, newBalance: null, reference: null, tail: '8826', place: 'none' }),
   ];
 }
@@ -137,6 +139,10 @@ export const scenes: Record<string, Scene> = {
   'resume-none': show(() => transaction('resume', { stage: 'done', card: card(), resume: 'none' })),
   'resume-already': show((now) => transaction('resume', { stage: 'done', card: card(now), resume: 'already-on-card', receipt: receipt(now), place: 'on-card' })),
   'resume-loaded': show((now) => transaction('resume', { stage: 'done', card: card(now), resume: 'loaded', receipt: receipt(now), place: 'on-card' })),
+  'resume-refund': show(() => transaction('resume', { refund: true, stage: 'running', card: card(), amount: 5000, place: 'in-transit', resume: 'running', steps: steps('done', 'running', 'waiting', 'waiting'), canCancel: false })),
+  'resume-refunded': show((now) => transaction('resume', { refund: true, stage: 'done', card: card(now), resume: 'refunded', receipt: receipt(now, { oldBalance: null, newBalance: null, place: 'account' }), place: 'account' })),
+  'resume-written-off': show(() => transaction('resume', { stage: 'failed', card: card(), amount: 5000, resume: 'failed', place: 'written-off', error: { ...failure('written-off', 'written-off', 'no'), reference: 'TF-7K2M-91QX' } })),
+  'resume-manual': show(() => transaction('resume', { stage: 'failed', card: card(), amount: 5000, resume: 'failed', place: 'in-transit', error: { ...failure('manual', 'in-transit', 'no'), reference: 'TF-7K2M-91QX' } })),
   'resume-failed': show(() => transaction('resume', { stage: 'failed', card: card(), amount: 5000, resume: 'failed', place: 'in-transit', error: failure('card-other', 'in-transit', 'again', { tail: '4471' }) })),
   'activate-password': show(() => transaction('activate', { stage: 'password', pinDigits: 2 })),
   'activate-running': show(() => transaction('activate', { stage: 'running', steps: steps('done', 'done', 'running') , card: card(Date.now(), { tail: '8826', balance: 0, active: false, log: [] }) })),
