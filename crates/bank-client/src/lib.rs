@@ -6,9 +6,11 @@ mod https;
 mod own;
 mod pins;
 mod profile;
+mod seen;
 mod transport;
 
 pub use profile::{Profile, ProfileError};
+pub use seen::{Onlooker, Seen};
 pub use transport::{Outgoing, Sending, Server, Transport};
 
 use std::collections::BTreeMap;
@@ -123,6 +125,14 @@ impl BankClient {
     pub fn over(profile: Profile, transport: Arc<dyn Transport>) -> Self {
         let profile = Arc::new(profile);
         Self { transport, profile }
+    }
+
+    /// The same with somebody who is told of each request at its end.
+    #[must_use]
+    pub fn seen_by(self, onlooker: Onlooker) -> Self {
+        let inner = self.transport;
+        let transport = Arc::new(seen::Watched { inner, onlooker });
+        Self { transport, ..self }
     }
 
     /// From now on connections show the certificate of this terminal (12 digits, and the secret that

@@ -68,6 +68,8 @@ pub enum Command {
     History,
     /// The history as a CSV file in the person's documents folder.
     ExportHistory,
+    /// What happened lately, without anything private, as a file in the person's documents folder.
+    ExportTrace,
     /// Checks each part.
     RunDiagnostics,
     /// Forgets keys, journal and settings of this device. Refused while a load is unfinished.

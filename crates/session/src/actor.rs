@@ -14,6 +14,7 @@ use key_vault::KeyVault;
 use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::clock::{Clock, card_date};
+use crate::commands;
 use crate::disk::DiskError;
 use crate::failure::Failure;
 use crate::journal::Journal;
@@ -21,6 +22,8 @@ use crate::packages::{PackageStore, SignedPackage};
 use crate::run::{self, Ended, Shells, lock};
 use crate::settings::{BankLimits, SettingsFile};
 use crate::terminal::{Outcome, SmsSent, TerminalLink};
+use crate::trace::{TraceEvent, Tracer};
+use crate::traced::{self, TracedReader};
 use crate::transaction::Transaction;
 
 /// Everything that a session needs from outside.
@@ -53,6 +56,7 @@ pub enum StartError {
 /// A running session. Clones talk to the same one; it ends when the last is gone.
 #[derive(Clone)]
 pub struct Session {
+    tracer: Tracer,
     asks: mpsc::Sender<Ask>,
     view: watch::Receiver<AppView>,
     times: watch::Receiver<Option<run::Times>>,
@@ -62,10 +66,21 @@ pub struct Session {
 
 impl Session {
     /// Starts the actor on the current tokio runtime.
-    pub fn start(parts: Parts) -> Result<Self, StartError> {
+    pub fn start(mut parts: Parts) -> Result<Self, StartError> {
         std::fs::create_dir_all(&parts.dir).map_err(DiskError::from)?;
         let settings = SettingsFile::open(&parts.dir)?;
-        let journal = Journal::open(&parts.dir)?;
+        let tracer = Tracer::open(&parts.dir);
+        let journal = Journal::open(&parts.dir, tracer.clone())?;
+        tracer.note(TraceEvent::Start {
+            version: parts.version.clone(),
+            enrolled: settings.now.terminal.is_some(),
+            pending: journal.pending().len(),
+        });
+        parts.reader = Arc::new(TracedReader {
+            inner: parts.reader,
+            tracer: tracer.clone(),
+        });
+        parts.bank = traced::bank(parts.bank, &tracer);
         let signer = parts.bank.profile().package_signer_key()?;
         let packages = PackageStore::open(&parts.dir, signer, card_date(parts.clock.now_ms()))?;
         let link = TerminalLink::new(
@@ -100,6 +115,7 @@ impl Session {
             asked_outcomes: None,
             held: Vec::new(),
             revision: 0,
+            tracer: tracer.clone(),
             events,
             times: times_tx,
             answers: Vec::new(),
@@ -112,6 +128,7 @@ impl Session {
         #[cfg(feature = "simulator")]
         kin.add(_life.abort_handle());
         Ok(Self {
+            tracer,
             asks,
             view,
             times,
@@ -138,13 +155,22 @@ impl Session {
 
     /// Gives a command and waits for its answer. Progress shows in the view.
     pub async fn run(&self, command: Command) -> Result<Reply, ErrorView> {
+        let does = commands::traced(&command);
+        if let Some(does) = &does {
+            self.tracer.note(does.clone());
+        }
         let (answer, answered) = oneshot::channel();
         let gone = || Failure::from(Code::Internal).view(MoneyPlace::None);
         self.asks
             .send(Ask { command, answer })
             .await
             .map_err(|_| gone())?;
-        answered.await.unwrap_or_else(|_| Err(gone()))
+        let result = answered.await.unwrap_or_else(|_| Err(gone()));
+        if does.is_some() {
+            let code = result.as_ref().err().map(|error| error.code);
+            self.tracer.note(TraceEvent::Answered { code });
+        }
+        result
     }
 }
 
@@ -208,6 +234,7 @@ pub(crate) struct Actor {
     pub(crate) key_queries: u32,
     /// Codes to ask for when the key queries are answered.
     pub(crate) held: Vec<(String, Answer)>,
+    pub(crate) tracer: Tracer,
     pub(crate) events: mpsc::UnboundedSender<Happened>,
     times: watch::Sender<Option<run::Times>>,
     answers: Vec<(Answer, Result<Reply, ErrorView>)>,
@@ -230,9 +257,11 @@ impl Actor {
         let mut retry = tokio::time::interval(RETRY_EVERY);
         retry.reset();
         self.reader = readers.borrow_and_update().clone();
+        self.trace_reader();
         self.unlock();
         loop {
             self.revision += 1;
+            self.trace_view();
             tell.send_replace(self.view());
             // Whoever gets an answer finds its effect in the view.
             for (answer, result) in self.answers.drain(..) {
@@ -378,9 +407,24 @@ impl Actor {
         };
     }
 
+    fn trace_reader(&self) {
+        let reader = traced::reader(&self.reader);
+        self.tracer.note(TraceEvent::Reader { reader });
+    }
+
+    fn trace_view(&self) {
+        self.tracer.note_app(TraceEvent::App {
+            phase: self.phase,
+            trouble: self.trouble.as_ref().map(|trouble| trouble.code),
+        });
+        let screen = self.transaction.as_ref().map(Transaction::screen);
+        self.tracer.note_shown(screen);
+    }
+
     fn reader_changed(&mut self, status: ReaderStatus) {
         let new_card = status.insertions != self.reader.insertions;
         self.reader = status;
+        self.trace_reader();
         if let Some(transaction) = &mut self.transaction {
             transaction.wait_for(self.reader.state);
         }

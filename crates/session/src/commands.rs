@@ -11,6 +11,8 @@ use crate::failure::Failure;
 use crate::opening::{Terms, opening};
 use crate::run::lock;
 use crate::terminal::{SmsSent, random};
+use crate::trace::TraceEvent;
+use crate::traced;
 use crate::transaction::{OnCard, Transaction, home_of, masked_phone, phone_digits};
 use crate::{diagnostics, export};
 
@@ -41,6 +43,7 @@ impl Actor {
                 entries: lock(&self.journal).history(),
             }),
             Command::ExportHistory => self.export_history(),
+            Command::ExportTrace => self.export_trace(),
         };
         if let Err(failure) = &result {
             self.show_failure(failure);
@@ -72,6 +75,10 @@ impl Actor {
             // Told before anything is typed; a card's balance needs no key.
             return Err(code.into());
         }
+        self.tracer.note(TraceEvent::Mark {
+            pending: lock(&self.journal).pending().len(),
+            reader: traced::reader(&self.reader),
+        });
         let mut id = [0; 16];
         random(&mut id)?;
         let [.., attempt] = &mut id;
@@ -401,6 +408,12 @@ impl Actor {
         Ok(Reply::Exported { path })
     }
 
+    fn export_trace(&self) -> Result<Reply, Failure> {
+        let (folder, version) = (&self.parts.documents, &self.parts.version);
+        let path = self.tracer.export(folder, version)?;
+        Ok(Reply::Exported { path })
+    }
+
     fn diagnose(&self, answer: Answer) {
         let probe = diagnostics::Probe {
             link: self.link.clone(),
@@ -432,6 +445,7 @@ impl Actor {
         self.connecting = false;
         let result = result.and_then(|()| {
             lock(&self.journal).erase()?;
+            self.tracer.erase();
             self.settings
                 .change(|settings| *settings = crate::settings::Settings::default())?;
             self.transaction = None;
@@ -441,6 +455,41 @@ impl Actor {
         });
         self.reply(Some(answer), result);
     }
+}
+
+/// What of a command stands in the trace: no digit of a password, nothing typed. What changes only the looks of the
+/// app is left out.
+pub(crate) fn traced(command: &Command) -> Option<TraceEvent> {
+    let mut kind = None;
+    let does = match command {
+        Command::Begin { kind: begun } => {
+            kind = Some(*begun);
+            "begin"
+        }
+        Command::Enrol => "enrol",
+        Command::SendCode { .. } => "send-code",
+        Command::VerifyCode { .. } => "verify-code",
+        Command::Submit { .. } => "submit",
+        Command::Retry => "retry",
+        Command::Leave => "leave",
+        Command::Refund => "refund",
+        Command::RenewKey => "renew-key",
+        Command::RunDiagnostics => "run-diagnostics",
+        Command::Unlock => "unlock",
+        Command::PinPress { .. }
+        | Command::PinDelete
+        | Command::ChooseReader { .. }
+        | Command::SetLanguage { .. }
+        | Command::SetTheme { .. }
+        | Command::SetTextSize { .. }
+        | Command::SetLock { .. }
+        | Command::History
+        | Command::ExportHistory
+        | Command::ExportTrace
+        | Command::EraseDevice => return None,
+    };
+    let does = does.to_owned();
+    Some(TraceEvent::Person { does, kind })
 }
 
 fn can_send_code(transaction: &Transaction) -> bool {

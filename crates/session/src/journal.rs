@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::card_mark::CardMark;
 use crate::disk::{self, DiskError};
+use crate::trace::{TraceEvent, Tracer};
 
 /// One transaction in the journal: its state by the rules of the relay, and what its receipt tells so far.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
@@ -86,21 +87,36 @@ impl Record {
     }
 }
 
+fn state_word(state: &State) -> &'static str {
+    match state {
+        State::Asked => "asked",
+        State::Issued => "issued",
+        State::Writing => "writing",
+        State::ToDeliver { .. } => "to-deliver",
+        State::InDoubt => "in-doubt",
+        State::Done => "done",
+        State::NotDone { .. } => "not-done",
+        State::WrittenOff => "written-off",
+    }
+}
+
 /// The journal's folder and all of its entries, oldest first.
 pub(crate) struct Journal {
     dir: PathBuf,
     records: Vec<Record>,
+    tracer: Tracer,
     /// Files that can't be read: kept, counted and told, never deleted.
     pub(crate) damaged: usize,
 }
 
 impl Journal {
-    pub(crate) fn open(dir: &Path) -> Result<Self, DiskError> {
+    pub(crate) fn open(dir: &Path, tracer: Tracer) -> Result<Self, DiskError> {
         let dir = dir.join("journal");
         fs::create_dir_all(&dir)?;
         let mut journal = Self {
             dir,
             records: Vec::new(),
+            tracer,
             damaged: 0,
         };
         for file in fs::read_dir(&journal.dir)? {
@@ -123,7 +139,13 @@ impl Journal {
 
     /// Keeps a record, new or changed. After an error the former state is what counts.
     pub(crate) fn keep(&mut self, record: Record) -> Result<(), DiskError> {
-        disk::write_atomic(&self.dir.join(format!("{}.json", record.id())), &record)?;
+        let path = self.dir.join(format!("{}.json", record.id()));
+        let written = disk::write_atomic(&path, &record);
+        self.tracer.note(TraceEvent::Journal {
+            state: state_word(&record.entry.state).to_owned(),
+            kept: written.is_ok(),
+        });
+        written?;
         match self
             .records
             .iter_mut()
@@ -310,11 +332,11 @@ mod tests {
     #[test]
     fn an_open_load_survives_a_restart() {
         let dir = tempfile::tempdir().unwrap();
-        let mut journal = Journal::open(dir.path()).unwrap();
+        let mut journal = Journal::open(dir.path(), Tracer::open(dir.path())).unwrap();
         journal
             .keep(record(1, Operation::TopUp, State::Writing))
             .unwrap();
-        let journal = Journal::open(dir.path()).unwrap();
+        let journal = Journal::open(dir.path(), Tracer::open(dir.path())).unwrap();
         assert_eq!(journal.pending().len(), 1);
         assert!(
             journal.unfinished_on(&card("4471", 7)).is_some(),
@@ -329,13 +351,13 @@ mod tests {
     #[test]
     fn a_proof_waits_for_the_bank() {
         let dir = tempfile::tempdir().unwrap();
-        let mut journal = Journal::open(dir.path()).unwrap();
+        let mut journal = Journal::open(dir.path(), Tracer::open(dir.path())).unwrap();
         let state = State::ToDeliver {
             message: vec![0x49, 0x30],
             written: true,
         };
         journal.keep(record(1, Operation::TopUp, state)).unwrap();
-        let journal = Journal::open(dir.path()).unwrap();
+        let journal = Journal::open(dir.path(), Tracer::open(dir.path())).unwrap();
         assert_eq!(
             journal.to_deliver(),
             vec![("01".repeat(16), vec![0x49, 0x30])]
@@ -346,7 +368,7 @@ mod tests {
     #[test]
     fn the_end_of_a_re_top_up_ends_its_load() {
         let dir = tempfile::tempdir().unwrap();
-        let mut journal = Journal::open(dir.path()).unwrap();
+        let mut journal = Journal::open(dir.path(), Tracer::open(dir.path())).unwrap();
         let load = record(1, Operation::TopUp, State::Writing);
         let mut again = record(2, Operation::ReTopUp, State::Writing);
         again.entry.about = Some(About([1; 16]));
@@ -367,7 +389,7 @@ mod tests {
     #[test]
     fn a_damaged_file_is_counted_and_kept() {
         let dir = tempfile::tempdir().unwrap();
-        let mut journal = Journal::open(dir.path()).unwrap();
+        let mut journal = Journal::open(dir.path(), Tracer::open(dir.path())).unwrap();
         journal
             .keep(record(1, Operation::TopUp, State::Asked))
             .unwrap();
@@ -376,7 +398,7 @@ mod tests {
             .join("journal")
             .join(format!("{}.json", "01".repeat(16)));
         fs::write(&path, "{").unwrap();
-        let journal = Journal::open(dir.path()).unwrap();
+        let journal = Journal::open(dir.path(), Tracer::open(dir.path())).unwrap();
         assert_eq!((journal.damaged, journal.history().len()), (1, 0));
         assert!(path.exists());
     }

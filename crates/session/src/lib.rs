@@ -22,6 +22,8 @@ mod run;
 mod settings;
 mod starting;
 mod terminal;
+mod trace;
+mod traced;
 mod transaction;
 
 pub use actor::{Parts, Session, StartError};
@@ -29,6 +31,9 @@ pub use clock::{Clock, SystemClock};
 #[cfg(feature = "simulator")]
 pub use disk::{DiskError, DiskWatch, Written, watch_disk};
 pub use run::Times;
+pub use trace::{Fault, Reader, ReaderIs, Screen, TRACE_FORMAT, TraceEvent, TraceHead, TraceLine};
+#[cfg(feature = "simulator")]
+pub use trace::{TraceWatch, watch_trace};
 
 /// The shells that a program puts into [`Parts`], so that it needs this crate alone.
 pub mod shells {

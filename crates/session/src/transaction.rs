@@ -12,6 +12,7 @@ use ipc::{
 use crate::card_mark::CardMark;
 use crate::failure::Failure;
 use crate::run::Times;
+use crate::trace::Screen;
 
 /// What starts as soon as a card is there.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -165,6 +166,20 @@ impl Transaction {
             if let Some(error) = &mut self.error {
                 error.retry = ipc::Retry::Wait;
             }
+        }
+    }
+
+    /// What the trace tells of it.
+    pub(crate) fn screen(&self) -> Screen {
+        let running = self.steps.iter().find(|step| step.1 == StepState::Running);
+        Screen {
+            kind: self.kind,
+            stage: self.stage,
+            step: running.map(|step| step.0),
+            place: self.place,
+            code: self.error.as_ref().map(|error| error.code),
+            contact: self.contact,
+            resume: self.resume,
         }
     }
 

@@ -268,7 +268,11 @@ impl Transport for Network {
     fn send(&self, request: Outgoing) -> Sending<'_> {
         let name = request.path.trim_start_matches("/v1/").to_owned();
         let strike = self.world.arrive(&name);
+        // Drawn now: what the bank's database still does at this moment takes real time, and orders nothing.
+        let latency = || Duration::from_millis(5 + self.world.below(40));
         let way = Way {
+            there: latency(),
+            back: latency(),
             world: self.world.clone(),
             bank: self.bank.clone(),
             slot: self.slot.clone(),
@@ -297,6 +301,8 @@ impl Transport for Network {
 /// One request under way.
 #[derive(Clone)]
 struct Way {
+    there: Duration,
+    back: Duration,
     world: Arc<World>,
     bank: Arc<BankProcess>,
     slot: Slot,
@@ -341,7 +347,7 @@ impl Way {
         if self.world.network_is_off() {
             return Err(ClientError::Offline);
         }
-        self.latency().await;
+        sleep(self.there).await;
         if is(Who::Network, When::Before) {
             return lost(draw, ClientError::Offline).await;
         }
@@ -356,7 +362,7 @@ impl Way {
         }
         let dies = is(Who::Bank, When::During).then_some((draw % 3, 1 + draw % 40_000));
         let outcome = self.hand_over(&request, name, dies).await;
-        self.latency().await;
+        sleep(self.back).await;
         if is(Who::Network, When::After) {
             return lost(draw, ClientError::Silent).await;
         }
@@ -374,11 +380,6 @@ impl Way {
             return Err(ClientError::Silent);
         }
         outcome
-    }
-
-    async fn latency(&self) {
-        let ms = 5 + self.world.below(40);
-        sleep(Duration::from_millis(ms)).await;
     }
 
     async fn hand_over(

@@ -55,6 +55,7 @@ export class FakeBackend implements Backend {
     switch (command.command) {
       case 'history': return { reply: 'history', entries: history() };
       case 'export-history': return { reply: 'exported', path: 'Documents/tapfill-history.csv' };
+      case 'export-trace': return { reply: 'exported', path: 'Documents/tapfill-trace.jsonl' };
       case 'run-diagnostics': return this.#diagnostics();
       case 'set-language': this.push({ settings: { ...settings, language: command.language } }); break;
       case 'set-theme': this.push({ settings: { ...settings, theme: command.theme } }); break;
