@@ -13,6 +13,7 @@ mod processor;
 mod random;
 mod rare;
 mod reader;
+mod replay;
 mod run;
 mod stage;
 mod table;
@@ -42,10 +43,10 @@ struct Asked {
     one: Option<u64>,
     card: Option<Kind>,
     jobs: u64,
+    replay: Option<String>,
 }
 
-const USAGE: &str =
-    "simulate [--seeds N] [--first S] [--seed S] [--card KIND] [--jobs N]   (docs/testing.md)";
+const USAGE: &str = "simulate [--seeds N] [--first S] [--seed S] [--card KIND] [--jobs N] | --replay FILE   (docs/testing.md)";
 
 fn asked() -> Result<Asked, String> {
     let mut asked = Asked {
@@ -54,6 +55,7 @@ fn asked() -> Result<Asked, String> {
         one: None,
         card: None,
         jobs: 2,
+        replay: None,
     };
     let mut words = std::env::args().skip(1);
     while let Some(word) = words.next() {
@@ -64,6 +66,7 @@ fn asked() -> Result<Asked, String> {
                 .map_err(|_| format!("{word} {value}: not a number"))
         };
         match word.as_str() {
+            "--replay" => asked.replay = Some(value.clone()),
             "--seeds" => asked.seeds = number()?,
             "--first" => asked.first = number()?,
             "--seed" => asked.one = Some(number()?),
@@ -91,6 +94,13 @@ fn main() -> ExitCode {
 
 fn simulate(asked: &Asked) -> Result<(), String> {
     let templates = run::templates().map_err(|error| error.to_string())?;
+    if let Some(file) = &asked.replay {
+        let text = std::fs::read_to_string(file).map_err(|error| format!("{file}: {error}"))?;
+        let told = replay::replay(&templates, &text).map_err(|error| error.to_string())?;
+        say(told.trim_end());
+        say("the same");
+        return Ok(());
+    }
     let matrix = Matrix::find(&templates, asked.card)?;
     if let Some(seed) = asked.one {
         let plan = matrix.plan(seed, asked.card).ok_or("no such seed")?;

@@ -70,7 +70,7 @@ struct Running {
 }
 
 /// What became of a request.
-enum Fate {
+pub(crate) enum Fate {
     Answered(Answer),
     /// No process listens.
     Nobody,
@@ -191,7 +191,7 @@ impl BankProcess {
     }
 
     /// One request as it arrives. `dies` is how many commits are still made, when the bank dies in its middle.
-    async fn take(&self, request: &Outgoing, dies: Option<(u64, u64)>) -> Fate {
+    pub(crate) async fn take(&self, request: &Outgoing, dies: Option<(u64, u64)>) -> Fate {
         let mut running = self.running.lock().await;
         let _hold = Hold::new();
         self.lock_store(&mut running, true).await;

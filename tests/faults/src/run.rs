@@ -28,6 +28,29 @@ pub(crate) struct Report {
     pub(crate) broken: Option<Broken>,
 }
 
+/// The same, and the trace that the app exports at the end.
+#[cfg(test)]
+pub(crate) fn exported(templates: &Templates, plan: &Plan) -> (Report, String) {
+    use std::cell::RefCell;
+    use std::rc::Rc;
+
+    let lines: Rc<RefCell<Vec<String>>> = Rc::default();
+    let told = lines.clone();
+    session::watch_trace(Some(Rc::new(move |line| {
+        if let Ok(line) = serde_json::to_string(line) {
+            told.borrow_mut().push(line);
+        }
+    })));
+    let report = run(templates, plan, false);
+    session::watch_trace(None);
+    let head = format!(
+        "{{\"tapfill_trace\":{},\"version\":\"simulated\",\"system\":\"none\"}}",
+        session::TRACE_FORMAT
+    );
+    let lines = lines.borrow();
+    (report, format!("{head}\n{}\n", lines.join("\n")))
+}
+
 /// Runs a plan on a copy of the template, on a clock that nothing but the plan moves.
 pub(crate) fn run(templates: &Templates, plan: &Plan, aloud: bool) -> Report {
     let runtime = match simulated_time() {
@@ -54,7 +77,7 @@ pub(crate) fn run(templates: &Templates, plan: &Plan, aloud: bool) -> Report {
     })
 }
 
-fn simulated_time() -> std::io::Result<tokio::runtime::Runtime> {
+pub(crate) fn simulated_time() -> std::io::Result<tokio::runtime::Runtime> {
     tokio::runtime::Builder::new_current_thread()
         .enable_time()
         .start_paused(true)

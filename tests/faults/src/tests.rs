@@ -1,7 +1,8 @@
 use crate::cards::{KINDS, PLAIN};
 use crate::plan::{Matrix, Plan, Tear};
-use crate::point::{Act, Point, When, Who};
+use crate::point::{Act, Cell, Point, When, Who};
 use crate::rare::Rare;
+use crate::replay::{ReplayError, replay};
 use crate::run::{Report, run, templates};
 use crate::template::Templates;
 
@@ -118,4 +119,68 @@ fn each_kind_of_card_is_torn_at_each_of_its_steps() {
     for tear in &matrix.tears {
         assert!(planned.contains(tear), "{tear:?} in one round");
     }
+}
+
+/// What the app of a run with this fault in its top-up exports at the end.
+fn exported(faults: &[(&str, u32, Who, When)]) -> String {
+    let mut plan = Plan::plain(PLAIN, Act::TopUp);
+    for (step, nth, who, when) in faults {
+        let point = Point {
+            act: Act::TopUp,
+            step: (*step).to_owned(),
+            nth: *nth,
+        };
+        let (who, when) = (*who, *when);
+        plan.faults.push((Cell { point, who, when }, 1));
+    }
+    let (report, trace) = crate::run::exported(&templates().unwrap(), &plan);
+    assert_eq!(report.broken, None, "{}", report.trace.join("\n"));
+    assert_eq!(report.struck.len(), faults.len(), "each fault struck");
+    trace
+}
+
+#[test]
+fn the_trace_of_a_torn_top_up_and_its_re_top_up_is_run_again_to_the_byte() {
+    let templates = templates().unwrap();
+    for (when, carried_out) in [
+        (When::Before, "unanswered 1: not carried out"),
+        (When::After, "unanswered 1: carried out"),
+    ] {
+        let trace = exported(&[("CREDIT", 1, Who::Card, when)]);
+        let first = replay(&templates, &trace).unwrap_or_else(|error| panic!("{error}"));
+        assert!(first.contains("-> Lost"), "{first}");
+        assert!(first.contains("card-lost"), "{first}");
+        assert!(first.contains("InTransit"), "{first}");
+        assert!(first.contains(carried_out), "{first}");
+        assert_eq!(replay(&templates, &trace).unwrap(), first);
+    }
+}
+
+#[test]
+fn traces_with_lost_requests_and_bad_contact_are_run_again() {
+    let templates = templates().unwrap();
+    for faults in [
+        [("relay", 2, Who::Network, When::After)],
+        [("relay", 1, Who::Network, When::Before)],
+        [("PROBE", 2, Who::Card, When::After)],
+        [("INITIALIZE", 1, Who::Card, When::After)],
+        [("SELECT", 1, Who::Card, When::Before)],
+    ] {
+        let trace = exported(&faults);
+        let again = replay(&templates, &trace);
+        again.unwrap_or_else(|error| panic!("{faults:?}\n{error}"));
+    }
+}
+
+#[test]
+fn a_trace_that_was_changed_is_not_the_same() {
+    let templates = templates().unwrap();
+    let trace = exported(&[("CREDIT", 1, Who::Card, When::After)]);
+    let changed = trace.replacen("\"already-on-card\"", "\"loaded\"", 1);
+    assert_ne!(changed, trace);
+    let Err(ReplayError::Differs(told)) = replay(&templates, &changed) else {
+        panic!("a trace of something else passes");
+    };
+    assert!(told.contains("differs: screen"), "{told}");
+    assert!(replay(&templates, "no trace").is_err());
 }
