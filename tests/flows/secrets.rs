@@ -43,6 +43,49 @@ fn contains(whole: &[u8], part: &[u8]) -> bool {
         .any(|window| window.eq_ignore_ascii_case(part))
 }
 
+/// What a line of a trace may hold: nothing that was typed, read, sent or reckoned.
+fn only_known_members(number: usize, line: &serde_json::Value) {
+    const KNOWN: [&str; 25] = [
+        "at_ms",
+        "event",
+        "version",
+        "enrolled",
+        "pending",
+        "reader",
+        "state",
+        "insertions",
+        "does",
+        "kind",
+        "code",
+        "fault",
+        "ms",
+        "head",
+        "sent",
+        "status",
+        "got",
+        "path",
+        "outcome",
+        "kept",
+        "phase",
+        "trouble",
+        "screen",
+        "stage",
+        "step",
+    ];
+    const ON_SCREEN: [&str; 3] = ["place", "contact", "resume"];
+    let Some(members) = line.as_object() else {
+        return;
+    };
+    for (name, value) in members {
+        let known = KNOWN.contains(&name.as_str()) || ON_SCREEN.contains(&name.as_str());
+        assert!(known, "line {number}: {name}");
+        if name == "head" {
+            assert!(value.as_str().unwrap().len() <= 10, "5 bytes: {value}");
+        }
+        only_known_members(number, value);
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn no_secret_stays_anywhere_after_a_full_run() {
     log::set_logger(&Keep).unwrap();
@@ -70,6 +113,28 @@ async fn no_secret_stays_anywhere_after_a_full_run() {
     let back = |v: &ipc::AppView| v.reader.state == ipc::ReaderKind::Card;
     stage.person.until("the card", back).await.unwrap();
     stage.person.resume().await.unwrap();
+    let exported = stage.person.give(ipc::Command::ExportTrace).await.unwrap();
+    let ipc::Reply::Exported { path } = exported else {
+        panic!("a path")
+    };
+    let trace = fs::read_to_string(path).unwrap();
+    assert!(
+        trace.contains("card-lost") && trace.contains("80520000"),
+        "{trace}"
+    );
+    let view = stage.person.look();
+    let terminal = view.terminal.unwrap().id;
+    let receipt = view.transaction.unwrap().receipt.unwrap();
+    let reference = receipt.reference.unwrap();
+    for private in ["4471", "13800006021", "246810", &terminal, &reference] {
+        assert!(!trace.contains(private), "{private} in a trace: {trace}");
+    }
+    for code in &codes {
+        assert!(!trace.contains(&format!("\"{code}\"")), "an SMS code");
+    }
+    for (number, line) in trace.lines().skip(1).enumerate() {
+        only_known_members(number, &serde_json::from_str(line).unwrap());
+    }
     let master = stage.vault.load("master-key").unwrap().unwrap();
     let master = &master[8..];
     stage.healed().await;

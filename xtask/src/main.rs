@@ -33,6 +33,8 @@ usage: cargo xtask <verb>
         --minimise puts what was found into the tree, as little as covers the same
   simulate [--seeds N] [--first S] [--seed S] [--card KIND] [--jobs N]
         whole transactions with faults at every step, one for each seed; --seed runs one and tells all of it
+  replay FILE
+        runs a trace again that a person exported; fails when it goes another way (docs/support.md)
   kills [--count N] [--seed N]
         kills app or bank N times (500) at moments that the seed chooses, heals, and counts the money
   lint  rustfmt, clippy, rustdoc and the checks of the web part
@@ -79,6 +81,7 @@ fn run(arguments: &[String]) -> Outcome<()> {
             &[],
             &["--seeds", "--first", "--seed", "--card", "--jobs"],
         )?),
+        "replay" => simulate::replay(rest),
         "kills" => kills::asked(&Options::parse(rest, &[], &["--count", "--seed"])?),
         "lint" => ci::lint(),
         "bindings" => ci::bindings(Options::parse(rest, &["--check"], &[])?.has("--check")),
