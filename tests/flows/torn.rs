@@ -307,3 +307,32 @@ async fn a_re_top_up_without_a_card_still_says_where_the_money_is() {
     assert_eq!(ended.resume, Some(ResumeState::AlreadyOnCard));
     stage.healed().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_torn_load_and_its_re_top_up_leave_a_trace_to_export() {
+    let stage = Stage::ready().await;
+    stage.slot.arm(Fault::Tear {
+        ins: Some(0x52),
+        moment: Moment::After,
+        nth: 1,
+    });
+    failure(stage.person.top_up(2_000).await);
+    card_back(&stage).await;
+    stage.person.resume().await.unwrap();
+    let exported = stage.person.give(ipc::Command::ExportTrace).await.unwrap();
+    let ipc::Reply::Exported { path } = exported else {
+        panic!("a path");
+    };
+    let trace = std::fs::read_to_string(path).unwrap();
+    for word in [
+        r#""head":"8052000"#,
+        r#""fault":"lost""#,
+        r#""code":"card-lost""#,
+        r#""state":"writing""#,
+        r#""path":"/v1/relay""#,
+        r#""resume":"already-on-card""#,
+    ] {
+        assert!(trace.contains(word), "{word}: {trace}");
+    }
+    stage.healed().await;
+}

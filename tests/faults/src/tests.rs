@@ -184,3 +184,15 @@ fn a_trace_that_was_changed_is_not_the_same() {
     assert!(told.contains("differs: screen"), "{told}");
     assert!(replay(&templates, "no trace").is_err());
 }
+
+/// From the first start on: enrolment, a card torn after CREDIT FOR LOAD, a re-top-up; on HTTPS and the real clock.
+#[test]
+fn a_trace_of_real_servers_is_run_again() {
+    let trace = include_str!("../../fixtures/traces/torn.jsonl");
+    let templates = templates().unwrap();
+    let told = replay(&templates, trace).unwrap_or_else(|error| panic!("{error}"));
+    assert!(told.contains("unanswered 1: carried out"), "{told}");
+    assert!(told.contains("bank /v1/enrol: -> ok"), "{told}");
+    assert!(told.contains("card: 805200000B -> Lost"), "{told}");
+    assert!(told.ends_with("re-top-up AlreadyOnCard\n"), "{told}");
+}
