@@ -25,7 +25,7 @@ export function baseView(now = Date.now()): AppView {
     network: 'online',
     reader: { state: 'empty', name: 'ACS ACR1252 Dual Reader', readers: ['ACS ACR1252 Dual Reader', 'Virtual PCD 00 00'], chosen: null },
     terminal: { id: '310000004471', keyCheckValue: '8CA64D', keyExpiresMs: now + 22 * 60 * MINUTE, suite: 3 },
-    purses: [{ industry: '0001', name: NAME, tail: '4471', balance: 12_850, seenMs: now - 4 * MINUTE, expiry: '2034-12-31', active: true }],
+    purses: [{ industry: '0001', name: NAME, tail: '4471', mark: null, balance: 12_850, seenMs: now - 4 * MINUTE, expiry: '2034-12-31', active: true }],
     pending: [],
     transaction: null,
     packages: [{ industry: '0001', name: NAME, version: 3, signer: '7b1e90c4' }],
@@ -53,7 +53,7 @@ function log(now: number): LogEntryView[] {
 }
 
 export function card(now = Date.now(), patch: Partial<CardView> = {}): CardView {
-  return { industry: '0001', name: NAME, tail: '4471', balance: 12_850, expiry: '2034-12-31', active: true, log: log(now), ...patch };
+  return { industry: '0001', name: NAME, tail: '4471', mark: null, balance: 12_850, expiry: '2034-12-31', active: true, log: log(now), ...patch };
 }
 
 export function receipt(now = Date.now(), patch: Partial<ReceiptView> = {}): ReceiptView {
@@ -107,9 +107,9 @@ export const scenes: Record<string, Scene> = {
   'home-pending': (now) => ({ reader, pending: pending(now, 'in-transit') }),
   'home-unsure': (now) => ({ network: 'offline', pending: pending(now, 'unsure'), reader: { state: 'none', name: null, readers: [], chosen: null } }),
   'home-unreported': (now) => ({ pending: pending(now, 'on-card-unreported'), network: 'offline' }),
-  'home-many': (now) => ({ purses: [...baseView(now).purses, { industry: '0001', name: NAME, tail: '8826', balance: 0, seenMs: now - 90 * MINUTE, expiry: null, active: false }] }),
+  'home-many': (now) => ({ purses: [...baseView(now).purses, { industry: '0001', name: NAME, tail: '8826', mark: null, balance: 0, seenMs: now - 90 * MINUTE, expiry: null, active: false }] }),
   'home-crowd': (now) => ({
-    purses: ['4471', '8826', '1907', '3350', '7012'].map((tail, i) => ({ industry: '0001', name: NAME, tail, balance: 12_850 - i * 3000, seenMs: now - i * 900 * MINUTE, expiry: null, active: i !== 1 })),
+    purses: ['4471', '8826', '1907', '3350', '7012'].map((tail, i) => ({ industry: '0001', name: NAME, tail, mark: null, balance: 12_850 - i * 3000, seenMs: now - i * 900 * MINUTE, expiry: null, active: i !== 1 })),
     pending: [...pending(now, 'in-transit'), ...pending(now, 'unsure').map((p) => ({ ...p, id: '2'.padStart(32, '0'), tail: '8826' }))],
   }),
   'home-trouble': () => ({ trouble: failure('terminal-revoked', 'none', 'no'), network: 'offline', reader: { state: 'service-down', name: null, readers: [], chosen: null } }),
