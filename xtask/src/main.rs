@@ -31,7 +31,7 @@ usage: cargo xtask <verb>
   fuzz [--minutes N] [--only TARGET] [--replay] [--minimise]
         each target for N minutes (5); --replay runs the corpora through the targets without the fuzzer,
         --minimise puts what was found into the tree, as little as covers the same
-  simulate [--seeds N] [--first S] [--seed S] [--card KIND] [--jobs N]
+  simulate [--seeds N] [--first S] [--seed S] [--card KIND] [--matrix steps|cards] [--jobs N]
         whole transactions with faults at every step, one for each seed; --seed runs one and tells all of it
   replay FILE
         runs a trace again that a person exported; fails when it goes another way (docs/support.md)
@@ -79,7 +79,9 @@ fn run(arguments: &[String]) -> Outcome<()> {
         "simulate" => simulate::run(&Options::parse(
             rest,
             &[],
-            &["--seeds", "--first", "--seed", "--card", "--jobs"],
+            &[
+                "--seeds", "--first", "--seed", "--card", "--matrix", "--jobs",
+            ],
         )?),
         "replay" => simulate::replay(rest),
         "kills" => kills::asked(&Options::parse(rest, &[], &["--count", "--seed"])?),

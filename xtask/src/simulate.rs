@@ -7,7 +7,9 @@ use crate::{Options, Outcome};
 /// Builds the simulator as fast as it gets with every check of ours on, and runs it.
 pub(crate) fn run(options: &Options) -> Outcome<()> {
     let mut command = simulator("simulation");
-    for name in ["--seeds", "--first", "--seed", "--card", "--jobs"] {
+    for name in [
+        "--seeds", "--first", "--seed", "--card", "--matrix", "--jobs",
+    ] {
         command.args(
             options
                 .value(name)

@@ -44,9 +44,10 @@ struct Asked {
     card: Option<Kind>,
     jobs: u64,
     replay: Option<String>,
+    by_card: bool,
 }
 
-const USAGE: &str = "simulate [--seeds N] [--first S] [--seed S] [--card KIND] [--jobs N] | --replay FILE   (docs/testing.md)";
+const USAGE: &str = "simulate [--seeds N] [--first S] [--seed S] [--card KIND] [--matrix steps|cards] [--jobs N] | --replay FILE   (docs/testing.md)";
 
 fn asked() -> Result<Asked, String> {
     let mut asked = Asked {
@@ -56,6 +57,7 @@ fn asked() -> Result<Asked, String> {
         card: None,
         jobs: 2,
         replay: None,
+        by_card: false,
     };
     let mut words = std::env::args().skip(1);
     while let Some(word) = words.next() {
@@ -66,6 +68,7 @@ fn asked() -> Result<Asked, String> {
                 .map_err(|_| format!("{word} {value}: not a number"))
         };
         match word.as_str() {
+            "--matrix" => asked.by_card = by_card(&value)?,
             "--replay" => asked.replay = Some(value.clone()),
             "--seeds" => asked.seeds = number()?,
             "--first" => asked.first = number()?,
@@ -80,6 +83,14 @@ fn asked() -> Result<Asked, String> {
         }
     }
     Ok(asked)
+}
+
+fn by_card(matrix: &str) -> Result<bool, String> {
+    match matrix {
+        "steps" => Ok(false),
+        "cards" => Ok(true),
+        _ => Err(format!("--matrix {matrix}: steps or cards")),
+    }
 }
 
 fn main() -> ExitCode {
@@ -101,7 +112,8 @@ fn simulate(asked: &Asked) -> Result<(), String> {
         say("the same");
         return Ok(());
     }
-    let matrix = Matrix::find(&templates, asked.card)?;
+    let mut matrix = Matrix::find(&templates, asked.card)?;
+    matrix.by_card = asked.by_card;
     if let Some(seed) = asked.one {
         let plan = matrix.plan(seed, asked.card).ok_or("no such seed")?;
         let report = run::run(&templates, &plan, true);
@@ -128,9 +140,10 @@ fn simulate(asked: &Asked) -> Result<(), String> {
                     say(&report.trace.join("\n"));
                     let card = asked.card.map(|card| format!(" --card {}", card.name));
                     let card = card.unwrap_or_default();
+                    let by = if asked.by_card { " --matrix cards" } else { "" };
                     say(&format!("seed {seed}: {broken}"));
                     say(&format!(
-                        "again: cargo xtask simulate --seed {seed}{card}\n"
+                        "again: cargo xtask simulate --seed {seed}{card}{by}\n"
                     ));
                 }
                 if table.add(report) >= MOST_FAILURES {

@@ -56,6 +56,8 @@ pub(crate) struct Matrix {
     pub(crate) rows: Vec<(Point, Vec<Kind>)>,
     pub(crate) cells: Vec<Cell>,
     pub(crate) tears: Vec<Tear>,
+    /// Seeds go round the tears instead of the cells.
+    pub(crate) by_card: bool,
 }
 
 /// The draw that takes the network away for long enough for any act to end.
@@ -89,7 +91,12 @@ impl Matrix {
         }
         let cells = rows.iter().flat_map(|(point, _)| cells(point)).collect();
         let tears = tears(&rows);
-        Ok(Self { rows, cells, tears })
+        Ok(Self {
+            rows,
+            cells,
+            tears,
+            by_card: false,
+        })
     }
 
     /// A tear at one of the steps of that name.
@@ -107,16 +114,16 @@ impl Matrix {
         Some((cell, card))
     }
 
-    /// The run of a seed: its main fault goes round the cells and, twice as often, round the tears of each kind of card;
+    /// The run of a seed: its main fault goes round the cells, or round the tears of each kind of card;
     /// everything else is drawn.
     pub(crate) fn plan(&self, seed: u64, only: Option<Kind>) -> Option<Plan> {
         let mut random = Random::new(seed);
-        let (main, card) = if seed.is_multiple_of(3) {
-            let main = nth(&self.cells, seed / 3)?.clone();
+        let (main, card) = if self.by_card {
+            self.torn(nth(&self.tears, seed)?, &mut random)?
+        } else {
+            let main = nth(&self.cells, seed)?.clone();
             let (_, cards) = self.rows.iter().find(|(point, _)| *point == main.point)?;
             (main, only.or_else(|| random.pick(cards))?)
-        } else {
-            self.torn(nth(&self.tears, seed - seed / 3)?, &mut random)?
         };
         let act = main.point.act;
         let mut faults: Vec<(Cell, u64)> = Vec::new();

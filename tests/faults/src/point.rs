@@ -54,10 +54,13 @@ pub(crate) struct Point {
 }
 
 impl Point {
-    /// A card can be torn there from the transaction that it is in.
+    /// A contact with the card is open there. Kinds of card differ nowhere else.
     pub(crate) fn is_torn(&self) -> bool {
         let without_card = matches!(self.act, Act::Start | Act::LateReport | Act::Healing);
-        !without_card && self.step != "journal"
+        let command = self
+            .step
+            .starts_with(|first: char| first.is_ascii_uppercase());
+        !without_card && (command || self.step == "relay")
     }
 }
 
