@@ -80,7 +80,11 @@ pub(crate) fn learn(
         _open => None,
     };
     let mut receipt = record.receipt.clone();
-    receipt.reference = told.reference.clone().or(receipt.reference);
+    receipt.reference = match told.outcome.as_str() {
+        // Nothing left the account: there is nothing to ask the bank's people about.
+        "declined" => None,
+        _ => told.reference.clone().or(receipt.reference),
+    };
     let Some(event) = event else {
         if receipt == record.receipt {
             return Ok(());
