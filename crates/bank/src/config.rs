@@ -60,6 +60,8 @@ pub struct Config {
     /// Asked before each commit: false makes it a rollback, as a crash or a full disk would.
     #[cfg(feature = "simulator")]
     pub commits: Option<crate::CommitGate>,
+    /// Waits for the store as long as a person would, rather than as long as a request may.
+    pub(crate) patient: bool,
     /// Where the time comes from.
     pub clock: Arc<dyn Clock>,
 }
@@ -97,6 +99,7 @@ impl Config {
         Self {
             dir: dir.to_owned(),
             settings: Arc::new(settings),
+            patient: false,
             security: None,
             transaction: None,
             #[cfg(feature = "development")]

@@ -360,9 +360,10 @@ fn proposed(row: &ProposalRow) -> Value {
 }
 
 async fn with_bank<T>(
-    config: Config,
+    mut config: Config,
     work: impl AsyncFnOnce(&Bank) -> Result<T, OperatorError>,
 ) -> Result<T, OperatorError> {
+    config.patient = true;
     let dir = running::directory(&config)?;
     let bank = running::bank(&config, &dir).await?;
     let done = work(&bank).await;

@@ -32,6 +32,8 @@ use crate::{packages, worker};
 
 /// How long requests in work may take to finish when the bank stops.
 const GRACE: Duration = Duration::from_secs(5);
+/// How long a command of an operator waits for a store in use.
+const PATIENCE: Duration = Duration::from_secs(30);
 /// How long a peer may take for its first request's head, the TLS handshake included.
 const FIRST_REQUEST: Duration = Duration::from_secs(15);
 
@@ -214,7 +216,10 @@ pub(crate) async fn bank(config: &Config, dir: &Directory) -> Result<Bank, Start
     let hpke_seed = dir.secret("enrolment.key")?;
     let (enrolment_secret, enrolment_public) = envelope::enrol::hpke_key_pair(&hpke_seed);
     let signer = dir.secret("package-signer.key")?;
-    let wait = Duration::from_millis(settings.limits.database_wait_ms);
+    let wait = match config.patient {
+        true => PATIENCE,
+        false => Duration::from_millis(settings.limits.database_wait_ms),
+    };
     let store = store(config, &dir.private("bank.sqlite")?, wait).await?;
     Ok(Bank {
         clock: config.clock.clone(),
