@@ -1,7 +1,7 @@
 //! What people of the bank do with loads that no card settles: list them, take them over, decide them by two.
 
 use ledger::{
-    Doubt, Event, Proposal, ProposalRefusal, Proposed, Resolution, State, Suspense, propose,
+    Doubt, Event, Kind, Proposal, ProposalRefusal, Proposed, Resolution, State, Suspense, propose,
 };
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -243,6 +243,9 @@ async fn take_over(
     };
     // The same rules for what is written down; nobody proposes an end here.
     propose(&[], &asked)?;
+    if row.load.order().kind != Kind::TopUp {
+        return Err(not_manual(row));
+    }
     if matches!(row.load.state(), State::Issued { .. }) {
         step(bank, conn, row, Event::Doubt(Doubt::Silence)).await?;
     }

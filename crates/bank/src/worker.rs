@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use ledger::{Doubt, Event, Suspense};
+use ledger::{Doubt, Event, Phase, Suspense};
 
 use crate::bank::Bank;
 use crate::error::Problem;
@@ -31,8 +31,30 @@ pub(crate) async fn run(bank: Arc<Bank>) {
 
 pub(crate) async fn round(bank: &Bank) -> Result<(), Problem> {
     deliver(bank).await?;
-    doubt_silent(bank).await?;
-    suspend_old(bank).await
+    let limits = &bank.settings.limits;
+    let silent = Sweep {
+        phase: Phase::Issued,
+        activations_too: true,
+        after_s: limits.silence_s,
+        event: Event::Doubt(Doubt::Silence),
+    };
+    // What no card has settled for so long, people must. An activation waits for its card: nothing is at stake.
+    let old = Sweep {
+        phase: Phase::InDoubt,
+        activations_too: false,
+        after_s: limits.doubt_s,
+        event: Event::Suspend(Suspense::TooOld),
+    };
+    sweep(bank, &silent).await?;
+    sweep(bank, &old).await
+}
+
+/// What happens to loads that have been in one phase for too long.
+struct Sweep {
+    phase: Phase,
+    activations_too: bool,
+    after_s: u64,
+    event: Event,
 }
 
 async fn deliver(bank: &Bank) -> Result<(), Problem> {
@@ -77,37 +99,23 @@ fn hand_over(bank: &Bank, item: &Waiting) -> Result<(), Problem> {
     Ok(())
 }
 
-async fn doubt_silent(bank: &Bank) -> Result<(), Problem> {
-    let before_ms = before(bank, bank.settings.limits.silence_s);
+async fn sweep(bank: &Bank, sweep: &Sweep) -> Result<(), Problem> {
+    let age_ms = sweep.after_s.saturating_mul(1_000);
+    let before_ms = bank.now_ms().saturating_sub(age_ms);
+    let of = (sweep.phase, sweep.activations_too);
     let mut conn = bank.store.read().await?;
-    if load::silent(bank, &mut conn, before_ms).await?.is_empty() {
+    if load::since(bank, &mut conn, of, before_ms)
+        .await?
+        .is_empty()
+    {
         return Ok(());
     }
     drop(conn);
     let mut tx = bank.store.begin().await?;
-    let silent = load::silent(bank, &mut tx, before_ms).await?;
-    step_all(bank, &mut tx, silent, &Event::Doubt(Doubt::Silence)).await?;
+    let rows = load::since(bank, &mut tx, of, before_ms).await?;
+    step_all(bank, &mut tx, rows, &sweep.event).await?;
     tx.commit().await?;
     Ok(())
-}
-
-/// What no card has settled for so long, people must.
-async fn suspend_old(bank: &Bank) -> Result<(), Problem> {
-    let before_ms = before(bank, bank.settings.limits.doubt_s);
-    let mut conn = bank.store.read().await?;
-    if load::doubtful(bank, &mut conn, before_ms).await?.is_empty() {
-        return Ok(());
-    }
-    drop(conn);
-    let mut tx = bank.store.begin().await?;
-    let old = load::doubtful(bank, &mut tx, before_ms).await?;
-    step_all(bank, &mut tx, old, &Event::Suspend(Suspense::TooOld)).await?;
-    tx.commit().await?;
-    Ok(())
-}
-
-fn before(bank: &Bank, seconds: u64) -> u64 {
-    bank.now_ms().saturating_sub(seconds.saturating_mul(1_000))
 }
 
 async fn step_all(

@@ -297,7 +297,8 @@ impl Load {
     }
 
     fn suspend(self, why: Suspense, now_ms: u64) -> Stepped {
-        if self.state.phase() != Phase::InDoubt {
+        // An activation has nothing at stake: the card's flag settles it whenever it is read again.
+        if self.state.phase() != Phase::InDoubt || self.order.kind != Kind::TopUp {
             return Err(self.out_of_place());
         }
         Ok(self.moved(State::Manual { why }, Vec::new(), now_ms))

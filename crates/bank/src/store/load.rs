@@ -86,42 +86,31 @@ pub(crate) async fn open_of_card(
     row.map(|row| read(bank, row)).transpose()
 }
 
-/// Loads that wait for their TAC since before `before_ms`.
-pub(crate) async fn silent(
+/// Loads that have been in this phase since before `before_ms`.
+pub(crate) async fn since(
     bank: &Bank,
     conn: &mut Conn,
+    (phase, activations_too): (Phase, bool),
     before_ms: u64,
 ) -> Result<Vec<LoadRow>, Problem> {
     let sql = sqlx::AssertSqlSafe(format!(
-        "{COLUMNS} WHERE load.phase = 'issued' AND load.changed_ms < ? LIMIT 100"
+        "{COLUMNS} WHERE load.phase = ? AND load.changed_ms < ?
+         AND (load.kind = 'top-up' OR ?) LIMIT 100"
     ));
     let rows = sqlx::query_as(sql)
+        .bind(phase.name())
         .bind(signed(before_ms))
+        .bind(activations_too)
         .fetch_all(conn)
         .await?;
     rows.into_iter().map(|row| read(bank, row)).collect()
 }
 
-/// Loads in doubt since before `before_ms`.
-pub(crate) async fn doubtful(
-    bank: &Bank,
-    conn: &mut Conn,
-    before_ms: u64,
-) -> Result<Vec<LoadRow>, Problem> {
-    let sql = sqlx::AssertSqlSafe(format!(
-        "{COLUMNS} WHERE load.phase = 'in-doubt' AND load.changed_ms < ? LIMIT 100"
-    ));
-    let rows = sqlx::query_as(sql)
-        .bind(signed(before_ms))
-        .fetch_all(conn)
-        .await?;
-    rows.into_iter().map(|row| read(bank, row)).collect()
-}
-
-/// Loads whose outcome is open: just issued, in doubt, or waiting for people. The oldest first.
+/// Top-ups whose outcome is open: just issued, in doubt, or waiting for people. The oldest first.
 pub(crate) async fn open(bank: &Bank, conn: &mut Conn) -> Result<Vec<LoadRow>, Problem> {
     let sql = sqlx::AssertSqlSafe(format!(
-        "{COLUMNS} WHERE load.phase IN ('issued', 'in-doubt', 'manual') ORDER BY load.changed_ms LIMIT 1000"
+        "{COLUMNS} WHERE load.kind = 'top-up' AND load.phase IN ('issued', 'in-doubt', 'manual')
+         ORDER BY load.changed_ms LIMIT 1000"
     ));
     let rows = sqlx::query_as(sql).fetch_all(conn).await?;
     rows.into_iter().map(|row| read(bank, row)).collect()

@@ -122,3 +122,24 @@ async fn guesses_at_an_activation_lock_activations_and_leave_top_ups_alone() {
     );
     stage.close(5_000).await;
 }
+
+#[tokio::test]
+async fn an_activation_that_nobody_finished_for_months_waits_for_no_people_and_blocks_nothing() {
+    let mut stage = Stage::new().await;
+    let (mut terminal, card) = (stage.terminal().await, Card::inactive());
+    let torn = terminal
+        .relay(&first(&terminal, new_id(), &card, PASSWORD))
+        .await;
+    assert_eq!(phase(&torn), "enable");
+    // In doubt after the first start, and too old for a load with money at the second.
+    for expected in ["in-doubt", "in-doubt"] {
+        stage.clock.advance(61 * 24 * 3_600_000);
+        stage = stage.restarted().await;
+        stage.until_phases(&[expected]).await;
+    }
+    let mut card = Card::new("00006217000000008826", true, 0);
+    let mut terminal = stage.terminal().await;
+    terminal.top_up(&stage, &mut card, 5_000).await;
+    assert_eq!(stage.phases().await, ["confirmed", "confirmed"]);
+    stage.close(5_000).await;
+}

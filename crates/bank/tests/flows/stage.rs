@@ -86,6 +86,18 @@ impl Stage {
         self.column("phase").await
     }
 
+    /// Waits for what the bank does by itself; what it is after a whole round of that.
+    pub(crate) async fn until_phases(&self, wanted: &[&str]) {
+        for _ in 0..100 {
+            tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+            if self.phases().await == wanted {
+                break;
+            }
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(1_500)).await;
+        assert_eq!(self.phases().await, wanted);
+    }
+
     async fn column(&self, name: &str) -> Vec<String> {
         let path = self.dir.path().join("bank.sqlite");
         let options = sqlx::sqlite::SqliteConnectOptions::new().filename(path);

@@ -523,3 +523,30 @@ fn a_top_up_has_no_enable_flag() {
     assert!(issued().step(Event::FlagRead { active: true }, 20).is_err());
     assert!(requested().step(Event::AuthoriseActivation, 20).is_err());
 }
+
+#[test]
+fn an_activation_never_waits_for_people() {
+    let load = Load::request(order(Kind::Activation), 10).unwrap();
+    let load = step(load, Event::AuthoriseActivation).0;
+    let load = step(load, Event::Issue { available: 0 }).0;
+    let load = step(load, Event::Doubt(Doubt::Silence)).0;
+    for why in [Suspense::TooOld, Suspense::LostCard] {
+        let refused = load.clone().step(Event::Suspend(why), 99);
+        assert_eq!(refused, Err(Refusal::OutOfPlace(Phase::InDoubt)));
+    }
+    let load = step(load, Event::FlagRead { active: true }).0;
+    assert_eq!(load.state().phase(), Phase::Confirmed);
+}
+
+#[test]
+fn a_decline_has_its_place_before_the_mac2_alone() {
+    let authorised = step(requested(), Event::Authorise(mac1(N, B))).0;
+    let short = step(authorised.clone(), Event::Decline(Decline::FundsShort)).0;
+    assert_eq!(short.state().phase(), Phase::Declined);
+    let other = authorised.step(Event::Decline(Decline::Password), 99);
+    assert_eq!(other, Err(Refusal::OutOfPlace(Phase::Authorised)));
+    let issued = step(requested(), Event::Authorise(mac1(N, B))).0;
+    let issued = step(issued, Event::Issue { available: 5_000 }).0;
+    let late = issued.step(Event::Decline(Decline::FundsShort), 99);
+    assert_eq!(late, Err(Refusal::OutOfPlace(Phase::Issued)));
+}
