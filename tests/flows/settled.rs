@@ -1,31 +1,12 @@
 //! Loads that end another way than on the card: given back, or decided by two people of the bank.
 
 use bank::{Act, Acted, Signature};
-use ipc::{Code, Command, HistoryState, MoneyPlace, ReaderKind, Reply, ResumeState, Retry};
+use ipc::{Code, Command, HistoryState, MoneyPlace, Reply, ResumeState, Retry};
 use ledger::Resolution;
-use tapfill_tests::Trouble;
 use virtual_card::{Card, CardProfile, Fault, Moment};
 use zeroize::Zeroizing;
 
-use crate::stage::{CARD_BEFORE, Stage};
-
-async fn card_back(stage: &Stage) {
-    stage.insert();
-    card_there(stage).await;
-}
-
-async fn card_there(stage: &Stage) {
-    let there = |view: &ipc::AppView| view.reader.state == ReaderKind::Card;
-    stage.person.until("the card", there).await.unwrap();
-}
-
-fn failure(result: Result<ipc::TransactionView, Trouble>) -> ipc::ErrorView {
-    match result {
-        Err(Trouble::Failed(error)) => error,
-        Err(other) => panic!("{other}"),
-        Ok(view) => panic!("ended well: {view:?}"),
-    }
-}
+use crate::stage::{CARD_BEFORE, Stage, card_back, card_there, failure};
 
 /// A load of 20 yuan in doubt, the card back on the reader.
 async fn torn(stage: &Stage, moment: Moment) -> String {

@@ -7,7 +7,7 @@ use bank::{Config, Money, Running, Settings};
 use bank_client::{BankClient, Profile};
 use session::shells::{MemoryVault, SimulatedReader};
 use session::{Clock, Parts, Session, SystemClock};
-use tapfill_tests::Person;
+use tapfill_tests::{Person, Trouble};
 use tempfile::TempDir;
 use virtual_card::{Card, CardProfile, Slot};
 
@@ -243,6 +243,27 @@ impl Stage {
             vec![],
             "and the app says so too"
         );
+    }
+}
+
+/// Puts the card back, and waits until the app knows.
+pub(crate) async fn card_back(stage: &Stage) {
+    stage.insert();
+    card_there(stage).await;
+}
+
+pub(crate) async fn card_there(stage: &Stage) {
+    let there = |view: &ipc::AppView| view.reader.state == ipc::ReaderKind::Card;
+    stage.person.until("the card", there).await.unwrap();
+}
+
+/// The failure that a transaction ended with.
+#[track_caller]
+pub(crate) fn failure(result: Result<ipc::TransactionView, Trouble>) -> ipc::ErrorView {
+    match result {
+        Err(Trouble::Failed(error)) => error,
+        Err(other) => panic!("{other}"),
+        Ok(view) => panic!("ended well: {view:?}"),
     }
 }
 

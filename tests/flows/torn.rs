@@ -1,27 +1,9 @@
 //! A card or a network that goes at any step: the money is where the app says it is, and a re-top-up settles it.
 
 use ipc::{Code, MoneyPlace, ReaderKind, ResumeState, Retry};
-use tapfill_tests::Trouble;
 use virtual_card::{Card, CardProfile, Fault, Moment};
 
-use crate::stage::{CARD_BEFORE, Stage};
-
-async fn card_back(stage: &Stage) {
-    stage.insert();
-    stage
-        .person
-        .until("the card", |view| view.reader.state == ReaderKind::Card)
-        .await
-        .unwrap();
-}
-
-fn failure(result: Result<ipc::TransactionView, Trouble>) -> ipc::ErrorView {
-    match result {
-        Err(Trouble::Failed(error)) => error,
-        Err(other) => panic!("{other}"),
-        Ok(view) => panic!("ended well: {view:?}"),
-    }
-}
+use crate::stage::{CARD_BEFORE, Stage, card_back, failure};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_card_torn_at_any_command_of_a_load_is_settled_by_a_re_top_up() {

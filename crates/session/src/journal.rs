@@ -402,4 +402,35 @@ mod tests {
         assert_eq!((journal.damaged, journal.history().len()), (1, 0));
         assert!(path.exists());
     }
+
+    #[test]
+    fn the_banks_word_without_a_card_ends_what_is_over_and_names_what_is_not() {
+        let told = |outcome: &str| crate::terminal::Outcome {
+            outcome: outcome.to_owned(),
+            reference: Some("TF-7K2M-9VQX".to_owned()),
+            ..Default::default()
+        };
+        for (outcome, open, place, named) in [
+            ("ok", false, MoneyPlace::OnCard, true),
+            ("refunded", false, MoneyPlace::Account, true),
+            ("written-off", false, MoneyPlace::WrittenOff, true),
+            // A reference would make the page say that money came back which never left.
+            ("declined", false, MoneyPlace::Account, false),
+            ("manual", true, MoneyPlace::InTransit, true),
+            ("in-doubt", true, MoneyPlace::InTransit, true),
+            ("unknown", true, MoneyPlace::InTransit, true),
+        ] {
+            let dir = tempfile::tempdir().unwrap();
+            let mut journal = Journal::open(dir.path()).unwrap();
+            let load = record(1, Operation::TopUp, State::InDoubt);
+            journal.keep(load).unwrap();
+            crate::closing::learn(&mut journal, [1; 16], &told(outcome)).unwrap();
+            let entry = journal.history().remove(0);
+            assert_eq!(journal.pending().len() == 1, open, "{outcome}");
+            assert_eq!(entry.receipt.reference.is_some(), named, "{outcome}");
+            if !open {
+                assert_eq!(entry.receipt.place, place, "{outcome}");
+            }
+        }
+    }
 }
