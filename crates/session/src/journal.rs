@@ -421,7 +421,7 @@ mod tests {
             ("unknown", true, MoneyPlace::InTransit, true),
         ] {
             let dir = tempfile::tempdir().unwrap();
-            let mut journal = Journal::open(dir.path()).unwrap();
+            let mut journal = Journal::open(dir.path(), Tracer::open(dir.path())).unwrap();
             let load = record(1, Operation::TopUp, State::InDoubt);
             journal.keep(load).unwrap();
             crate::closing::learn(&mut journal, [1; 16], &told(outcome)).unwrap();
