@@ -429,7 +429,11 @@ impl Way {
                 let ms = draw / 5 % 150_000;
                 self.world.tell(format_args!("once more in {ms} ms"));
                 self.copy_in(ms, request.clone(), name);
-                self.hand_over(&request, name, None).await
+                match self.hand_over(&request, name, None).await {
+                    // Nobody was there, but the message had left: no connection was refused.
+                    Err(ClientError::Offline) => Err(ClientError::Silent),
+                    outcome => outcome,
+                }
             }
             _ => {
                 self.world.tell("half of it");
