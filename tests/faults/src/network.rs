@@ -358,7 +358,11 @@ impl Way {
             self.world.kill_app();
         }
         if is(Who::Network, When::During) {
-            return self.astray(request, name, draw).await;
+            // Whether anybody was there or not, the message had left: no connection was refused.
+            return match self.astray(request, name, draw).await {
+                Err(ClientError::Offline) => Err(ClientError::Silent),
+                outcome => outcome,
+            };
         }
         let dies = is(Who::Bank, When::During).then_some((draw % 3, 1 + draw % 40_000));
         let outcome = self.hand_over(&request, name, dies).await;
@@ -429,11 +433,7 @@ impl Way {
                 let ms = draw / 5 % 150_000;
                 self.world.tell(format_args!("once more in {ms} ms"));
                 self.copy_in(ms, request.clone(), name);
-                match self.hand_over(&request, name, None).await {
-                    // Nobody was there, but the message had left: no connection was refused.
-                    Err(ClientError::Offline) => Err(ClientError::Silent),
-                    outcome => outcome,
-                }
+                self.hand_over(&request, name, None).await
             }
             _ => {
                 self.world.tell("half of it");

@@ -99,6 +99,39 @@ fn a_store_that_somebody_else_locks_is_waited_for() {
     assert!(trace.contains("Topup: done"), "then done: {trace}");
 }
 
+/// A message that left can still arrive, so nobody may take its load for one that never was (seed 68272).
+#[test]
+fn a_message_astray_is_never_taken_for_unsent() {
+    let templates = templates().unwrap();
+    let astray = [
+        ("twice", 0),
+        ("late by 8000 ms", 40_001),
+        ("once more in 8000 ms", 40_003),
+    ];
+    for (how, draw) in astray {
+        let mut plan = Plan::plain(PLAIN, Act::TopUp);
+        let cell = |step: &str, who, when| {
+            let point = Point {
+                act: Act::TopUp,
+                step: step.to_owned(),
+                nth: 1,
+            };
+            Cell { point, who, when }
+        };
+        let bank_away = (cell("INITIALIZE", Who::Bank, When::Before), 20_000);
+        let lost = (cell("relay", Who::Network, When::During), draw);
+        plan.faults.extend([bank_away, lost]);
+        let report = run(&templates, &plan, false);
+        let trace = report.trace.join("\n");
+        assert_eq!(report.broken, None, "{trace}");
+        assert!(trace.contains(how), "{how}: {trace}");
+        assert!(
+            trace.contains("Topup: failed: bank-silent, money Unsure"),
+            "{how}: {trace}"
+        );
+    }
+}
+
 #[test]
 fn each_kind_of_card_is_torn_at_each_of_its_steps() {
     let templates = templates().unwrap();
