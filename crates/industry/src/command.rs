@@ -1,9 +1,8 @@
 //! Commands with what their status words mean.
 
-use std::collections::BTreeMap;
-
 use crate::error::rule;
-use crate::format::{Action, CommandText, Document, FieldShape, Length, Take, UiStep};
+use crate::format::{Action, CommandText, Document, Length, UiStep};
+use crate::take::{BadReply, Taking};
 use crate::template::Template;
 use crate::value::{self, Values};
 use crate::{PackageError, phase};
@@ -25,15 +24,13 @@ pub(crate) struct Command {
     pub(crate) probe: bool,
     pub(crate) repeat: u8,
     pub(crate) status_as: Option<String>,
-    pub(crate) take: BTreeMap<String, Take>,
+    pub(crate) take: Taking,
+    pub(crate) follow: Option<String>,
+    pub(crate) sent_as: Option<String>,
     reply: Length,
     /// Most exact first.
     on: Vec<(Pattern, Action)>,
 }
-
-/// Why a reply was not taken.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(crate) struct BadReply;
 
 impl Command {
     pub(crate) fn new(
@@ -52,7 +49,9 @@ impl Command {
             probe: text.probe,
             repeat: text.repeat.unwrap_or(1),
             status_as: text.status_as.clone(),
-            take: text.take.0.clone(),
+            take: Taking::new(&at("take"), &text.take, text.reply, document)?,
+            follow: text.follow.clone(),
+            sent_as: text.sent_as.clone(),
             reply: text.reply,
             on: actions(name, text)?,
         };
@@ -75,12 +74,16 @@ impl Command {
                 format!("at most {LONGEST_REPLY} bytes, min not over max"),
             ));
         }
-        for (field, take) in &command.take {
-            command.check_take(
-                &at(&format!("take.{field}")),
-                document.fields.0.get(field),
-                take,
-            )?;
+        command.check_follow(&at("follow"), document)?;
+        if let Some(field) = &command.sent_as {
+            let shape = document.fields.0.get(field);
+            if shape.is_none_or(|it| it.times.is_some()) {
+                return Err(rule(at("sent_as"), "names a single field"));
+            }
+        }
+        if is_secured(&command.template) && !command.commits {
+            let why = "a command with secure messaging may change the card: it commits";
+            return Err(rule(at("commits"), why));
         }
         if let Some(field) = &command.status_as {
             let shape = document.fields.0.get(field);
@@ -118,18 +121,28 @@ impl Command {
         if !self.reply.fits(data.len()) {
             return Err(BadReply);
         }
-        for (name, take) in &self.take {
-            let shape = document.fields.0.get(name).ok_or(BadReply)?;
-            let mut bytes = slice(data, take).ok_or(BadReply)?.to_vec();
-            if let Some(mask) = &take.mask {
-                bytes
-                    .iter_mut()
-                    .zip(&mask.0)
-                    .for_each(|(byte, mask)| *byte &= mask);
-            }
-            put(shape, values, name, bytes)?;
+        self.take.apply(document, values, data)
+    }
+
+    fn check_follow(&self, at: &str, document: &Document) -> Result<(), PackageError> {
+        if self.template.follows_half() || self.template.follows() != self.follow.is_some() {
+            return Err(rule(at, "`follow`, {record} and {file} stand together"));
         }
-        Ok(())
+        let Some(field) = &self.follow else {
+            return Ok(());
+        };
+        let single = document
+            .fields
+            .0
+            .get(field)
+            .is_some_and(|it| it.times.is_none());
+        match single && self.repeat > 1 && !self.template.has_index() {
+            true => Ok(()),
+            false => Err(rule(
+                at,
+                "names a single field, with `repeat` and without {index}",
+            )),
+        }
     }
 
     fn check_repeat(&self, at: &str, text: &CommandText) -> Result<(), PackageError> {
@@ -137,7 +150,9 @@ impl Command {
             Some(times) if !(2..=MAX_REPEAT).contains(&times) => {
                 Err(rule(at, format!("2 to {MAX_REPEAT} times")))
             }
-            Some(_) if !self.template.has_index() => Err(rule(at, "needs {index} in `send`")),
+            Some(_) if !self.template.has_index() && !self.template.follows() => {
+                Err(rule(at, "needs {index}, or {record} and {file}, in `send`"))
+            }
             None if self.template.has_index() => Err(rule(at, "is needed for {index}")),
             None if self.on.iter().any(|(_, action)| *action == Action::Done) => {
                 Err(rule(at, "is needed for the action `done`"))
@@ -145,39 +160,14 @@ impl Command {
             Some(_) | None => Ok(()),
         }
     }
+}
 
-    fn check_take(
-        &self,
-        at: &str,
-        shape: Option<&FieldShape>,
-        take: &Take,
-    ) -> Result<(), PackageError> {
-        let shape = shape.ok_or_else(|| rule(at, "is not declared in `fields`"))?;
-        let start = usize::from(take.at);
-        let end = match take.length {
-            Some(length) => start.saturating_add(length.into()),
-            None => self.reply.max(),
-        };
-        if start > self.reply.min() || end > self.reply.max() {
-            return Err(rule(at, "reaches beyond the reply"));
-        }
-        let shortest = match take.length {
-            Some(length) => usize::from(length),
-            None => self.reply.min().saturating_sub(start),
-        };
-        let longest = end.saturating_sub(start);
-        if shape.times.is_none() && (shortest > shape.length.max() || longest < shape.length.min())
-        {
-            return Err(rule(at, "can never have the length of the field"));
-        }
-        if take
-            .mask
-            .as_ref()
-            .is_some_and(|mask| shape.length.exact() != Some(mask.0.len()))
-        {
-            return Err(rule(at, "the mask is as long as the field"));
-        }
-        Ok(())
+/// CLA with a secure-messaging bit (ISO/IEC 7816-4, 5.4.1): 04 and 84, and their channels. GET CHALLENGE of class 84
+/// is none.
+fn is_secured(template: &Template) -> bool {
+    match template.head() {
+        [Some(class), Some(ins), ..] => class & 0x0C != 0 && class != 0xFF && ins != 0x84,
+        _ => false,
     }
 }
 
@@ -186,38 +176,6 @@ fn is_read(send: &str) -> bool {
     let digits: String = send.chars().filter(|it| *it != ' ').take(4).collect();
     let digits = digits.to_ascii_uppercase();
     ["00B0", "00B2", "00CA", "FFCA", "805C"].contains(&digits.as_str())
-}
-
-/// Stores a taken value: a list grows, anything else is replaced.
-fn put(
-    shape: &FieldShape,
-    values: &mut Values,
-    name: &str,
-    bytes: Vec<u8>,
-) -> Result<(), BadReply> {
-    let Some(times) = shape.times else {
-        if !shape.length.fits(bytes.len()) {
-            return Err(BadReply);
-        }
-        values.insert(name.to_owned(), bytes);
-        return Ok(());
-    };
-    let length = shape.length.exact().ok_or(BadReply)?;
-    if bytes.len().checked_rem(length) != Some(0) {
-        return Err(BadReply);
-    }
-    let list = values.entry(name.to_owned()).or_default();
-    list.extend(bytes);
-    list.truncate(length.saturating_mul(times.into()));
-    Ok(())
-}
-
-fn slice<'d>(data: &'d [u8], take: &Take) -> Option<&'d [u8]> {
-    let start = usize::from(take.at);
-    match take.length {
-        Some(length) => data.get(start..start.checked_add(length.into())?),
-        None => data.get(start..),
-    }
 }
 
 fn actions(name: &str, text: &CommandText) -> Result<Vec<(Pattern, Action)>, PackageError> {

@@ -18,7 +18,10 @@ pub(crate) fn decide(
     today: u32,
 ) -> Verdict {
     let bytes = |reference: &str| value::bytes(&document.fields, values, reference);
-    let date = |reference: &str| bytes(reference).and_then(value::date_number);
+    let date = |reference: &str| {
+        let kind = value::slot(&document.fields, reference)?.kind;
+        value::date_number(kind, bytes(reference)?)
+    };
     let plain = |holds: Option<bool>| match holds {
         Some(true) => Verdict::Holds { limit: None },
         Some(false) | None => Verdict::Fails,
@@ -60,7 +63,8 @@ fn compare(
         LimitName::MaxBalance => document.limits.max_balance,
     };
     let sum = against.sum.iter().try_fold(0_u64, |sum, reference| {
-        let number = value::number(value::bytes(&document.fields, values, reference)?)?;
+        let kind = value::slot(&document.fields, reference)?.kind;
+        let number = value::number(kind, value::bytes(&document.fields, values, reference)?)?;
         sum.checked_add(number.into())
     });
     match sum {

@@ -9,7 +9,7 @@ use crate::condition;
 use crate::error::rule;
 use crate::format::{Action, Phase, Step, Then};
 use crate::package::Package;
-use crate::value::{self, AMOUNT, TERMINAL};
+use crate::value::{self, AMOUNT, AMOUNT_BCD, NONCE, TERMINAL, TODAY};
 use crate::{PackageError, phase};
 
 type Names = BTreeSet<String>;
@@ -49,14 +49,10 @@ fn settle(package: &Package) -> Ends {
 /// What surely has a value when a phase starts; none when no way to it is known.
 fn start(name: &str, phase: &Phase, ends: &Ends) -> Option<Names> {
     if let Some(operation) = phase::opened_by(name) {
-        let amount = (operation == Operation::TopUp).then_some(AMOUNT);
-        return Some(
-            [TERMINAL]
-                .into_iter()
-                .chain(amount)
-                .map(str::to_owned)
-                .collect(),
-        );
+        let pays = operation == Operation::TopUp;
+        let given = [TERMINAL, TODAY, NONCE].into_iter();
+        let given = given.chain([AMOUNT, AMOUNT_BCD].into_iter().filter(|_| pays));
+        return Some(given.map(str::to_owned).collect());
     }
     let before = phase
         .after
@@ -65,6 +61,9 @@ fn start(name: &str, phase: &Phase, ends: &Ends) -> Option<Names> {
         .cloned();
     let mut names = before.reduce(|a, b| both(&a, &b))?;
     names.extend(phase.takes.iter().cloned());
+    if names.contains(AMOUNT) {
+        names.insert(AMOUNT_BCD.to_owned());
+    }
     Some(names)
 }
 
@@ -98,6 +97,10 @@ fn flow(
                 }
                 continue;
             }
+            Step::Require(require) => {
+                names.extend(require.fields.iter().cloned());
+                continue;
+            }
         };
         let mut after: Option<Names> = None;
         for command in commands
@@ -107,12 +110,15 @@ fn flow(
             for reference in command.template.references() {
                 need(reference, &names)?;
             }
+            if let Some(locator) = &command.follow {
+                need(locator, &names)?;
+            }
             let (taken, skipped) = results(command, &names);
             if command.actions().any(|action| *action == Action::Report) {
                 reported.push(skipped);
             }
             after = Some(after.map_or(taken.clone(), |other| both(&other, &taken)));
-            names.retain(|name| !command.take.contains_key(name));
+            names.retain(|name| !command.take.contains(name));
         }
         names = after.unwrap_or(names);
     }
@@ -132,17 +138,19 @@ fn flow(
 /// What surely has a value after a command goes on, and after it took nothing.
 fn results(command: &Command, names: &Names) -> (Names, Names) {
     let mut skipped = names.clone();
-    skipped.retain(|name| !command.take.contains_key(name));
+    skipped.retain(|name| !command.take.contains(name));
     skipped.extend(command.status_as.clone());
+    skipped.extend(command.sent_as.clone());
     let may_skip = command.actions().any(|action| match action {
         Action::Skip | Action::Done => true,
         Action::Take | Action::Else | Action::Report | Action::Outcome(_) => false,
     });
-    if may_skip {
+    // a locator may name no record at all
+    if may_skip || command.follow.is_some() {
         return (skipped.clone(), skipped);
     }
     let mut taken = skipped.clone();
-    taken.extend(command.take.keys().cloned());
+    taken.extend(command.take.sure().map(str::to_owned));
     (taken, skipped)
 }
 

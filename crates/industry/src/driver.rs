@@ -7,10 +7,12 @@ use crate::command::{self, Command, LONGEST_REPLY};
 use crate::condition::{self, Verdict};
 use crate::facts::Facts;
 use crate::format::{Action, Phase, Step, Then, UiStep};
+use crate::locator::{self, Place};
 use crate::opening::{encode, is_opening, unread};
 use crate::package::{Package, Packages};
 use crate::phase;
-use crate::value::{AMOUNT, TERMINAL, Values};
+use crate::template::{Round, Unfilled};
+use crate::value::{self, AMOUNT, AMOUNT_BCD, NONCE, TERMINAL, TODAY, Values};
 
 /// What the driver wants next. It is handed over with the driver, which waits for the answer.
 #[derive(Debug)]
@@ -67,6 +69,8 @@ struct Run {
     position: usize,
     alternative: usize,
     index: u8,
+    /// Of a command that follows the card's locator: the records still to be read, the present one first.
+    places: Vec<Place>,
     commands: u16,
     bytes: u32,
     written: Option<bool>,
@@ -114,10 +118,14 @@ impl Driver {
         }
         let mut values = Values::new();
         values.extend(body.terminal.map(|it| (TERMINAL.to_owned(), it.to_vec())));
-        values.extend(
-            body.amount
-                .map(|it| (AMOUNT.to_owned(), it.to_be_bytes().to_vec())),
+        values.insert(TODAY.to_owned(), value::short_date(today));
+        values.insert(
+            NONCE.to_owned(),
+            transaction.iter().take(4).copied().collect(),
         );
+        if let Some(amount) = body.amount {
+            put_amount(&mut values, amount);
+        }
         let run = Run {
             package,
             operation,
@@ -131,6 +139,7 @@ impl Driver {
             position: 0,
             alternative: 0,
             index: 1,
+            places: Vec::new(),
             commands: 0,
             bytes: 0,
             written: None,
@@ -196,6 +205,12 @@ impl Run {
                         Verdict::Fails => self.next_step(),
                     }
                 }
+                Step::Require(require) => {
+                    if !require.fields.iter().all(|it| self.values.contains_key(it)) {
+                        return self.end(&require.outcome);
+                    }
+                    self.next_step();
+                }
             }
         }
         self.finish()
@@ -212,7 +227,7 @@ impl Run {
         let name = match self.phase(package)?.steps.get(self.position)? {
             Step::Run(name) => (self.alternative == 0).then_some(name)?,
             Step::Try(names) => names.get(self.alternative)?,
-            Step::Refuse(_) => return None,
+            Step::Refuse(_) | Step::Require(_) => return None,
         };
         Some((name, package.commands.get(name)?))
     }
@@ -224,19 +239,37 @@ impl Run {
         };
         if self.index == 1 {
             // what an earlier command took must not pass for this one's
-            self.values
-                .retain(|field, _| !command.take.contains_key(field));
+            self.values.retain(|field, _| !command.take.contains(field));
+            match self.places_of(command) {
+                Some(places) => self.places = places,
+                None => return self.end("card-reply-bad"),
+            }
+            if command.follow.is_some() && self.places.is_empty() {
+                self.next_step();
+                return self.advance();
+            }
         }
         self.commands = self.commands.saturating_add(1);
         if self.commands > package.document.bounds.commands {
             return self.end("message-bad");
         }
-        let Some(apdu) = command
-            .template
-            .fill(&package.document, &self.values, self.index)
-        else {
-            return self.end("package-bad");
+        let (record, file) = self.places.first().copied().unwrap_or_default();
+        let round = Round {
+            index: self.index,
+            record,
+            file,
         };
+        let apdu = match command
+            .template
+            .fill(&package.document, &self.values, round)
+        {
+            Ok(apdu) => apdu,
+            Err(Unfilled::Missing) => return self.end("package-bad"),
+            Err(Unfilled::List) => return self.end("card-reply-bad"),
+        };
+        if let Some(field) = &command.sent_as {
+            self.values.insert(field.clone(), data_of(&apdu));
+        }
         self.waiting = Waiting::Card;
         let (step, commits, probe) = (command.show, command.commits, command.probe);
         let name = name.to_owned();
@@ -300,7 +333,7 @@ impl Run {
                 if command.commits {
                     self.written = Some(true);
                 }
-                if taken.is_ok() && self.index < command.repeat {
+                if taken.is_ok() && self.has_more(command) {
                     self.index = self.index.saturating_add(1);
                 } else {
                     self.next_step();
@@ -328,6 +361,24 @@ impl Run {
             Action::Outcome(outcome) => return self.end(outcome),
         }
         self.advance()
+    }
+
+    /// The records that the card's locator names; none when it is no locator.
+    fn places_of(&self, command: &Command) -> Option<Vec<Place>> {
+        let Some(field) = &command.follow else {
+            return Some(Vec::new());
+        };
+        let locator = self.values.get(field)?;
+        locator::places(locator, command.repeat)
+    }
+
+    /// Whether the command is to be sent once more.
+    fn has_more(&mut self, command: &Command) -> bool {
+        if command.follow.is_none() {
+            return self.index < command.repeat;
+        }
+        self.places = self.places.split_off(self.places.len().min(1));
+        !self.places.is_empty()
     }
 
     /// The end of a phase: to the bank, or over.
@@ -414,11 +465,12 @@ impl Run {
         if !listed {
             return self.end("message-bad");
         }
-        self.values.extend(
-            body.fields
-                .into_iter()
-                .map(|field| (field.name, field.value)),
-        );
+        for field in body.fields {
+            match value::big_endian(&field.value).filter(|_| field.name == AMOUNT) {
+                Some(amount) => put_amount(&mut self.values, amount),
+                None => drop(self.values.insert(field.name, field.value)),
+            }
+        }
         self.phase = name;
         self.position = 0;
         self.alternative = 0;
@@ -473,4 +525,16 @@ impl Run {
         message.body.put("command", command);
         Turn::End(encode(message))
     }
+}
+
+fn put_amount(values: &mut Values, amount: u32) {
+    values.insert(AMOUNT.to_owned(), amount.to_be_bytes().to_vec());
+    values.insert(AMOUNT_BCD.to_owned(), value::amount_bcd(amount));
+}
+
+/// The data of a short command.
+fn data_of(apdu: &[u8]) -> Vec<u8> {
+    let data = apdu.get(4..).and_then(<[u8]>::split_first);
+    let data = data.and_then(|(&length, rest)| rest.get(..usize::from(length)));
+    data.unwrap_or_default().to_vec()
 }

@@ -3,7 +3,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use crate::format::{Document, FieldShape, LogMap};
+use crate::format::{Active, Document, FieldShape, Hex, Kind, LogMap};
 use crate::value;
 
 /// What the screen may show of a card; each only as far as the package and the card give it.
@@ -91,24 +91,45 @@ impl Facts {
         document: &Document,
         field: impl Fn(&str) -> Option<&'v [u8]> + Copy,
     ) -> Self {
-        let find = |reference: &Option<String>| -> Option<&'v [u8]> {
-            let (name, part) = value::split(reference.as_deref()?);
-            match part {
-                None => field(name),
-                Some(part) => value::part_of(document.fields.0.get(name)?, field(name)?, part),
-            }
+        let find = |reference: &str| -> Option<(Kind, &'v [u8])> {
+            let kind = value::slot(&document.fields, reference)?.kind;
+            let (name, part) = value::split(reference);
+            let bytes = match part {
+                None => field(name)?,
+                Some(part) => value::part_of(document.fields.0.get(name)?, field(name)?, part)?,
+            };
+            Some((kind, bytes))
         };
+        let of = |reference: &Option<String>| reference.as_deref().and_then(find);
+        let number = |reference| of(reference).and_then(|(kind, it)| value::number(kind, it));
         let card = &document.card;
+        let text = of(&card.number).and_then(|(kind, it)| value::number_text(kind, it));
+        // a card in debt shows nothing left, as it can't pay
+        let lent = number(&card.overdraft).unwrap_or_default();
         Self {
-            number: find(&card.number).map(|bytes| CardNumber(value::digits(bytes))),
-            balance: find(&card.balance).and_then(value::number),
-            expiry: find(&card.expiry).and_then(value::date_text),
-            active: find(&card.active).map(|bytes| bytes.iter().any(|&byte| byte != 0)),
+            number: text.map(CardNumber),
+            balance: number(&card.balance).map(|balance| balance.saturating_sub(lent)),
+            expiry: of(&card.expiry).and_then(|(kind, it)| value::date_text(kind, it)),
+            active: card
+                .active
+                .as_ref()
+                .and_then(|active| is_active(active, find)),
             log: card
                 .log
                 .as_ref()
                 .map(|log| entries(log, document, field))
                 .unwrap_or_default(),
+        }
+    }
+}
+
+fn is_active<'v>(active: &Active, find: impl Fn(&str) -> Option<(Kind, &'v [u8])>) -> Option<bool> {
+    match active {
+        Active::Flag(flag) => find(flag).map(|(_, bytes)| bytes.iter().any(|&byte| byte != 0)),
+        Active::Known(known) => {
+            let (_, bytes) = find(&known.field)?;
+            let among = |list: &[Hex]| list.iter().any(|it| it.0 == bytes);
+            Some(among(&known.values) || (!known.except.is_empty() && !among(&known.except)))
         }
     }
 }
@@ -129,14 +150,19 @@ fn entries<'v>(
 }
 
 fn entry(log: &LogMap, shape: &FieldShape, record: &[u8]) -> Option<LogEntry> {
-    let part = |name: &str| value::part_of(shape, record, name);
-    let kind = log.kinds.0.get(&value::digits(part(&log.kind)?));
+    let part = |name: &str| {
+        let kind = shape.parts.0.get(name)?.kind;
+        Some((kind, value::part_of(shape, record, name)?))
+    };
+    let of = |name: &Option<String>| name.as_deref().and_then(part);
+    let kind = of(&log.kind).and_then(|(_, it)| log.kinds.0.get(&value::digits(it)));
+    let (kind_of_amount, amount) = part(&log.amount)?;
     Some(LogEntry {
         kind: kind.copied().unwrap_or(LogKind::Other),
-        amount: value::number(part(&log.amount)?)?,
-        date: value::date_text(part(&log.date)?),
-        time: value::time_text(part(&log.time)?),
-        terminal: value::digits(part(&log.terminal)?),
+        amount: value::number(kind_of_amount, amount)?,
+        date: of(&log.date).and_then(|(kind, it)| value::date_text(kind, it)),
+        time: of(&log.time).and_then(|(_, it)| value::time_text(it)),
+        terminal: of(&log.terminal).map_or_else(String::new, |(_, it)| value::digits(it)),
     })
 }
 

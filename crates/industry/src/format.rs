@@ -23,6 +23,9 @@ pub(crate) struct Document {
     pub(crate) bounds: Bounds,
     #[serde(default)]
     pub(crate) constants: Map<Hex>,
+    /// What a card's list of data objects gets for each tag: a constant or a field.
+    #[serde(default)]
+    pub(crate) dol: Map<String>,
     pub(crate) fields: Map<FieldShape>,
     pub(crate) card: CardMap,
     pub(crate) commands: Map<CommandText>,
@@ -88,12 +91,20 @@ pub(crate) struct Part {
 pub(crate) enum Kind {
     #[default]
     Hex,
-    /// Two decimal digits a byte.
+    /// Two decimal digits a byte; F at the end is none.
     Bcd,
+    /// The same without its first digit.
+    BcdTail,
     /// Big-endian, at most 4 bytes.
     Number,
+    /// The same, little-endian.
+    LittleNumber,
+    /// Decimal digits, two in each byte, at most 6 bytes.
+    BcdNumber,
     /// BCD YYYYMMDD.
     Date,
+    /// BCD YYMMDD, of this century.
+    ShortDate,
     /// BCD HHMMSS.
     Time,
     /// One byte: 00 is no.
@@ -156,25 +167,57 @@ pub(crate) struct CardMap {
     pub(crate) number: Option<String>,
     #[serde(default)]
     pub(crate) balance: Option<String>,
+    /// Taken off the balance: what the card shows is what was lent with it.
+    #[serde(default)]
+    pub(crate) overdraft: Option<String>,
     #[serde(default)]
     pub(crate) expiry: Option<String>,
     #[serde(default)]
-    pub(crate) active: Option<String>,
+    pub(crate) active: Option<Active>,
     #[serde(default)]
     pub(crate) log: Option<LogMap>,
+}
+
+/// How a card says that it is active.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(
+    untagged,
+    expecting = "a flag's name, or {\"field\": f, \"values\": [hex, ...]}"
+)]
+pub(crate) enum Active {
+    /// A field of type `flag`.
+    Flag(String),
+    Known(ActiveValues),
+}
+
+/// Active with one of these values in a field; or, with `except`, without.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct ActiveValues {
+    pub(crate) field: String,
+    #[serde(default)]
+    pub(crate) values: Vec<Hex>,
+    #[serde(default)]
+    pub(crate) except: Vec<Hex>,
 }
 
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct LogMap {
     pub(crate) field: String,
-    pub(crate) kind: String,
+    /// Absent: every record is `other`.
+    #[serde(default)]
+    pub(crate) kind: Option<String>,
     /// The kind's bytes in hex to what they mean; others are `other`.
+    #[serde(default)]
     pub(crate) kinds: Map<crate::LogKind>,
     pub(crate) amount: String,
-    pub(crate) terminal: String,
-    pub(crate) date: String,
-    pub(crate) time: String,
+    #[serde(default)]
+    pub(crate) terminal: Option<String>,
+    #[serde(default)]
+    pub(crate) date: Option<String>,
+    #[serde(default)]
+    pub(crate) time: Option<String>,
 }
 
 #[derive(Clone, Debug, Deserialize)]
@@ -190,14 +233,20 @@ pub(crate) struct CommandText {
     pub(crate) probe: bool,
     #[serde(default)]
     pub(crate) repeat: Option<u8>,
+    /// The card's locator, for a repetition that goes through its records.
+    #[serde(default)]
+    pub(crate) follow: Option<String>,
     #[serde(default)]
     pub(crate) reply: Length,
     #[serde(default)]
     pub(crate) on: Map<Action>,
     #[serde(default)]
-    pub(crate) take: Map<Take>,
+    pub(crate) take: Map<Takes>,
     #[serde(default)]
     pub(crate) status_as: Option<String>,
+    /// Keeps the data that the command carried.
+    #[serde(default)]
+    pub(crate) sent_as: Option<String>,
 }
 
 /// The four steps that the screen shows.
@@ -232,16 +281,42 @@ pub(crate) enum Action {
     Outcome(String),
 }
 
+/// Where a field's bytes are: the first of these that the reply has.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(
+    untagged,
+    expecting = "where the bytes are: {\"at\", \"length\", \"tag\", \"mask\", \"optional\"}, or a list of such"
+)]
+pub(crate) enum Takes {
+    One(Take),
+    FirstOf(Vec<Take>),
+}
+
+impl Takes {
+    pub(crate) fn each(&self) -> &[Take] {
+        match self {
+            Self::One(take) => std::slice::from_ref(take),
+            Self::FirstOf(takes) => takes,
+        }
+    }
+}
+
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Take {
+    /// Tags from the outermost one on, `6F/A5/9F38`: the value of that object instead of the whole reply.
+    #[serde(default)]
+    pub(crate) tag: Option<String>,
     #[serde(default)]
     pub(crate) at: u16,
-    /// Absent: to the end of the reply.
+    /// Absent: to the end.
     #[serde(default)]
     pub(crate) length: Option<u16>,
     #[serde(default)]
     pub(crate) mask: Option<Hex>,
+    /// A reply without these bytes is good all the same; what the field had, it keeps.
+    #[serde(default)]
+    pub(crate) optional: bool,
 }
 
 #[derive(Clone, Debug, Deserialize)]
@@ -263,6 +338,15 @@ pub(crate) enum Step {
     Run(String),
     Try(Vec<String>),
     Refuse(Refuse),
+    Require(Require),
+}
+
+/// Ends the transaction when one of the fields has no value.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Require {
+    pub(crate) fields: Vec<String>,
+    pub(crate) outcome: String,
 }
 
 #[derive(Clone, Debug, Deserialize)]

@@ -7,19 +7,24 @@
 #![warn(missing_docs)]
 #![cfg_attr(test, allow(clippy::indexing_slicing, clippy::arithmetic_side_effects))]
 
+mod card_map;
 mod closing;
 mod command;
 mod condition;
 mod contact;
 mod defined;
+mod dol;
 mod driver;
 mod error;
 mod facts;
 mod format;
+mod locator;
 mod opening;
 mod package;
 mod phase;
+mod take;
 mod template;
+mod tlv;
 mod value;
 
 #[cfg(test)]

@@ -5,9 +5,9 @@ use relay::IndustryCode;
 
 use crate::command::Command;
 use crate::error::rule;
-use crate::format::{CardMap, Document, FieldShape, Kind, LogMap, Map, Part};
-use crate::value::{self, AMOUNT, TERMINAL};
-use crate::{AmountLimits, LocalName, PackageError, defined, phase};
+use crate::format::{Document, FieldShape, Kind, Map, Part};
+use crate::value;
+use crate::{AmountLimits, LocalName, PackageError, card_map, defined, dol, phase};
 
 /// The longest package, bytes.
 pub const MAX_PACKAGE: usize = 65_536;
@@ -48,7 +48,8 @@ impl Package {
         for (name, shape) in &document.fields.0 {
             check_field(name, shape)?;
         }
-        check_card(&document.card, &document.fields)?;
+        card_map::check(&document.card, &document.fields)?;
+        dol::check(&document)?;
         check_members("commands", &document.commands)?;
         let commands = document.commands.0.iter();
         let commands = commands
@@ -259,21 +260,17 @@ fn check_constants(document: &Document) -> Result<(), PackageError> {
         if !(1..=255).contains(&constant.0.len()) {
             return Err(rule(at, "1 to 255 bytes"));
         }
-        if is_reserved(name) || document.fields.0.contains_key(name) {
+        if value::is_reserved(name) || document.fields.0.contains_key(name) {
             return Err(rule(at, "the name is taken"));
         }
     }
     Ok(())
 }
 
-fn is_reserved(name: &str) -> bool {
-    [AMOUNT, TERMINAL, "index"].contains(&name)
-}
-
 fn check_field(name: &str, shape: &FieldShape) -> Result<(), PackageError> {
     let at = format!("fields.{name}");
     let (min, max) = (shape.length.min(), shape.length.max());
-    if is_reserved(name) {
+    if value::is_reserved(name) {
         return Err(rule(at, "the name is taken"));
     }
     if max == 0 || min > max || max > MAX_FIELD {
@@ -313,70 +310,18 @@ fn check_field(name: &str, shape: &FieldShape) -> Result<(), PackageError> {
 
 fn check_kind(at: &str, kind: Kind, length: Option<usize>) -> Result<(), PackageError> {
     let (fits, why) = match kind {
-        Kind::Hex | Kind::Bcd => (true, ""),
-        Kind::Number => (matches!(length, Some(1..=4)), "a number has 1 to 4 bytes"),
+        Kind::Hex | Kind::Bcd | Kind::BcdTail => (true, ""),
+        Kind::Number | Kind::LittleNumber => {
+            (matches!(length, Some(1..=4)), "a number has 1 to 4 bytes")
+        }
+        Kind::BcdNumber => (
+            matches!(length, Some(1..=6)),
+            "a BCD number has 1 to 6 bytes",
+        ),
         Kind::Date => (length == Some(4), "a date has 4 bytes"),
+        Kind::ShortDate => (length == Some(3), "a short date has 3 bytes"),
         Kind::Time => (length == Some(3), "a time has 3 bytes"),
         Kind::Flag => (length == Some(1), "a flag has 1 byte"),
     };
     if fits { Ok(()) } else { Err(rule(at, why)) }
-}
-
-fn check_card(card: &CardMap, fields: &Map<FieldShape>) -> Result<(), PackageError> {
-    let members = [
-        ("card.number", &card.number, Kind::Bcd),
-        ("card.balance", &card.balance, Kind::Number),
-        ("card.expiry", &card.expiry, Kind::Date),
-        ("card.active", &card.active, Kind::Flag),
-    ];
-    for (at, reference, kind) in members {
-        let Some(reference) = reference else { continue };
-        let slot = value::slot(fields, reference).ok_or_else(|| rule(at, "is not declared"))?;
-        if slot.kind != kind || slot.times.is_some() {
-            return Err(rule(
-                at,
-                format!("needs a single value of type {kind:?}").to_lowercase(),
-            ));
-        }
-    }
-    card.log
-        .as_ref()
-        .map_or(Ok(()), |log| check_log(log, fields))
-}
-
-fn check_log(log: &LogMap, fields: &Map<FieldShape>) -> Result<(), PackageError> {
-    let list = fields
-        .0
-        .get(&log.field)
-        .filter(|shape| shape.times.is_some());
-    let shape = list.ok_or_else(|| rule("card.log.field", "names a list"))?;
-    let members = [
-        ("card.log.kind", &log.kind, Kind::Hex),
-        ("card.log.amount", &log.amount, Kind::Number),
-        ("card.log.terminal", &log.terminal, Kind::Bcd),
-        ("card.log.date", &log.date, Kind::Date),
-        ("card.log.time", &log.time, Kind::Time),
-    ];
-    for (at, part, kind) in members {
-        let part = shape
-            .parts
-            .0
-            .get(part)
-            .ok_or_else(|| rule(at, "is no part of the list"))?;
-        if part.kind != kind {
-            return Err(rule(
-                at,
-                format!("needs a part of type {kind:?}").to_lowercase(),
-            ));
-        }
-    }
-    match log
-        .kinds
-        .0
-        .keys()
-        .find(|it| hex::decode(it).is_err() || it.contains(char::is_lowercase))
-    {
-        Some(_) => Err(rule("card.log.kinds", "pairs of hex digits")),
-        None => Ok(()),
-    }
 }

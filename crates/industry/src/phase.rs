@@ -5,7 +5,7 @@ use relay::Operation;
 use crate::PackageError;
 use crate::condition;
 use crate::error::rule;
-use crate::format::{Action, Condition, Document, Kind, Phase, Step, Then};
+use crate::format::{Action, Condition, Document, Phase, Require, Step, Then};
 use crate::package::{Package, check_members, is_name};
 use crate::value;
 
@@ -115,7 +115,8 @@ fn check_entry(
     for field in &phase.takes {
         let slot = value::slot(&document.fields, field);
         let exact = slot.is_some_and(|it| it.length.exact().is_some() && it.times.is_none());
-        if !exact || !is_name(field) || field == value::TERMINAL {
+        let given = value::is_reserved(field) && field != value::AMOUNT;
+        if !exact || !is_name(field) || given {
             return Err(rule(
                 format!("{at}.takes"),
                 format!("`{field}` is no field of one length"),
@@ -147,6 +148,11 @@ fn check_steps(at: &str, phase: &Phase, package: &Package) -> Result<(), Package
             Step::Refuse(refuse) => {
                 check_outcome(&at, &refuse.outcome)?;
                 check_condition(&at, &refuse.when, &package.document)?;
+                &[]
+            }
+            Step::Require(require) => {
+                check_outcome(&at, &require.outcome)?;
+                check_require(&at, require, &package.document)?;
                 &[]
             }
         };
@@ -188,6 +194,15 @@ fn check_command(
     Ok(command.repeat)
 }
 
+fn check_require(at: &str, require: &Require, document: &Document) -> Result<(), PackageError> {
+    let known = |field: &String| document.fields.0.contains_key(field);
+    match require.fields.iter().find(|field| !known(field)) {
+        Some(field) => Err(rule(at, format!("`{field}` is no field"))),
+        None if require.fields.is_empty() => Err(rule(at, "`require` names a field")),
+        None => Ok(()),
+    }
+}
+
 fn check_condition(
     at: &str,
     condition: &Condition,
@@ -199,8 +214,8 @@ fn check_condition(
         let fits = slot.times.is_none()
             && match condition {
                 Condition::Equal(it) | Condition::Differ(it) => slot.length.fits(it.value.0.len()),
-                Condition::Past(_) | Condition::Future(_) => slot.kind == Kind::Date,
-                Condition::Above(_) | Condition::Below(_) => slot.kind == Kind::Number,
+                Condition::Past(_) | Condition::Future(_) => value::is_day(slot.kind),
+                Condition::Above(_) | Condition::Below(_) => value::is_number(slot.kind),
             };
         if !fits {
             return Err(rule(

@@ -1,15 +1,23 @@
-//! Command templates: hex digits with `{constant}`, `{field}`, `{field.part}` and `{index}`.
+//! Command templates: hex digits with `{constant}`, `{field}`, `{field.part}`, `{list:field}`, `{index}`, `{record}`,
+//! `{file}`, and `[...]` for what is preceded by its length.
 
-use crate::format::{Document, Hex, Map};
+use crate::dol;
+use crate::format::Document;
 use crate::value::{self, Values};
-
-/// The placeholder for the running number of a repetition, one byte from 1.
-const INDEX: &str = "index";
 
 /// The longest short command: header, length, 255 bytes, expected length.
 const LONGEST: usize = 261;
 
-/// A command template whose length is known to the byte.
+/// The longest data of a short command.
+const LONGEST_DATA: usize = 255;
+
+/// The longest value whose BER length has one byte.
+const LONGEST_INNER: usize = 127;
+
+/// A command's data, a template in it, a value in that.
+const MAX_DEPTH: usize = 3;
+
+/// A command template whose shape is known: its header to the byte, its data by length.
 #[derive(Clone, Debug)]
 pub(crate) struct Template {
     pieces: Vec<Piece>,
@@ -18,60 +26,104 @@ pub(crate) struct Template {
 #[derive(Clone, Debug, Eq, PartialEq)]
 enum Piece {
     Bytes(Vec<u8>),
-    Field { reference: String, length: usize },
+    Field {
+        reference: String,
+        min: usize,
+        max: usize,
+    },
+    /// What the list of data objects in this field asks for.
+    List(String),
+    /// The running number of a repetition, from 1.
     Index,
+    /// Of a record that the card's locator names.
+    Record,
+    /// P2 of the same.
+    File,
+    /// A length byte, then these.
+    Group(Vec<Piece>),
+}
+
+/// Where a repetition stands.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Round {
+    pub(crate) index: u8,
+    pub(crate) record: u8,
+    pub(crate) file: u8,
+}
+
+/// Why there is no command.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Unfilled {
+    /// A field has no value, or one of a length that it can't have: the package is to blame.
+    Missing,
+    /// The card asks for more than a short command can carry, or with a list that is none.
+    List,
 }
 
 impl Template {
     /// Reads a template and proves that it gives a well-formed short command.
     pub(crate) fn parse(text: &str, document: &Document) -> Result<Self, String> {
-        let mut pieces = Vec::new();
-        let mut rest = text;
-        while let Some((literal, after)) = rest.split_once('{') {
-            let (name, after) = after.split_once('}').ok_or("`{` without `}`")?;
-            push_literal(&mut pieces, literal)?;
-            pieces.push(placeholder(name, document)?);
-            rest = after;
+        let (pieces, rest) = pieces(text, document, 0)?;
+        if !rest.is_empty() {
+            return Err("`]` without `[`".to_owned());
         }
-        push_literal(&mut pieces, rest)?;
         let template = Self { pieces };
         template.check()?;
         Ok(template)
     }
 
     /// The fields that the command needs.
-    pub(crate) fn references(&self) -> impl Iterator<Item = &str> {
-        self.pieces.iter().filter_map(|piece| match piece {
-            Piece::Field { reference, .. } => Some(reference.as_str()),
-            Piece::Bytes(_) | Piece::Index => None,
-        })
+    pub(crate) fn references(&self) -> Vec<&str> {
+        let mut found = Vec::new();
+        collect(&self.pieces, &mut found);
+        found
     }
 
     pub(crate) fn has_index(&self) -> bool {
         self.pieces.contains(&Piece::Index)
     }
 
-    /// The command; none when a field has no value yet or one of another length.
-    pub(crate) fn fill(&self, document: &Document, values: &Values, index: u8) -> Option<Vec<u8>> {
+    /// `{record}` and `{file}`: the command follows a locator.
+    pub(crate) fn follows(&self) -> bool {
+        self.pieces.contains(&Piece::Record) && self.pieces.contains(&Piece::File)
+    }
+
+    /// One of the two alone says too little.
+    pub(crate) fn follows_half(&self) -> bool {
+        self.pieces.contains(&Piece::Record) != self.pieces.contains(&Piece::File)
+    }
+
+    /// Class, instruction and, where they are fixed, P1 and P2.
+    pub(crate) fn head(&self) -> [Option<u8>; 4] {
+        let mut outline = outline(&self.pieces).into_iter();
+        std::array::from_fn(|_| match outline.next() {
+            Some(Outline::Fixed(byte)) => Some(byte),
+            _ => None,
+        })
+    }
+
+    /// The command.
+    pub(crate) fn fill(
+        &self,
+        document: &Document,
+        values: &Values,
+        round: Round,
+    ) -> Result<Vec<u8>, Unfilled> {
+        let filling = Filling {
+            document,
+            values,
+            round,
+        };
         let mut out = Vec::new();
-        for piece in &self.pieces {
-            match piece {
-                Piece::Bytes(bytes) => out.extend_from_slice(bytes),
-                Piece::Index => out.push(index),
-                Piece::Field { reference, length } => {
-                    let bytes = value::bytes(&document.fields, values, reference)?;
-                    if bytes.len() != *length {
-                        return None;
-                    }
-                    out.extend_from_slice(bytes);
-                }
-            }
+        filling.fill(&self.pieces, LONGEST_DATA, &mut out)?;
+        if out.len() > LONGEST {
+            return Err(Unfilled::List);
         }
-        Some(out)
+        Ok(out)
     }
 
     fn check(&self) -> Result<(), String> {
-        let bytes = self.outline();
+        let bytes = outline(&self.pieces);
         let [class, ins, p1, p2, rest @ ..] = bytes.as_slice() else {
             return Err("a command has at least 4 bytes".to_owned());
         };
@@ -84,35 +136,49 @@ impl Template {
         if ins >> 4 == 6 || ins >> 4 == 9 {
             return Err("no instruction starts with 6 or 9".to_owned());
         }
-        if [p1, p2].contains(&&Outline::Field) {
-            return Err("P1 and P2 are hex digits or {index}".to_owned());
+        if let Some(what) = forbidden(*class, *ins, *p1) {
+            return Err(format!("{what}: no package takes money off a card"));
         }
-        match rest {
-            [] | [Outline::Fixed(_)] => Ok(()),
-            [Outline::Fixed(lc @ 1..), data @ ..] if bytes.len() <= LONGEST => {
-                let without_le = usize::from(*lc);
-                let extra = data.len().checked_sub(without_le);
-                match (extra, data.last()) {
-                    (Some(0), _) | (Some(1), Some(Outline::Fixed(_))) => Ok(()),
-                    _ => Err(format!("Lc says {lc} bytes, {} follow", data.len())),
-                }
+        for byte in [p1, p2] {
+            if matches!(byte, Outline::Field | Outline::Group { .. }) {
+                return Err("P1 and P2 are hex digits, {index}, {record} or {file}".to_owned());
             }
-            _ => Err("Lc is hex digits, not 00, followed by at most 256 bytes".to_owned()),
         }
+        check_body(rest, bytes.len())
     }
+}
 
-    fn outline(&self) -> Vec<Outline> {
-        let mut out = Vec::new();
-        for piece in &self.pieces {
-            match piece {
-                Piece::Bytes(bytes) => out.extend(bytes.iter().map(|&byte| Outline::Fixed(byte))),
-                Piece::Field { length, .. } => {
-                    out.extend(std::iter::repeat_n(Outline::Field, *length));
-                }
-                Piece::Index => out.push(Outline::Index),
+/// Commands that take money off a purse (JR/T 0025.1: DEBIT, and INITIALIZE for purchase, cash and compound).
+fn forbidden(class: u8, ins: u8, p1: Outline) -> Option<&'static str> {
+    match (class, ins, p1) {
+        (0x80, 0x54, _) => Some("DEBIT"),
+        (0x80, 0x50, Outline::Fixed(0x00)) => None,
+        (0x80, 0x50, _) => Some("INITIALIZE for anything but a load"),
+        _ => None,
+    }
+}
+
+fn check_body(rest: &[Outline], length: usize) -> Result<(), String> {
+    match rest {
+        [] | [Outline::Fixed(_)] => Ok(()),
+        [Outline::Group { min, .. }] | [Outline::Group { min, .. }, Outline::Fixed(_)] => {
+            if (1..=LONGEST_DATA).contains(min) {
+                Ok(())
+            } else {
+                Err("`[...]` holds 1 to 255 bytes".to_owned())
             }
         }
-        out
+        [Outline::Fixed(lc @ 1..), data @ ..] if length <= LONGEST => {
+            if data.iter().any(|it| matches!(it, Outline::Group { .. })) {
+                return Err("`[...]` stands for Lc and data, without anything between".to_owned());
+            }
+            let without_le = usize::from(*lc);
+            match (data.len().checked_sub(without_le), data.last()) {
+                (Some(0), _) | (Some(1), Some(Outline::Fixed(_))) => Ok(()),
+                _ => Err(format!("Lc says {lc} bytes, {} follow", data.len())),
+            }
+        }
+        _ => Err("Lc is hex digits, not 00, followed by at most 256 bytes".to_owned()),
     }
 }
 
@@ -122,7 +188,127 @@ const READ_UID: [u8; 5] = [0xFF, 0xCA, 0x00, 0x00, 0x00];
 enum Outline {
     Fixed(u8),
     Field,
-    Index,
+    Round,
+    Group { min: usize },
+}
+
+fn outline(pieces: &[Piece]) -> Vec<Outline> {
+    let mut out = Vec::new();
+    for piece in pieces {
+        match piece {
+            Piece::Bytes(bytes) => out.extend(bytes.iter().map(|&byte| Outline::Fixed(byte))),
+            Piece::Field { max, .. } => out.extend(std::iter::repeat_n(Outline::Field, *max)),
+            Piece::List(_) => out.push(Outline::Field),
+            Piece::Index | Piece::Record | Piece::File => out.push(Outline::Round),
+            Piece::Group(inside) => out.push(Outline::Group { min: least(inside) }),
+        }
+    }
+    out
+}
+
+/// The fewest bytes that these give.
+fn least(pieces: &[Piece]) -> usize {
+    pieces.iter().fold(0_usize, |sum, piece| {
+        sum.saturating_add(match piece {
+            Piece::Bytes(bytes) => bytes.len(),
+            Piece::Field { min, .. } => *min,
+            Piece::List(_) => 0,
+            Piece::Index | Piece::Record | Piece::File => 1,
+            Piece::Group(inside) => least(inside).saturating_add(1),
+        })
+    })
+}
+
+fn collect<'p>(pieces: &'p [Piece], found: &mut Vec<&'p str>) {
+    for piece in pieces {
+        match piece {
+            Piece::Field { reference, .. } | Piece::List(reference) => found.push(reference),
+            Piece::Group(inside) => collect(inside, found),
+            Piece::Bytes(_) | Piece::Index | Piece::Record | Piece::File => {}
+        }
+    }
+}
+
+/// What a template is filled from.
+struct Filling<'a> {
+    document: &'a Document,
+    values: &'a Values,
+    round: Round,
+}
+
+impl Filling<'_> {
+    /// `longest`: of a group at this depth.
+    fn fill(&self, pieces: &[Piece], longest: usize, out: &mut Vec<u8>) -> Result<(), Unfilled> {
+        for piece in pieces {
+            match piece {
+                Piece::Bytes(bytes) => out.extend_from_slice(bytes),
+                Piece::Index => out.push(self.round.index),
+                Piece::Record => out.push(self.round.record),
+                Piece::File => out.push(self.round.file),
+                Piece::Field {
+                    reference,
+                    min,
+                    max,
+                } => {
+                    let bytes = self.bytes(reference)?;
+                    if !(*min..=*max).contains(&bytes.len()) {
+                        return Err(Unfilled::Missing);
+                    }
+                    out.extend_from_slice(bytes);
+                }
+                Piece::List(reference) => {
+                    let list = self.bytes(reference)?;
+                    let data = dol::data(list, self.document, self.values);
+                    out.extend(data.map_err(|dol::BadList| Unfilled::List)?);
+                }
+                Piece::Group(inside) => {
+                    let mut data = Vec::new();
+                    self.fill(inside, LONGEST_INNER, &mut data)?;
+                    let length = u8::try_from(data.len()).ok();
+                    let length = length.filter(|&it| usize::from(it) <= longest);
+                    out.push(length.ok_or(Unfilled::List)?);
+                    out.extend(data);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn bytes(&self, reference: &str) -> Result<&[u8], Unfilled> {
+        value::bytes(&self.document.fields, self.values, reference).ok_or(Unfilled::Missing)
+    }
+}
+
+/// Reads pieces up to the end or the `]` of this group; gives what follows.
+fn pieces<'t>(
+    text: &'t str,
+    document: &Document,
+    depth: usize,
+) -> Result<(Vec<Piece>, &'t str), String> {
+    let mut pieces = Vec::new();
+    let mut rest = text;
+    loop {
+        let end = rest.find(['{', '[', ']']).unwrap_or(rest.len());
+        let (literal, after) = rest.split_at(end);
+        push_literal(&mut pieces, literal)?;
+        let mut after_sign = after.chars();
+        match after_sign.next() {
+            Some('{') => {
+                let inside = after_sign.as_str().split_once('}');
+                let (name, after) = inside.ok_or("`{` without `}`")?;
+                pieces.push(placeholder(name, document, depth > 0)?);
+                rest = after;
+            }
+            Some('[') if depth < MAX_DEPTH => {
+                let (inside, after) =
+                    self::pieces(after_sign.as_str(), document, depth.saturating_add(1))?;
+                rest = after.strip_prefix(']').ok_or("`[` without `]`")?;
+                pieces.push(Piece::Group(inside));
+            }
+            Some('[') => return Err(format!("`[` stands at most {MAX_DEPTH} deep")),
+            Some(_) | None => return Ok((pieces, after)),
+        }
+    }
 }
 
 fn push_literal(pieces: &mut Vec<Piece>, text: &str) -> Result<(), String> {
@@ -134,23 +320,33 @@ fn push_literal(pieces: &mut Vec<Piece>, text: &str) -> Result<(), String> {
     Ok(())
 }
 
-fn placeholder(name: &str, document: &Document) -> Result<Piece, String> {
-    if name == INDEX {
-        return Ok(Piece::Index);
+/// `measured`: inside `[...]`, where the length need not be known beforehand.
+fn placeholder(name: &str, document: &Document, measured: bool) -> Result<Piece, String> {
+    match name {
+        "index" => return Ok(Piece::Index),
+        "record" => return Ok(Piece::Record),
+        "file" => return Ok(Piece::File),
+        _ => {}
     }
-    if let Some(constant) = constant(&document.constants, name) {
-        return Ok(Piece::Bytes(constant));
+    if let Some(list) = name.strip_prefix("list:") {
+        let slot = value::slot(&document.fields, list);
+        let single = slot.is_some_and(|slot| slot.times.is_none());
+        return match single && measured {
+            true => Ok(Piece::List(list.to_owned())),
+            false => Err(format!("`{name}` is a single field, and stands in `[...]`")),
+        };
+    }
+    if let Some(constant) = document.constants.0.get(name) {
+        return Ok(Piece::Bytes(constant.0.clone()));
     }
     let slot = value::slot(&document.fields, name).ok_or(format!("`{name}` is not declared"))?;
-    match slot.length.exact() {
-        Some(length) if slot.times.is_none() => Ok(Piece::Field {
-            reference: name.to_owned(),
-            length,
-        }),
-        _ => Err(format!("`{name}` has no fixed length")),
+    let (min, max) = (slot.length.min(), slot.length.max());
+    if slot.times.is_some() || (min != max && !measured) {
+        return Err(format!("`{name}` has no fixed length"));
     }
-}
-
-fn constant(constants: &Map<Hex>, name: &str) -> Option<Vec<u8>> {
-    constants.0.get(name).map(|Hex(bytes)| bytes.clone())
+    Ok(Piece::Field {
+        reference: name.to_owned(),
+        min,
+        max,
+    })
 }

@@ -9,6 +9,21 @@ pub(crate) const AMOUNT: &str = "amount";
 /// The terminal's number, from the app's opening.
 pub(crate) const TERMINAL: &str = "terminal";
 
+/// The amount as 12 decimal digits.
+pub(crate) const AMOUNT_BCD: &str = "amount_bcd";
+/// The terminal's day, BCD YYMMDD.
+pub(crate) const TODAY: &str = "today";
+/// The first bytes of the transaction's id, which the app draws at random: nobody could know them before.
+pub(crate) const NONCE: &str = "nonce";
+
+/// Names that no field and no constant may have.
+pub(crate) fn is_reserved(name: &str) -> bool {
+    [
+        AMOUNT, AMOUNT_BCD, TERMINAL, TODAY, NONCE, "index", "record", "file",
+    ]
+    .contains(&name)
+}
+
 /// What a reference (`field` or `field.part`) stands for.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) struct Slot {
@@ -30,6 +45,9 @@ pub(crate) fn slot(fields: &Map<FieldShape>, reference: &str) -> Option<Slot> {
     match reference {
         AMOUNT => return single(Length::Exact(4), Kind::Number),
         TERMINAL => return single(Length::Exact(6), Kind::Bcd),
+        AMOUNT_BCD => return single(Length::Exact(6), Kind::BcdNumber),
+        TODAY => return single(Length::Exact(3), Kind::ShortDate),
+        NONCE => return single(Length::Exact(4), Kind::Hex),
         _ => {}
     }
     let (name, part) = split(reference);
@@ -79,12 +97,66 @@ pub(crate) fn part_of<'v>(shape: &FieldShape, value: &'v [u8], part: &str) -> Op
     value.get(start..start.checked_add(part.length.into())?)
 }
 
+/// Kinds of which sums can be made.
+pub(crate) fn is_number(kind: Kind) -> bool {
+    matches!(kind, Kind::Number | Kind::LittleNumber | Kind::BcdNumber)
+}
+
+/// Kinds that are days.
+pub(crate) fn is_day(kind: Kind) -> bool {
+    matches!(kind, Kind::Date | Kind::ShortDate)
+}
+
+/// The number that bytes of this kind are; none when they are none, or more than fits.
+pub(crate) fn number(kind: Kind, bytes: &[u8]) -> Option<u32> {
+    match kind {
+        Kind::Number => big_endian(bytes),
+        Kind::LittleNumber => {
+            let turned: Vec<u8> = bytes.iter().rev().copied().collect();
+            big_endian(&turned)
+        }
+        Kind::BcdNumber => decimal(bytes, bytes.len().checked_mul(2)?)?.parse().ok(),
+        Kind::Hex
+        | Kind::Bcd
+        | Kind::BcdTail
+        | Kind::Date
+        | Kind::ShortDate
+        | Kind::Time
+        | Kind::Flag => None,
+    }
+}
+
 /// A big-endian number of at most 4 bytes.
-pub(crate) fn number(bytes: &[u8]) -> Option<u32> {
+pub(crate) fn big_endian(bytes: &[u8]) -> Option<u32> {
     let mut wide = [0; 4];
     let start = wide.len().checked_sub(bytes.len())?;
     wide.get_mut(start..)?.copy_from_slice(bytes);
     Some(u32::from_be_bytes(wide))
+}
+
+/// BCD YYMMDD of YYYYMMDD.
+pub(crate) fn short_date(day: u32) -> Vec<u8> {
+    let text = format!("{day:08}");
+    hex::decode(text.get(2..8).unwrap_or_default()).unwrap_or_default()
+}
+
+/// 12 decimal digits.
+pub(crate) fn amount_bcd(fen: u32) -> Vec<u8> {
+    hex::decode(format!("{fen:012}")).unwrap_or_default()
+}
+
+/// A card's number as a person reads it.
+pub(crate) fn number_text(kind: Kind, bytes: &[u8]) -> Option<String> {
+    match kind {
+        Kind::Number | Kind::LittleNumber => {
+            number(kind, bytes).map(|number| format!("{number:010}"))
+        }
+        Kind::Bcd => Some(digits(bytes).trim_end_matches('F').to_owned()),
+        Kind::BcdTail => Some(digits(bytes).trim_end_matches('F').get(1..)?.to_owned()),
+        Kind::Hex | Kind::BcdNumber | Kind::Date | Kind::ShortDate | Kind::Time | Kind::Flag => {
+            None
+        }
+    }
 }
 
 /// Capital hex digits.
@@ -92,16 +164,19 @@ pub(crate) fn digits(bytes: &[u8]) -> String {
     hex::encode_upper(bytes)
 }
 
-/// The number of a BCD date, YYYYMMDD, when the bytes are one.
-pub(crate) fn date_number(bytes: &[u8]) -> Option<u32> {
-    let number: u32 = decimal(bytes, 8)?.parse().ok()?;
+/// The number of a date, YYYYMMDD, when the bytes are one.
+pub(crate) fn date_number(kind: Kind, bytes: &[u8]) -> Option<u32> {
+    let number: u32 = if kind == Kind::ShortDate {
+        format!("20{}", decimal(bytes, 6)?).parse().ok()?
+    } else {
+        decimal(bytes, 8)?.parse().ok()?
+    };
     is_date(number).then_some(number)
 }
 
-/// `YYYY-MM-DD` of a BCD date.
-pub(crate) fn date_text(bytes: &[u8]) -> Option<String> {
-    date_number(bytes)?;
-    let text = digits(bytes);
+/// `YYYY-MM-DD` of a date.
+pub(crate) fn date_text(kind: Kind, bytes: &[u8]) -> Option<String> {
+    let text = format!("{:08}", date_number(kind, bytes)?);
     Some(format!(
         "{}-{}-{}",
         text.get(..4)?,

@@ -1,0 +1,91 @@
+//! Data object lists: what a card asks for, tag by tag (EMV Book 3, 5.4).
+
+use crate::PackageError;
+use crate::error::rule;
+use crate::format::{Document, Kind};
+use crate::tlv::{Tag, take_tag};
+use crate::value::{self, Slot, Values};
+
+/// The most data that a list may ask for: with its wrapping it must fit into a short command.
+const LONGEST: usize = 252;
+const MAX_ENTRIES: usize = 32;
+
+/// A list that asks for too much, or is none.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) struct BadList;
+
+/// The data for a list: what the package has for a tag, zeros where it has nothing.
+pub(crate) fn data(list: &[u8], document: &Document, values: &Values) -> Result<Vec<u8>, BadList> {
+    let mut out = Vec::new();
+    let mut rest = list;
+    for _ in 0..MAX_ENTRIES {
+        let Some((tag, after)) = take_tag(rest) else {
+            break;
+        };
+        let (&length, after) = after.split_first().ok_or(BadList)?;
+        out.extend(element(&Tag::of(tag), length.into(), document, values));
+        if out.len() > LONGEST {
+            return Err(BadList);
+        }
+        rest = after;
+    }
+    if rest.is_empty() {
+        Ok(out)
+    } else {
+        Err(BadList)
+    }
+}
+
+/// Numbers keep their right end, everything else its left one.
+fn element(tag: &Tag, length: usize, document: &Document, values: &Values) -> Vec<u8> {
+    let found = document
+        .dol
+        .0
+        .iter()
+        .find(|(known, _)| Tag::parse(known).as_ref() == Some(tag));
+    let Some((_, reference)) = found else {
+        return vec![0; length];
+    };
+    let bytes = source(document, values, reference).unwrap_or_default();
+    let numeric = value::slot(&document.fields, reference)
+        .is_some_and(|slot| matches!(slot.kind, Kind::Number | Kind::BcdNumber));
+    let mut out = bytes.to_vec();
+    if numeric {
+        let cut = out.len().saturating_sub(length);
+        out.drain(..cut);
+        let missing = length.saturating_sub(out.len());
+        out.splice(0..0, std::iter::repeat_n(0, missing));
+    } else {
+        out.resize(length, 0);
+    }
+    out
+}
+
+fn source<'v>(document: &'v Document, values: &'v Values, reference: &str) -> Option<&'v [u8]> {
+    match document.constants.0.get(reference) {
+        Some(constant) => Some(&constant.0),
+        None => value::bytes(&document.fields, values, reference),
+    }
+}
+
+pub(crate) fn check(document: &Document) -> Result<(), PackageError> {
+    for (tag, reference) in &document.dol.0 {
+        let at = format!("dol.{tag}");
+        if Tag::parse(tag).is_none() {
+            return Err(rule(at, "is no tag in capital hex digits"));
+        }
+        let single = |slot: Slot| slot.times.is_none();
+        let known = document.constants.0.contains_key(reference)
+            || value::slot(&document.fields, reference).is_some_and(single);
+        if !known {
+            return Err(rule(
+                at,
+                format!("`{reference}` is no constant and no single field"),
+            ));
+        }
+    }
+    if document.dol.0.len() > MAX_ENTRIES {
+        return Err(rule("dol", format!("at most {MAX_ENTRIES} tags")));
+    }
+    Ok(())
+}
