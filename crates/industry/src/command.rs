@@ -175,7 +175,7 @@ fn is_secured(template: &Template) -> bool {
 fn is_read(send: &str) -> bool {
     let digits: String = send.chars().filter(|it| *it != ' ').take(4).collect();
     let digits = digits.to_ascii_uppercase();
-    ["00B0", "00B2", "00CA", "FFCA", "805C"].contains(&digits.as_str())
+    ["00B0", "00B2", "00CA", "80CA", "FFCA", "805C"].contains(&digits.as_str())
 }
 
 fn actions(name: &str, text: &CommandText) -> Result<Vec<(Pattern, Action)>, PackageError> {

@@ -2,7 +2,7 @@
 
 use crate::PackageError;
 use crate::error::rule;
-use crate::format::{Document, Kind};
+use crate::format::{Document, Source};
 use crate::tlv::{Tag, take_tag};
 use crate::value::{self, Slot, Values};
 
@@ -38,19 +38,18 @@ pub(crate) fn data(list: &[u8], document: &Document, values: &Values) -> Result<
 
 /// Numbers keep their right end, everything else its left one.
 fn element(tag: &Tag, length: usize, document: &Document, values: &Values) -> Vec<u8> {
-    let found = document
-        .dol
-        .0
+    let known = |(known, _): &(&String, &Source)| Tag::parse(known).as_ref() == Some(tag);
+    let names = document.dol.0.iter().find(known);
+    let names = names.map(|(_, source)| source.each()).unwrap_or_default();
+    let found = names
         .iter()
-        .find(|(known, _)| Tag::parse(known).as_ref() == Some(tag));
-    let Some((_, reference)) = found else {
+        .find_map(|name| Some((name, bytes_of(document, values, name)?)));
+    let Some((name, bytes)) = found else {
         return vec![0; length];
     };
-    let bytes = source(document, values, reference).unwrap_or_default();
-    let numeric = value::slot(&document.fields, reference)
-        .is_some_and(|slot| matches!(slot.kind, Kind::Number | Kind::BcdNumber));
+    let slot = value::slot(&document.fields, name);
     let mut out = bytes.to_vec();
-    if numeric {
+    if slot.is_some_and(|slot| value::is_number(slot.kind)) {
         let cut = out.len().saturating_sub(length);
         out.drain(..cut);
         let missing = length.saturating_sub(out.len());
@@ -61,7 +60,7 @@ fn element(tag: &Tag, length: usize, document: &Document, values: &Values) -> Ve
     out
 }
 
-fn source<'v>(document: &'v Document, values: &'v Values, reference: &str) -> Option<&'v [u8]> {
+fn bytes_of<'v>(document: &'v Document, values: &'v Values, reference: &str) -> Option<&'v [u8]> {
     match document.constants.0.get(reference) {
         Some(constant) => Some(&constant.0),
         None => value::bytes(&document.fields, values, reference),
@@ -69,19 +68,24 @@ fn source<'v>(document: &'v Document, values: &'v Values, reference: &str) -> Op
 }
 
 pub(crate) fn check(document: &Document) -> Result<(), PackageError> {
-    for (tag, reference) in &document.dol.0 {
+    let single = |slot: Slot| slot.times.is_none();
+    for (tag, source) in &document.dol.0 {
         let at = format!("dol.{tag}");
         if Tag::parse(tag).is_none() {
             return Err(rule(at, "is no tag in capital hex digits"));
         }
-        let single = |slot: Slot| slot.times.is_none();
-        let known = document.constants.0.contains_key(reference)
-            || value::slot(&document.fields, reference).is_some_and(single);
-        if !known {
-            return Err(rule(
-                at,
-                format!("`{reference}` is no constant and no single field"),
-            ));
+        if !(1..=4).contains(&source.each().len()) {
+            return Err(rule(at, "1 to 4 names"));
+        }
+        for name in source.each() {
+            let known = document.constants.0.contains_key(name)
+                || value::slot(&document.fields, name).is_some_and(single);
+            if !known {
+                return Err(rule(
+                    at,
+                    format!("`{name}` is no constant and no single field"),
+                ));
+            }
         }
     }
     if document.dol.0.len() > MAX_ENTRIES {

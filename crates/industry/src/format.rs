@@ -25,11 +25,28 @@ pub(crate) struct Document {
     pub(crate) constants: Map<Hex>,
     /// What a card's list of data objects gets for each tag: a constant or a field.
     #[serde(default)]
-    pub(crate) dol: Map<String>,
+    pub(crate) dol: Map<Source>,
     pub(crate) fields: Map<FieldShape>,
     pub(crate) card: CardMap,
     pub(crate) commands: Map<CommandText>,
     pub(crate) phases: Map<Phase>,
+}
+
+/// What stands for a tag: a constant or a field, or the first of several that has a value.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(untagged, expecting = "a constant or field, or a list of such")]
+pub(crate) enum Source {
+    One(String),
+    FirstOf(Vec<String>),
+}
+
+impl Source {
+    pub(crate) fn each(&self) -> &[String] {
+        match self {
+            Self::One(name) => std::slice::from_ref(name),
+            Self::FirstOf(names) => names,
+        }
+    }
 }
 
 /// A name in the languages that a package gives.

@@ -161,11 +161,11 @@ fn forbidden(class: u8, ins: u8, p1: Outline) -> Option<&'static str> {
 fn check_body(rest: &[Outline], length: usize) -> Result<(), String> {
     match rest {
         [] | [Outline::Fixed(_)] => Ok(()),
-        [Outline::Group { min, .. }] | [Outline::Group { min, .. }, Outline::Fixed(_)] => {
-            if (1..=LONGEST_DATA).contains(min) {
+        [Outline::Group { min }] | [Outline::Group { min }, Outline::Fixed(_)] => {
+            if *min <= LONGEST_DATA {
                 Ok(())
             } else {
-                Err("`[...]` holds 1 to 255 bytes".to_owned())
+                Err("`[...]` holds at most 255 bytes".to_owned())
             }
         }
         [Outline::Fixed(lc @ 1..), data @ ..] if length <= LONGEST => {
@@ -222,9 +222,10 @@ fn least(pieces: &[Piece]) -> usize {
 fn collect<'p>(pieces: &'p [Piece], found: &mut Vec<&'p str>) {
     for piece in pieces {
         match piece {
-            Piece::Field { reference, .. } | Piece::List(reference) => found.push(reference),
+            Piece::Field { reference, .. } => found.push(reference),
             Piece::Group(inside) => collect(inside, found),
-            Piece::Bytes(_) | Piece::Index | Piece::Record | Piece::File => {}
+            // a card without a list asks for nothing
+            Piece::List(_) | Piece::Bytes(_) | Piece::Index | Piece::Record | Piece::File => {}
         }
     }
 }
@@ -257,7 +258,7 @@ impl Filling<'_> {
                     out.extend_from_slice(bytes);
                 }
                 Piece::List(reference) => {
-                    let list = self.bytes(reference)?;
+                    let list = self.bytes(reference).unwrap_or_default();
                     let data = dol::data(list, self.document, self.values);
                     out.extend(data.map_err(|dol::BadList| Unfilled::List)?);
                 }
@@ -265,7 +266,9 @@ impl Filling<'_> {
                     let mut data = Vec::new();
                     self.fill(inside, LONGEST_INNER, &mut data)?;
                     let length = u8::try_from(data.len()).ok();
-                    let length = length.filter(|&it| usize::from(it) <= longest);
+                    // nothing at all would make Lc the length of what is expected
+                    let least = usize::from(longest == LONGEST_DATA);
+                    let length = length.filter(|&it| (least..=longest).contains(&it.into()));
                     out.push(length.ok_or(Unfilled::List)?);
                     out.extend(data);
                 }

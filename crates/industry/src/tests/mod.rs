@@ -5,6 +5,7 @@ mod hostile;
 mod other_cards;
 mod packages;
 mod refusals;
+mod shipped;
 
 use relay::{Body, Letter, Message, Operation};
 
