@@ -200,7 +200,7 @@ fn initialize(head: [u8; 4], key: u8, amount: u32, terminal: Terminal, le: u8) -
     .concat()
 }
 
-fn apdu(head: [u8; 4], data: &[u8], le: Option<u8>) -> Result<Vec<u8>, CommandError> {
+pub(crate) fn apdu(head: [u8; 4], data: &[u8], le: Option<u8>) -> Result<Vec<u8>, CommandError> {
     let lc = u8::try_from(data.len()).map_err(|_| CommandError)?;
     let mut bytes = head.to_vec();
     if lc > 0 {

@@ -94,12 +94,11 @@ impl CardKey {
         }
     }
 
-    pub(crate) fn left(&self) -> &[u8; 8] {
-        &self.left
-    }
-
-    pub(crate) fn right(&self) -> Option<&[u8; 8]> {
-        self.right.as_ref()
+    pub(crate) fn from_halves(left: [u8; 8], right: [u8; 8]) -> Self {
+        Self {
+            left,
+            right: Some(right),
+        }
     }
 
     fn triple(&self) -> TdesEde2 {
@@ -367,13 +366,22 @@ fn mac(key: &[u8; 8], data: &[u8]) -> [u8; 4] {
 }
 
 /// Single-DES CBC-MAC of `data` padded with 80 00.., all 8 bytes.
-pub(crate) fn cbc_mac(key: &[u8; 8], iv: [u8; 8], data: &[u8]) -> [u8; 8] {
+fn cbc_mac(key: &[u8; 8], iv: [u8; 8], data: &[u8]) -> [u8; 8] {
     let cipher = Des::new(&(*key).into());
     padded(data).iter().fold(iv, |chain, block| {
         let mut block = xor(chain, *block).into();
         cipher.encrypt_block(&mut block);
         block.into()
     })
+}
+
+/// CBC-MAC with an 8-byte key, retail MAC (ISO/IEC 9797-1 algorithm 3) with 16 bytes, all 8 bytes.
+pub(crate) fn long_mac(key: &CardKey, iv: [u8; 8], data: &[u8]) -> [u8; 8] {
+    let chained = cbc_mac(&key.left, iv, data);
+    match &key.right {
+        None => chained,
+        Some(right) => des_encrypt(&key.left, des_decrypt(right, chained)),
+    }
 }
 
 /// Blocks of 8 bytes: `data`, 80, zeros.
@@ -386,19 +394,19 @@ fn padded(data: &[u8]) -> Vec<[u8; 8]> {
     [blocks, &[last]].concat()
 }
 
-pub(crate) fn des_encrypt(key: &[u8; 8], block: [u8; 8]) -> [u8; 8] {
+fn des_encrypt(key: &[u8; 8], block: [u8; 8]) -> [u8; 8] {
     let mut block = block.into();
     Des::new(&(*key).into()).encrypt_block(&mut block);
     block.into()
 }
 
-pub(crate) fn des_decrypt(key: &[u8; 8], block: [u8; 8]) -> [u8; 8] {
+fn des_decrypt(key: &[u8; 8], block: [u8; 8]) -> [u8; 8] {
     let mut block = block.into();
     Des::new(&(*key).into()).decrypt_block(&mut block);
     block.into()
 }
 
-fn xor(left: [u8; 8], right: [u8; 8]) -> [u8; 8] {
+pub(crate) fn xor(left: [u8; 8], right: [u8; 8]) -> [u8; 8] {
     (u64::from_ne_bytes(left) ^ u64::from_ne_bytes(right)).to_ne_bytes()
 }
 
@@ -413,6 +421,8 @@ macro_rules! hide_key {
 }
 
 hide_key!(CardKey, MasterKey, SessionKey);
+
+pub(crate) use hide_key;
 
 #[cfg(test)]
 #[path = "crypto_tests.rs"]

@@ -1,4 +1,5 @@
 //! The PBOC electronic purse: commands, replies, keys and codes of the card, without IO.
+//! [`cash`] has the same for PBOC electronic cash, an EMV-style card.
 //!
 //! Source: JR/T 0025 parts 1 and 2, and CJ/T 166, which reuses them; where they are silent, field
 //! practice, marked so. Amounts are in fen (0.01 CNY), integers big-endian, dates and times BCD.
@@ -7,11 +8,13 @@
 #![cfg_attr(test, allow(clippy::indexing_slicing, clippy::arithmetic_side_effects))]
 #![warn(missing_docs)]
 
+pub mod cash;
 pub mod command;
 pub mod crypto;
 pub mod reply;
 pub mod secure;
 pub mod status;
+pub mod tlv;
 
 mod time;
 mod types;

@@ -2,6 +2,7 @@
 //! panics: too short and too long are errors.
 
 use crate::time::HostTime;
+use crate::tlv;
 use crate::types::{Terminal, TransactionType};
 use thiserror::Error;
 
@@ -370,37 +371,8 @@ fn blank(record: &[u8]) -> bool {
 /// # Errors
 /// `ReplyError::Object` when an object is missing or broken, `Length` when the file is not 30 bytes.
 pub fn file15_of_fci(fci: &[u8]) -> Result<File15, ReplyError> {
-    let template = find_object(fci, &[0x6F])?;
-    let proprietary = find_object(template, &[0xA5])?;
-    File15::parse(find_object(proprietary, &[0x9F, 0x0C])?)
-}
-
-fn find_object<'a>(mut bytes: &'a [u8], wanted: &[u8]) -> Result<&'a [u8], ReplyError> {
-    while !bytes.is_empty() {
-        let (tag, value, rest) = next_object(bytes).ok_or(ReplyError::Object)?;
-        if tag == wanted {
-            return Ok(value);
-        }
-        bytes = rest;
-    }
-    Err(ReplyError::Object)
-}
-
-/// One BER-TLV object with a tag of one or two bytes and a length of up to two bytes.
-fn next_object(bytes: &[u8]) -> Option<(&[u8], &[u8], &[u8])> {
-    let two_byte_tag = bytes.first()? & 0x1F == 0x1F;
-    let (tag, rest) = bytes.split_at_checked(if two_byte_tag { 2 } else { 1 })?;
-    let (&first, rest) = rest.split_first()?;
-    let (length, rest) = match first {
-        0x00..=0x7F => (usize::from(first), rest),
-        0x81 => {
-            let (&low, rest) = rest.split_first()?;
-            (usize::from(low), rest)
-        }
-        _ => return None,
-    };
-    let (value, rest) = rest.split_at_checked(length)?;
-    Some((tag, value, rest))
+    let file = tlv::find(fci, &[0x6F, 0xA5, 0x9F0C]).map_err(|_| ReplyError::Object)?;
+    File15::parse(file)
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@
 //! an 8-byte key gives a CBC-MAC, a 16-byte key a retail MAC (ISO/IEC 9797-1 algorithm 3).
 
 use crate::command::CommandError;
-use crate::crypto::{CardKey, cbc_mac, des_decrypt, des_encrypt, padded_challenge};
+use crate::crypto::{CardKey, long_mac, padded_challenge};
 use thiserror::Error;
 use zeroize::Zeroizing;
 
@@ -28,11 +28,7 @@ pub fn mac(
 ) -> Result<[u8; 4], CommandError> {
     let lc = length_with_mac(data)?;
     let covered = [&head[..], &[lc], data].concat();
-    let chained = cbc_mac(key.left(), padded_challenge(challenge), &covered);
-    let [a, b, c, d, ..] = match key.right() {
-        None => chained,
-        Some(right) => des_encrypt(key.left(), des_decrypt(right, chained)),
-    };
+    let [a, b, c, d, ..] = long_mac(key, padded_challenge(challenge), &covered);
     Ok([a, b, c, d])
 }
 
@@ -114,7 +110,7 @@ pub fn decipher(key: &CardKey, text: &[u8]) -> Result<Zeroizing<Vec<u8>>, Deciph
     Ok(Zeroizing::new(plain.to_vec()))
 }
 
-fn length_with_mac(data: &[u8]) -> Result<u8, CommandError> {
+pub(crate) fn length_with_mac(data: &[u8]) -> Result<u8, CommandError> {
     let length = data.len().checked_add(4).ok_or(CommandError)?;
     u8::try_from(length).map_err(|_| CommandError)
 }
