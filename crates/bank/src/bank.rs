@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use relay::Body;
 use tokio::sync::{Notify, Semaphore};
 use zeroize::Zeroizing;
 
@@ -10,6 +11,7 @@ use crate::card_hsm::CardHsm;
 use crate::clock::Clock;
 use crate::config::{IndustrySettings, Settings};
 use crate::packages::Served;
+use crate::scheme::CardIdentity;
 use crate::store::Store;
 use crate::vault::Vault;
 
@@ -20,6 +22,8 @@ pub(crate) struct Bank {
     pub(crate) vault: Arc<Vault>,
     pub(crate) hsm: Box<dyn CardHsm>,
     pub(crate) packages: BTreeMap<String, Served>,
+    /// The fields of each industry's package that its recipes need.
+    pub(crate) identified_by: BTreeMap<String, Vec<String>>,
     pub(crate) enrolment_secret: Zeroizing<[u8; 32]>,
     pub(crate) enrolment_public: [u8; 32],
     pub(crate) signer_secret: Zeroizing<[u8; 32]>,
@@ -40,5 +44,12 @@ impl Bank {
             .industries
             .iter()
             .find(|industry| industry.code == code)
+    }
+
+    /// The card that a message comes from; none when the message does not say, or the industry is not served.
+    pub(crate) fn identity(&self, industry: &str, body: &Body) -> Option<CardIdentity> {
+        let needed = self.identified_by.get(industry)?;
+        let needed: Vec<&str> = needed.iter().map(String::as_str).collect();
+        CardIdentity::read(&self.packages.get(industry)?.package, body, &needed)
     }
 }

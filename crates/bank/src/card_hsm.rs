@@ -4,11 +4,13 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use cryptoki::object::ObjectHandle;
+use purse::cash::{self, Cryptogram, Terms};
 use purse::crypto::{self, LoadTerms};
 use purse::secure::Head;
 use purse::{CardKey, HostTime, InitForLoad, MasterKey};
 
-use crate::recipe::{CardIdentity, FactorMissing, Recipe};
+use crate::recipe::{FactorMissing, Recipe};
+use crate::scheme::CardIdentity;
 use crate::token::{Token, TokenError};
 
 /// Why no code was made.
@@ -22,6 +24,10 @@ pub(crate) enum HsmError {
     Token(#[from] TokenError),
     #[error("the command is too long for a MAC")]
     Length,
+    #[error("a balance beyond all amounts")]
+    Amount,
+    #[error("the industry's scheme has no such key")]
+    Scheme,
 }
 
 /// Issuer keys behind an interface: they never come out, only codes do.
@@ -64,6 +70,39 @@ pub(crate) trait CardHsm: Send + Sync {
         head: Head,
         data: &[u8],
     ) -> Result<[u8; 4], HsmError>;
+
+    /// ARQC or TC that a genuine card of electronic cash gives over these terms.
+    fn cryptogram(
+        &self,
+        card: (&str, &CardIdentity),
+        terms: &Terms,
+    ) -> Result<Cryptogram, HsmError>;
+
+    /// ARPC, by which the card knows its issuer.
+    fn arpc(
+        &self,
+        card: (&str, &CardIdentity),
+        atc: u16,
+        arqc: Cryptogram,
+        response: [u8; 2],
+    ) -> Result<Cryptogram, HsmError>;
+
+    /// MAC of an issuer script's command in the transaction of this ATC and ARQC.
+    fn script_mac(
+        &self,
+        card: (&str, &CardIdentity),
+        transaction: (u16, Cryptogram),
+        head: Head,
+        data: &[u8],
+    ) -> Result<[u8; 4], HsmError>;
+
+    /// MAC of the balance (fen) that a card reports in its issuer data.
+    fn balance_mac(
+        &self,
+        card: (&str, &CardIdentity),
+        atc: u16,
+        balance: u32,
+    ) -> Result<[u8; 4], HsmError>;
 }
 
 /// An issuer's key, and how card keys come from it.
@@ -94,32 +133,88 @@ impl IssuerKey {
 }
 
 /// The issuer keys of one industry.
-pub(crate) struct IssuerKeys {
-    pub(crate) load: IssuerKey,
-    pub(crate) tac: IssuerKey,
-    pub(crate) maintenance: IssuerKey,
+pub(crate) enum IssuerKeys {
+    Purse {
+        load: IssuerKey,
+        tac: IssuerKey,
+        maintenance: IssuerKey,
+    },
+    Cash {
+        cryptogram: IssuerKey,
+        script: IssuerKey,
+    },
+}
+
+/// What a key is for.
+#[derive(Clone, Copy)]
+enum For {
+    Load,
+    Tac,
+    Maintenance,
+    Cryptogram,
+    Script,
 }
 
 /// Codes computed here, with issuer keys from memory or from a token.
 pub(crate) struct KeysByIndustry(pub(crate) BTreeMap<String, IssuerKeys>);
 
 impl KeysByIndustry {
-    fn keys(&self, industry: &str) -> Result<&IssuerKeys, HsmError> {
-        self.0.get(industry).ok_or(HsmError::Industry)
+    fn card_key(
+        &self,
+        (industry, card): (&str, &CardIdentity),
+        purpose: For,
+    ) -> Result<CardKey, HsmError> {
+        let keys = self.0.get(industry).ok_or(HsmError::Industry)?;
+        let key = match (keys, purpose) {
+            (IssuerKeys::Purse { load, .. }, For::Load) => load,
+            (IssuerKeys::Purse { tac, .. }, For::Tac) => tac,
+            (IssuerKeys::Purse { maintenance, .. }, For::Maintenance) => maintenance,
+            (IssuerKeys::Cash { cryptogram, .. }, For::Cryptogram) => cryptogram,
+            (IssuerKeys::Cash { script, .. }, For::Script) => script,
+            (IssuerKeys::Purse { .. } | IssuerKeys::Cash { .. }, _) => {
+                return Err(HsmError::Scheme);
+            }
+        };
+        key.card_key(card)
+    }
+
+    /// The fields of the package that the industry's recipes take bytes from.
+    pub(crate) fn fields(&self, industry: &str) -> Vec<&str> {
+        let keys: Vec<&IssuerKey> = match self.0.get(industry) {
+            None => Vec::new(),
+            Some(IssuerKeys::Purse {
+                load,
+                tac,
+                maintenance,
+            }) => vec![load, tac, maintenance],
+            Some(IssuerKeys::Cash { cryptogram, script }) => vec![cryptogram, script],
+        };
+        let mut fields: Vec<&str> = keys.iter().flat_map(|key| key.recipe.fields()).collect();
+        fields.sort_unstable();
+        fields.dedup();
+        fields
     }
 
     fn session(
         &self,
-        industry: &str,
-        card: &CardIdentity,
+        card: (&str, &CardIdentity),
         init: &InitForLoad,
     ) -> Result<purse::SessionKey, HsmError> {
-        let key = self.keys(industry)?.load.card_key(card)?;
+        let key = self.card_key(card, For::Load)?;
         Ok(crypto::load_session_key(
             &key,
             init.random,
             init.online_counter,
         ))
+    }
+
+    fn cash_session(
+        &self,
+        card: (&str, &CardIdentity),
+        purpose: For,
+        atc: u16,
+    ) -> Result<cash::SessionKey, HsmError> {
+        Ok(cash::session_key(&self.card_key(card, purpose)?, atc))
     }
 }
 
@@ -132,7 +227,7 @@ impl CardHsm for KeysByIndustry {
         terms: &LoadTerms,
     ) -> Result<[u8; 4], HsmError> {
         Ok(crypto::mac1(
-            &self.session(industry, card, init)?,
+            &self.session((industry, card), init)?,
             init.old_balance,
             terms,
         ))
@@ -147,7 +242,7 @@ impl CardHsm for KeysByIndustry {
         at: HostTime,
     ) -> Result<[u8; 4], HsmError> {
         Ok(crypto::mac2(
-            &self.session(industry, card, init)?,
+            &self.session((industry, card), init)?,
             terms,
             at,
         ))
@@ -161,7 +256,7 @@ impl CardHsm for KeysByIndustry {
         terms: &LoadTerms,
         at: HostTime,
     ) -> Result<[u8; 4], HsmError> {
-        let key = self.keys(industry)?.tac.card_key(card)?;
+        let key = self.card_key((industry, card), For::Tac)?;
         Ok(crypto::tac(&key, new_balance, counter, terms, at))
     }
 
@@ -173,7 +268,48 @@ impl CardHsm for KeysByIndustry {
         head: Head,
         data: &[u8],
     ) -> Result<[u8; 4], HsmError> {
-        let key = self.keys(industry)?.maintenance.card_key(card)?;
+        let key = self.card_key((industry, card), For::Maintenance)?;
         purse::secure::mac(&key, challenge, head, data).map_err(|_| HsmError::Length)
+    }
+
+    fn cryptogram(
+        &self,
+        card: (&str, &CardIdentity),
+        terms: &Terms,
+    ) -> Result<Cryptogram, HsmError> {
+        let key = self.cash_session(card, For::Cryptogram, terms.atc)?;
+        Ok(cash::cryptogram(&key, terms))
+    }
+
+    fn arpc(
+        &self,
+        card: (&str, &CardIdentity),
+        atc: u16,
+        arqc: Cryptogram,
+        response: [u8; 2],
+    ) -> Result<Cryptogram, HsmError> {
+        let key = self.cash_session(card, For::Cryptogram, atc)?;
+        Ok(cash::arpc(&key, arqc, response))
+    }
+
+    fn script_mac(
+        &self,
+        card: (&str, &CardIdentity),
+        (atc, arqc): (u16, Cryptogram),
+        head: Head,
+        data: &[u8],
+    ) -> Result<[u8; 4], HsmError> {
+        let key = self.cash_session(card, For::Script, atc)?;
+        cash::script_mac(&key, head, atc, arqc, data).map_err(|_| HsmError::Length)
+    }
+
+    fn balance_mac(
+        &self,
+        card: (&str, &CardIdentity),
+        atc: u16,
+        balance: u32,
+    ) -> Result<[u8; 4], HsmError> {
+        let key = self.cash_session(card, For::Script, atc)?;
+        Ok(cash::balance_mac(&key, balance, atc))
     }
 }

@@ -9,7 +9,7 @@ use crate::clock::{Clock, SystemClock};
 mod rules;
 mod settings;
 
-pub(crate) use rules::IssuerKeyText;
+pub(crate) use rules::{IssuerKeyText, IssuerKeyTexts, KeyWithRecipe};
 pub use settings::Settings;
 pub(crate) use settings::{CardSettings, CustomerSettings, HsmSettings, IndustrySettings};
 

@@ -20,6 +20,7 @@ mod password;
 mod peer;
 mod recipe;
 mod running;
+mod scheme;
 #[cfg(feature = "simulator")]
 mod simulated;
 mod sms;

@@ -5,28 +5,31 @@ use std::path::Path;
 
 use industry::Package;
 
+use crate::config::Settings;
 use crate::error::StartError;
-
-const SHIPPED: [(&str, &str); 1] = [("0001.json", include_str!("../../../industries/0001.json"))];
 
 /// One package with the bank's signature.
 pub(crate) struct Served {
     pub(crate) industry: String,
     pub(crate) version: u32,
+    pub(crate) package: Package,
     pub(crate) bytes: Vec<u8>,
     pub(crate) signature: [u8; 64],
 }
 
-/// The shipped packages and those of `folder` (`*.json`), which win over shipped ones of the same industry.
+/// The shipped packages of the industries that the bank serves, those that only read, and those of the configured
+/// folder (`*.json`), which win over shipped ones of the same industry.
 pub(crate) fn load(
-    folder: Option<&Path>,
+    settings: &Settings,
     signer: &[u8; 32],
 ) -> Result<BTreeMap<String, Served>, StartError> {
     let mut served = BTreeMap::new();
-    for (name, text) in SHIPPED {
+    for (name, text) in industries::ALL {
         insert(&mut served, name, text.as_bytes().to_vec(), signer)?;
     }
-    let Some(folder) = folder else {
+    let is_served = |code: &str| settings.industries.iter().any(|it| it.code == code);
+    served.retain(|code, it: &mut Served| is_served(code) || it.package.reads_only());
+    let Some(folder) = settings.bank.packages.as_deref() else {
         return Ok(served);
     };
     let failed = |path: &Path, error: std::io::Error| StartError::File {
@@ -65,6 +68,7 @@ fn insert(
         Served {
             industry,
             version,
+            package,
             bytes,
             signature,
         },

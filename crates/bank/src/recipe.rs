@@ -2,19 +2,10 @@
 
 use std::str::FromStr;
 
-use serde::{Deserialize, Serialize};
+use purse::cash::Pan;
 use zeroize::Zeroizing;
 
-/// What a recipe can take its bytes from.
-#[derive(Clone, Serialize, Deserialize)]
-pub(crate) struct CardIdentity {
-    #[serde(with = "hex::serde")]
-    pub(crate) serial: [u8; 10],
-    #[serde(with = "hex::serde")]
-    pub(crate) issuer: [u8; 8],
-    #[serde(with = "hex::serde")]
-    pub(crate) uid: Vec<u8>,
-}
+use crate::scheme::CardIdentity;
 
 /// Levels of diversification, each with an 8-byte factor; none means the key serves as it is.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -33,12 +24,19 @@ enum Part {
     },
 }
 
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 enum Source {
+    /// The card's number.
     Serial,
-    Issuer,
-    Uid,
+    /// A field of the package, or a part of one.
+    Field(String),
+    /// The rightmost 16 digits of a PAN and its sequence number (EMV option A).
+    PanAndSequence,
 }
+
+const ISSUER: &str = "file15.issuer";
+const UID: &str = "uid";
+const SEQUENCE: &str = "psn";
 
 /// Why a card has no key.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
@@ -58,6 +56,15 @@ impl Recipe {
         self.0.is_empty()
     }
 
+    /// The fields that it takes bytes from.
+    pub(crate) fn fields(&self) -> impl Iterator<Item = &str> {
+        let parts = self.0.iter().flat_map(|Level(parts)| parts);
+        parts.filter_map(|part| match part {
+            Part::Slice { source, .. } => source.field(),
+            Part::Bytes(_) => None,
+        })
+    }
+
     /// A card's factors, level by level.
     pub(crate) fn factors(&self, card: &CardIdentity) -> Result<Vec<[u8; 8]>, FactorMissing> {
         self.0.iter().map(|level| level.factor(card)).collect()
@@ -71,7 +78,7 @@ impl Level {
             match part {
                 Part::Bytes(literal) => bytes.extend_from_slice(literal),
                 Part::Slice { source, from, to } => {
-                    let whole = source.of(card);
+                    let whole = source.of(card).ok_or(FactorMissing)?;
                     let to = to.unwrap_or(whole.len());
                     bytes.extend_from_slice(whole.get(*from..to).ok_or(FactorMissing)?);
                 }
@@ -95,24 +102,39 @@ impl Level {
 }
 
 impl Source {
-    fn of(self, card: &CardIdentity) -> &[u8] {
+    fn of(&self, card: &CardIdentity) -> Option<Vec<u8>> {
         match self {
-            Self::Serial => &card.serial,
-            Self::Issuer => &card.issuer,
-            Self::Uid => &card.uid,
+            Self::Serial => Some(card.serial.clone()),
+            // a card without a UID has one of no bytes
+            Self::Field(name) if name == UID => Some(card.field(name).unwrap_or_default()),
+            Self::Field(name) => card.field(name),
+            Self::PanAndSequence => {
+                let [sequence] = card.field(SEQUENCE)?.try_into().ok()?;
+                let pan = Pan::from_bcd(&card.serial).ok()?;
+                Some(pan.factor(sequence).to_vec())
+            }
         }
     }
 
-    fn fixed_length(self) -> Option<usize> {
+    fn field(&self) -> Option<&str> {
+        match self {
+            Self::Serial => None,
+            Self::Field(name) => Some(name),
+            Self::PanAndSequence => Some(SEQUENCE),
+        }
+    }
+
+    fn fixed_length(&self) -> Option<usize> {
         match self {
             Self::Serial => Some(10),
-            Self::Issuer => Some(8),
-            Self::Uid => None,
+            Self::Field(name) if name == ISSUER => Some(8),
+            Self::Field(_) => None,
+            Self::PanAndSequence => Some(8),
         }
     }
 }
 
-/// `serial[2..10]`, `uid[0..4] + 80000000`, `issuer`, hex digits: parts joined by `+`.
+/// `serial[2..10]`, `uid[0..4] + 80000000`, `issuer`, `file15.city`, `pan-psn`, hex digits: parts joined by `+`.
 impl FromStr for Level {
     type Err = String;
 
@@ -139,8 +161,10 @@ impl FromStr for Part {
         };
         let source = match name {
             "serial" => Source::Serial,
-            "issuer" => Source::Issuer,
-            "uid" => Source::Uid,
+            "issuer" => Source::Field(ISSUER.to_owned()),
+            "uid" => Source::Field(UID.to_owned()),
+            "pan-psn" => Source::PanAndSequence,
+            _ if name.contains('.') => Source::Field(name.to_owned()),
             _ => {
                 let bytes = hex::decode(text).ok().filter(|bytes| !bytes.is_empty());
                 return bytes.map(Self::Bytes).ok_or_else(|| unknown_part(text));
@@ -174,7 +198,9 @@ impl FromStr for Part {
 }
 
 fn unknown_part(text: &str) -> String {
-    format!("`{text}` is none of serial[a..b], issuer[a..b], uid[a..b] and hex digits")
+    format!(
+        "`{text}` is none of serial[a..b], issuer[a..b], uid[a..b], field.part[a..b], pan-psn and hex digits"
+    )
 }
 
 #[cfg(test)]
@@ -184,11 +210,11 @@ mod tests {
     use super::*;
 
     fn card() -> CardIdentity {
-        CardIdentity {
-            serial: [0, 0, 0x11, 0x22, 0x33, 0x44, 0x55, 0x66, 0x77, 0x88],
-            issuer: [0; 8],
-            uid: vec![1, 2, 3, 4],
-        }
+        let serial = [0, 0, 0x11, 0x22, 0x33, 0x44, 0x55, 0x66, 0x77, 0x88];
+        CardIdentity::of(
+            &serial,
+            &[("uid", &[1, 2, 3, 4]), ("file15.city", &[0x20, 0x00])],
+        )
     }
 
     fn recipe(levels: &[&str]) -> Result<Recipe, String> {
@@ -248,5 +274,24 @@ mod tests {
         for level in ["serial[2..10] +", "+ serial[2..10]", "uid + + 80000000"] {
             assert!(recipe(&[level]).is_err(), "{level}");
         }
+    }
+
+    #[test]
+    fn a_part_of_a_file_is_named_as_the_package_does() {
+        let level: Level = "file15.city[0..2] + 000000000000".parse().unwrap();
+        assert_eq!(level.factor(&card()), Ok([0x20, 0, 0, 0, 0, 0, 0, 0]));
+        let missing: Level = "file15.town[0..8]".parse().unwrap();
+        assert_eq!(missing.factor(&card()), Err(FactorMissing));
+        let both = recipe(&["file15.city[0..2] + 000000000000", "serial[2..10]"]).unwrap();
+        assert_eq!(both.fields().collect::<Vec<_>>(), ["file15.city"]);
+    }
+
+    #[test]
+    fn electronic_cash_makes_keys_by_pan_and_sequence() {
+        let pan = hex::decode("6217000000000004471F").unwrap();
+        let card = CardIdentity::of(&pan, &[("psn", &[0x01])]);
+        let level: Level = "pan-psn".parse().unwrap();
+        let factor = level.factor(&card).unwrap();
+        assert_eq!(hex::encode(factor), "0000000000447101");
     }
 }

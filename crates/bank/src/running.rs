@@ -18,12 +18,12 @@ use tokio::task::JoinHandle;
 use crate::bank::Bank;
 use crate::card_hsm::{Holder, IssuerKey, IssuerKeys, KeysByIndustry};
 use crate::check::{self, Money, Report};
-use crate::config::{Config, IssuerKeyText, Settings};
+use crate::config::{Config, IssuerKeyText, IssuerKeyTexts, KeyWithRecipe, Settings};
 use crate::error::{Problem, StartError};
 use crate::files::{Directory, restrict};
 use crate::http;
+use crate::packages::Served;
 use crate::peer::WithPeerKey;
-use crate::recipe::Recipe;
 use crate::store::{Store, audit, customer, terminal};
 use crate::tls::{self, Identity};
 use crate::token::Token;
@@ -221,10 +221,14 @@ pub(crate) async fn bank(config: &Config, dir: &Directory) -> Result<Bank, Start
         false => Duration::from_millis(settings.limits.database_wait_ms),
     };
     let store = store(config, &dir.private("bank.sqlite")?, wait).await?;
+    let hsm = hsm(&settings, dir.token())?;
+    let packages = packages::load(&settings, &signer)?;
+    let identified_by = identified_by(&hsm, &packages)?;
     Ok(Bank {
         clock: config.clock.clone(),
-        hsm: Box::new(hsm(&settings, dir.token())?),
-        packages: packages::load(settings.bank.packages.as_deref(), &signer)?,
+        hsm: Box::new(hsm),
+        packages,
+        identified_by,
         enrolment_secret: zeroize::Zeroizing::new(*enrolment_secret.expose()),
         enrolment_public,
         signer_secret: dir.secret("enrolment-signer.key")?,
@@ -252,7 +256,7 @@ async fn store(config: &Config, path: &Path, wait: Duration) -> Result<Store, St
 }
 
 fn hsm(settings: &Settings, token: Option<&Arc<Token>>) -> Result<KeysByIndustry, StartError> {
-    let key = |(text, recipe): (IssuerKeyText, Recipe)| {
+    let key = |(text, recipe): KeyWithRecipe| {
         let holder = match (text, token) {
             (IssuerKeyText::Key(key), _) => Holder::Memory(key),
             (IssuerKeyText::Label(label), Some(token)) => {
@@ -269,15 +273,46 @@ fn hsm(settings: &Settings, token: Option<&Arc<Token>>) -> Result<KeysByIndustry
     };
     let mut keys = BTreeMap::new();
     for (at, industry) in settings.industries.iter().enumerate() {
-        let texts = industry.issuer_keys(at)?;
-        let made = IssuerKeys {
-            load: key(texts.load)?,
-            tac: key(texts.tac)?,
-            maintenance: key(texts.maintenance)?,
+        let made = match industry.issuer_keys(at)? {
+            IssuerKeyTexts::Purse {
+                load,
+                tac,
+                maintenance,
+            } => IssuerKeys::Purse {
+                load: key(load)?,
+                tac: key(tac)?,
+                maintenance: key(maintenance)?,
+            },
+            IssuerKeyTexts::Cash { cryptogram, script } => IssuerKeys::Cash {
+                cryptogram: key(cryptogram)?,
+                script: key(script)?,
+            },
         };
         keys.insert(industry.code.clone(), made);
     }
     Ok(KeysByIndustry(keys))
+}
+
+/// The fields that each industry's recipes need; each must be one of its package's.
+fn identified_by(
+    hsm: &KeysByIndustry,
+    packages: &BTreeMap<String, Served>,
+) -> Result<BTreeMap<String, Vec<String>>, StartError> {
+    let mut fields = BTreeMap::new();
+    for (code, served) in packages {
+        let needed = hsm.fields(code);
+        if let Some(field) = needed.iter().find(|field| !served.package.declares(field)) {
+            return Err(StartError::Package {
+                name: code.clone(),
+                cause: format!("a recipe takes bytes from `{field}`, which the package has not"),
+            });
+        }
+        fields.insert(
+            code.clone(),
+            needed.into_iter().map(str::to_owned).collect(),
+        );
+    }
+    Ok(fields)
 }
 
 fn listeners(config: &Config) -> Result<[TcpListener; 2], StartError> {

@@ -1,13 +1,13 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use relay::IndustryCode;
+use relay::{Body, IndustryCode, Operation};
 
 use crate::command::Command;
 use crate::error::rule;
 use crate::format::{Document, FieldShape, Kind, Map, Part};
 use crate::value;
-use crate::{AmountLimits, LocalName, PackageError, card_map, defined, dol, phase};
+use crate::{AmountLimits, Facts, LocalName, PackageError, card_map, defined, dol, phase};
 
 /// The longest package, bytes.
 pub const MAX_PACKAGE: usize = 65_536;
@@ -89,6 +89,56 @@ impl Package {
     /// The applications that the package selects, for systems that want them listed.
     pub fn aids(&self) -> impl Iterator<Item = &[u8]> {
         self.document.aids.iter().map(|aid| aid.0.as_slice())
+    }
+
+    /// Whether the package only reads: no command of it changes a card.
+    pub fn reads_only(&self) -> bool {
+        !self.commands.values().any(|command| command.commits)
+    }
+
+    /// The operations that it has.
+    pub fn operations(&self) -> impl Iterator<Item = Operation> {
+        let all = [
+            Operation::Balance,
+            Operation::TopUp,
+            Operation::ReTopUp,
+            Operation::Activation,
+        ];
+        let has = |operation: &Operation| {
+            let phase = phase::opening(*operation);
+            self.document.phases.0.contains_key(phase)
+        };
+        all.into_iter().filter(has)
+    }
+
+    /// Whether `field` or `field.part` is declared.
+    pub fn declares(&self, reference: &str) -> bool {
+        value::slot(&self.document.fields, reference).is_some()
+    }
+
+    /// The bytes of `field` or `field.part` in a message; none when it is not there or has a length that the field
+    /// can't have.
+    pub fn value<'b>(&self, body: &'b Body, reference: &str) -> Option<&'b [u8]> {
+        let (name, part) = value::split(reference);
+        let shape = self.document.fields.0.get(name)?;
+        let bytes = body.field(name)?;
+        if shape.times.is_none() && !shape.length.fits(bytes.len()) {
+            return None;
+        }
+        match part {
+            None => Some(bytes),
+            Some(part) => value::part_of(shape, bytes, part),
+        }
+    }
+
+    /// The bytes of the card's number in a message, as the card has them.
+    pub fn number<'b>(&self, body: &'b Body) -> Option<&'b [u8]> {
+        self.value(body, self.document.card.number.as_deref()?)
+    }
+
+    /// What a message tells of the card.
+    pub fn facts(&self, body: &Body) -> Facts {
+        Facts::of(&self.document, |name| self.value(body, name))
     }
 
     /// The first day on which it may be used, YYYYMMDD.

@@ -4,6 +4,7 @@ use purse::MasterKey;
 
 use crate::config::{ConfigError, CustomerSettings, IndustrySettings, Settings};
 use crate::recipe::Recipe;
+use crate::scheme::Scheme;
 
 impl Settings {
     pub(super) fn check(&self) -> Result<(), ConfigError> {
@@ -123,19 +124,22 @@ impl Settings {
         }
         for (number, card) in customer.cards.iter().enumerate() {
             let field = |name: &str| format!("customer[{at}].card[{number}].{name}");
-            if card.serial_bytes().is_none() {
-                return Err(bad(field("serial"), "10 bytes as 20 hex digits"));
-            }
-            if !self
-                .industries
-                .iter()
-                .any(|industry| industry.code == card.industry)
-            {
+            let industry = self.industries.iter().find(|it| it.code == card.industry);
+            let Some(industry) = industry else {
                 return Err(bad(field("industry"), "the code of an [[industry]] above"));
+            };
+            let scheme = industry.scheme;
+            if card.serial_bytes(scheme).is_none() {
+                let rule = match scheme {
+                    Scheme::Purse => "10 bytes as 20 hex digits",
+                    Scheme::Cash => "the 8 to 19 digits of the card's number",
+                };
+                return Err(bad(field("serial"), rule));
             }
             let same = self.customers.iter().flat_map(|customer| &customer.cards);
             let same = same.filter(|other| {
-                other.industry == card.industry && other.serial_bytes() == card.serial_bytes()
+                other.industry == card.industry
+                    && other.serial_bytes(scheme) == card.serial_bytes(scheme)
             });
             if same.count() > 1 {
                 return Err(bad(field("serial"), "is there twice"));
@@ -173,30 +177,46 @@ impl IndustrySettings {
             };
             Recipe::parse(levels).map_err(|cause| bad(field, cause))
         };
-        let pair = |name: &str, text: &str, own: &Option<Vec<String>>| {
+        let pair = |name: &str, text: &Option<String>, own: &Option<Vec<String>>| {
+            let missing = || bad(format!("industry[{at}].keys.{name}"), "is missing");
+            let text = text.as_ref().ok_or_else(missing)?;
             let recipe = recipe(name, own)?;
             Ok((key(name, text, &recipe)?, recipe))
         };
-        if let Some(purchase) = &self.keys.purchase {
-            pair("purchase", purchase, &None)?;
+        let keys = &self.keys;
+        match self.scheme {
+            Scheme::Purse => {
+                if keys.purchase.is_some() {
+                    pair("purchase", &keys.purchase, &None)?;
+                }
+                Ok(IssuerKeyTexts::Purse {
+                    load: pair("load", &keys.load, &self.load_recipe)?,
+                    tac: pair("tac", &keys.tac, &self.tac_recipe)?,
+                    maintenance: pair("maintenance", &keys.maintenance, &self.maintenance_recipe)?,
+                })
+            }
+            Scheme::Cash => Ok(IssuerKeyTexts::Cash {
+                cryptogram: pair("cryptogram", &keys.cryptogram, &None)?,
+                script: pair("script", &keys.script, &None)?,
+            }),
         }
-        Ok(IssuerKeyTexts {
-            load: pair("load", &self.keys.load, &self.load_recipe)?,
-            tac: pair("tac", &self.keys.tac, &self.tac_recipe)?,
-            maintenance: pair(
-                "maintenance",
-                &self.keys.maintenance,
-                &self.maintenance_recipe,
-            )?,
-        })
     }
 }
 
-/// The issuer keys of one industry as the file gives them, each with its recipe.
-pub(crate) struct IssuerKeyTexts {
-    pub(crate) load: (IssuerKeyText, Recipe),
-    pub(crate) tac: (IssuerKeyText, Recipe),
-    pub(crate) maintenance: (IssuerKeyText, Recipe),
+/// A key and its recipe as the file gives them.
+pub(crate) type KeyWithRecipe = (IssuerKeyText, Recipe);
+
+/// The issuer keys of one industry as the file gives them.
+pub(crate) enum IssuerKeyTexts {
+    Purse {
+        load: KeyWithRecipe,
+        tac: KeyWithRecipe,
+        maintenance: KeyWithRecipe,
+    },
+    Cash {
+        cryptogram: KeyWithRecipe,
+        script: KeyWithRecipe,
+    },
 }
 
 /// A key, or where it is.

@@ -6,6 +6,8 @@ use std::path::PathBuf;
 
 use serde::Deserialize;
 
+use crate::scheme::{Activation, Scheme};
+
 /// A few ms of a server's core: what protects six digits is the store key, rounds only delay who has both.
 const DEFAULT_ROUNDS: NonZeroU32 = NonZeroU32::MIN.saturating_add(4_999);
 
@@ -115,6 +117,10 @@ pub(crate) struct IndustrySettings {
     #[serde(default = "max_balance")]
     pub(crate) max_balance: u32,
     #[serde(default)]
+    pub(crate) scheme: Scheme,
+    #[serde(default)]
+    pub(crate) activation: Activation,
+    #[serde(default)]
     pub(super) recipe: Vec<String>,
     pub(super) load_recipe: Option<Vec<String>>,
     pub(super) tac_recipe: Option<Vec<String>>,
@@ -125,11 +131,13 @@ pub(crate) struct IndustrySettings {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct KeyTexts {
-    pub(super) load: String,
-    pub(super) tac: String,
-    pub(super) maintenance: String,
+    pub(super) load: Option<String>,
+    pub(super) tac: Option<String>,
+    pub(super) maintenance: Option<String>,
     #[serde(default)]
     pub(super) purchase: Option<String>,
+    pub(super) cryptogram: Option<String>,
+    pub(super) script: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -235,10 +243,14 @@ impl Default for LimitSettings {
 }
 
 impl CardSettings {
-    pub(crate) fn serial_bytes(&self) -> Option<[u8; 10]> {
-        let mut bytes = [0; 10];
-        hex::decode_to_slice(&self.serial, &mut bytes).ok()?;
-        Some(bytes)
+    /// A purse's 10 bytes as 20 hex digits; the digits of a PAN, filled with F to whole bytes.
+    pub(crate) fn serial_bytes(&self, scheme: Scheme) -> Option<Vec<u8>> {
+        match scheme {
+            Scheme::Purse => hex::decode(&self.serial).ok().filter(|it| it.len() == 10),
+            Scheme::Cash => purse::cash::Pan::from_text(&self.serial)
+                .ok()
+                .map(|it| it.to_bcd(0)),
+        }
     }
 }
 

@@ -4,26 +4,30 @@ use ledger::{Decline, Doubt, Event, Kind, Phase};
 use purse::File15;
 use relay::Message;
 
-use crate::clock::host_time;
 use crate::error::Problem;
-use crate::flow::{Password, Step, identity};
+use crate::flow::{Password, Step};
+use crate::scheme::{Activation, CardIdentity, Opening, Order, Scheme};
 use crate::store::Conn;
-use crate::store::card;
+use crate::store::card::{self, CardRow};
 use crate::store::customer::For;
-use crate::store::load::{self, AttemptRow, LoadRow};
+use crate::store::load::{self, LoadRow};
 
 /// UPDATE BINARY, secured, file 15 from offset 8.
 const UPDATE_HEAD: [u8; 4] = [0x04, 0xD6, 0x95, 0x08];
 
+/// APPLICATION UNBLOCK.
+const UNBLOCK_HEAD: [u8; 4] = [0x84, 0x18, 0x00, 0x00];
+
+/// What a card gave for its activation.
+enum Asked {
+    /// GET CHALLENGE's answer.
+    Challenge([u8; 4]),
+    Opening(Opening),
+}
+
 impl Step<'_> {
     pub(super) async fn activate(&mut self, conn: &mut Conn) -> Result<Message, Problem> {
-        let asked = self
-            .body
-            .field("file15")
-            .and_then(|file| File15::parse(file).ok());
-        let (Some(file), Some(identity), Some(challenge)) =
-            (asked, identity(self.body), self.field::<4>("challenge"))
-        else {
+        let (Some(identity), Some(asked)) = (self.identity(), self.read_activation()?) else {
             return Ok(self.end("message-bad"));
         };
         let code = self.industry.as_str();
@@ -31,10 +35,11 @@ impl Step<'_> {
         let Some(card) = card else {
             return Ok(self.end("card-unknown"));
         };
-        if let Some(open) = self.open_load(conn, card.id, file.active()).await? {
+        let active = self.is_active();
+        if let Some(open) = self.open_load(conn, card.id, active).await? {
             return Ok(self.end_about("load-open", &open));
         }
-        if file.active() {
+        if active {
             let mut message = self.end("ok");
             message.body.put("already", [1]);
             return Ok(message);
@@ -42,16 +47,10 @@ impl Step<'_> {
         if self.body.pin_block.is_none() || self.password == Password::Unreadable {
             return Ok(self.end("message-bad"));
         }
-        let mut row = self.request(&card, 0, Kind::Activation, identity.clone())?;
+        let mut row = self.request(&card, 0, Kind::Activation, identity)?;
         load::keep(self.bank, conn, &row, &[], self.now_ms).await?;
         self.exchange.load = Some(self.exchange.id);
-        let refused = if card.blocked {
-            Some((self.end("card-blocked"), Decline::Card))
-        } else {
-            let message = self.check_password(conn, &card, For::Activation).await?;
-            message.map(|message| (message, Decline::Password))
-        };
-        if let Some((message, why)) = refused {
+        if let Some((message, why)) = self.may_activate(conn, &card, &asked, &row).await? {
             self.apply(conn, &mut row, Event::Decline(why)).await?;
             return Ok(message);
         }
@@ -59,29 +58,87 @@ impl Step<'_> {
             .await?;
         self.apply(conn, &mut row, Event::Issue { available: 0 })
             .await?;
-        let attempt = row
-            .load
-            .last_attempt()
-            .ok_or_else(|| Problem::internal("no attempt"))?;
-        let at = host_time(self.now_ms).ok_or_else(|| Problem::internal("no date"))?;
-        let attempt = AttemptRow {
-            attempt: *attempt,
-            terminal: self.terminal,
-            at,
+        let opening = match &asked {
+            Asked::Challenge(_) => None,
+            Asked::Opening(opening) => Some(opening),
         };
+        let attempt = self.attempt(&row, opening)?;
         load::keep_attempt(conn, &row, &attempt).await?;
-        let data = self.enabled_file(&file, at.date);
+        let order = self.enabling(&asked, &row.identity, attempt.at.date)?;
+        Ok(self.go_on_with(order, "enable"))
+    }
+
+    fn read_activation(&self) -> Result<Option<Asked>, Problem> {
+        let scheme = self.settings()?.scheme;
+        Ok(match scheme {
+            Scheme::Purse => self.field::<4>("challenge").map(Asked::Challenge),
+            Scheme::Cash => Opening::read(scheme, self.body).map(Asked::Opening),
+        })
+    }
+
+    /// Why not, if so.
+    async fn may_activate(
+        &self,
+        conn: &mut Conn,
+        card: &CardRow,
+        asked: &Asked,
+        row: &LoadRow,
+    ) -> Result<Option<(Message, Decline)>, Problem> {
+        if card.blocked {
+            return Ok(Some((self.end("card-blocked"), Decline::Card)));
+        }
+        if let Asked::Opening(opening) = asked {
+            let Some(mac1) = self.mac1(opening, &row.identity, self.about(0))? else {
+                return Ok(Some((self.end("card-mac-bad"), Decline::Mac1)));
+            };
+            if opening.is_old(mac1.counter(), card.counter_seen) {
+                return Ok(Some((self.end("counter-seen"), Decline::CounterSeen)));
+            }
+            card::saw_counter(conn, card.id, mac1.counter()).await?;
+        }
+        let message = self.check_password(conn, card, For::Activation).await?;
+        Ok(message.map(|message| (message, Decline::Password)))
+    }
+
+    /// What makes this card active.
+    fn enabling(
+        &self,
+        asked: &Asked,
+        identity: &CardIdentity,
+        today: [u8; 4],
+    ) -> Result<Order, Problem> {
+        let settings = self.settings()?;
+        let code = self.industry.as_str();
+        let challenge = match asked {
+            Asked::Challenge(challenge) => *challenge,
+            Asked::Opening(Opening::Cash(opening)) => {
+                let order =
+                    opening.activate(&*self.bank.hsm, (code, identity), settings.max_balance);
+                return order.map_err(Problem::internal);
+            }
+            Asked::Opening(Opening::Purse(_)) => return Err(Problem::internal("no challenge")),
+        };
+        let (phase, name, head, data) = match settings.activation {
+            Activation::EnableFlag => {
+                let file = self
+                    .body
+                    .field("file15")
+                    .and_then(|it| File15::parse(it).ok());
+                let file = file.ok_or_else(|| Problem::internal("the package has no file 15"))?;
+                let data = self.enabled_file(&file, today);
+                ("enable", "update", UPDATE_HEAD, data)
+            }
+            Activation::Unblock => ("unblock", "mac", UNBLOCK_HEAD, Vec::new()),
+        };
         let mac = self
             .bank
             .hsm
-            .update_mac(code, &identity, challenge, UPDATE_HEAD, &data);
-        let mac = match mac {
-            Ok(mac) => mac,
-            Err(error) => return Err(Problem::internal(error)),
-        };
-        let mut message = self.go_on("enable");
-        message.body.put("update", [&data[..], &mac].concat());
-        Ok(message)
+            .update_mac(code, identity, challenge, head, &data);
+        let mac = mac.map_err(Problem::internal)?;
+        Ok(Order {
+            phase,
+            fields: vec![(name, [&data[..], &mac].concat())],
+        })
     }
 
     /// The load of this card that is open. An activation whose end nobody heard is none: the card itself, by the
@@ -123,12 +180,11 @@ impl Step<'_> {
 
     pub(super) async fn enabled(&mut self, conn: &mut Conn) -> Result<Message, Problem> {
         let mut row = self.load_of_exchange(conn).await?;
-        let file = self
-            .body
-            .field("file15")
-            .and_then(|file| File15::parse(file).ok());
-        let active = file.is_some_and(|file| file.active() && file.serial == row.identity.serial);
-        if active {
+        // The card told its number when it was opened; a message that names one now names the same.
+        let same = self
+            .identity()
+            .is_none_or(|it| it.serial == row.identity.serial);
+        if same && self.is_active() {
             self.apply(conn, &mut row, Event::FlagRead { active: true })
                 .await?;
         } else {

@@ -6,13 +6,15 @@ mod resume;
 mod topup;
 
 use envelope::Terminal;
+use industry::Facts;
 use relay::{Body, IndustryCode, Letter, Message, Operation};
 use subtle::ConstantTimeEq;
 
 use crate::bank::Bank;
+use crate::config::IndustrySettings;
 use crate::error::Problem;
 use crate::password::{self, Compared};
-use crate::recipe::CardIdentity;
+use crate::scheme::{CardIdentity, Order};
 use crate::store::exchange::{self, Exchange};
 use crate::store::load::LoadRow;
 use crate::store::{Conn, card, customer, terminal};
@@ -101,7 +103,7 @@ async fn password(
     let Some((key_id, block)) = password::key_of(c5) else {
         return Ok(Password::Unreadable);
     };
-    let Some(identity) = identity(body) else {
+    let Some(identity) = bank.identity(message.industry.as_str(), body) else {
         return Ok(Password::None);
     };
     let industry = message.industry.as_str();
@@ -118,17 +120,6 @@ async fn password(
     password::compare(bank, row, digits)
         .await
         .map(Password::Compared)
-}
-
-/// Serial, issuer and UID as the driver read them.
-fn identity(body: &Body) -> Option<CardIdentity> {
-    let file = purse::File15::parse(body.field("file15")?).ok()?;
-    let uid = body.field("uid").unwrap_or_default().to_vec();
-    Some(CardIdentity {
-        serial: file.serial,
-        issuer: file.issuer,
-        uid,
-    })
 }
 
 /// The reply to a message, stored with all that it causes; the caller commits.
@@ -261,6 +252,37 @@ impl Step<'_> {
         // Money that waits for its outcome is not kept waiting by a package that was replaced meanwhile.
         let first = self.exchange.next_step == 1 && self.operation != Operation::ReTopUp;
         (first && self.body.package_version? < served.version).then_some("package-old")
+    }
+
+    /// What the industry's package makes of this message's card.
+    fn facts(&self) -> Facts {
+        let served = self.bank.packages.get(self.industry.as_str());
+        served
+            .map(|it| it.package.facts(self.body))
+            .unwrap_or_default()
+    }
+
+    fn is_active(&self) -> bool {
+        self.facts().active == Some(true)
+    }
+
+    fn identity(&self) -> Option<CardIdentity> {
+        self.bank.identity(self.industry.as_str(), self.body)
+    }
+
+    fn settings(&self) -> Result<&IndustrySettings, Problem> {
+        let settings = self.bank.industry(self.industry.as_str());
+        settings.ok_or_else(|| Problem::internal("the industry went away"))
+    }
+
+    /// The bank's `I` as the scheme has it; `comes_back` is the phase that answers it.
+    fn go_on_with(&mut self, order: Order, comes_back: &str) -> Message {
+        let mut message = self.go_on(order.phase);
+        self.exchange.awaits = Some(comes_back.to_owned());
+        for (name, value) in order.fields {
+            message.body.put(name, value);
+        }
+        message
     }
 
     /// The bank's `I`: the phase to run next.

@@ -1,12 +1,12 @@
 //! Re-top-up: settles a load by the card's own proof, and finishes it where the card was not credited.
 
-use ledger::{Doubt, Event, Evidence, FreshInit, Kind, LogLine, Mac1, Phase, Verdict, spent_since};
-use purse::{File15, InitForLoad, LogRecord, Proof};
+use ledger::{Doubt, Event, Evidence, FreshInit, Kind, LogLine, Phase, Verdict, spent_since};
+use purse::LogRecord;
 use relay::Message;
 
 use crate::error::Problem;
-use crate::flow::{Step, identity};
-use crate::recipe::CardIdentity;
+use crate::flow::Step;
+use crate::scheme::{About, Credited, Opening, Scheme};
 use crate::store::exchange::Witness;
 use crate::store::load::{self, LoadRow};
 use crate::store::{Conn, audit, card, exchange};
@@ -18,7 +18,7 @@ const WITNESS_AMOUNT: u32 = 1;
 impl Step<'_> {
     pub(super) async fn resume(&mut self, conn: &mut Conn) -> Result<Message, Problem> {
         let ours = self.body.terminal == Some(self.terminal.bcd());
-        let Some(identity) = identity(self.body).filter(|_| ours) else {
+        let Some(identity) = self.identity().filter(|_| ours) else {
             return Ok(self.end("message-bad"));
         };
         let code = self.industry.as_str();
@@ -27,11 +27,9 @@ impl Step<'_> {
             return Ok(self.end("card-unknown"));
         };
         let found = match self.body.about {
-            Some(about) => self.about(conn, &about).await?,
+            Some(about) => self.meant(conn, &about).await?,
             None => {
-                let file = self.body.field("file15");
-                let file = file.and_then(|file| File15::parse(file).ok());
-                let active = file.is_some_and(|file| file.active());
+                let active = self.is_active();
                 self.open_load(conn, card.id, active).await?
             }
         };
@@ -55,6 +53,15 @@ impl Step<'_> {
             .await?;
         self.exchange.load = Some(*row.id());
         self.exchange.refund = self.body.refund;
+        match self.settings()?.scheme {
+            Scheme::Purse => self.ask_proof(&row),
+            // Its next cryptogram tells all: there is no other proof to be asked for before it.
+            Scheme::Cash => self.ask_state(&row),
+        }
+    }
+
+    /// GET TRANSACTION PROVE, before a new INITIALIZE makes the card forget.
+    fn ask_proof(&mut self, row: &LoadRow) -> Result<Message, Problem> {
         let before = row.load.last_attempt().map(|attempt| attempt.counter);
         let before = before.ok_or_else(|| Problem::internal("a load in doubt without attempt"))?;
         let mut message = self.go_on("prove");
@@ -65,8 +72,20 @@ impl Step<'_> {
         Ok(message)
     }
 
+    /// A new opening: to load again, or to give the money back.
+    fn ask_state(&mut self, row: &LoadRow) -> Result<Message, Problem> {
+        if self.exchange.refund {
+            return self.ask_witness(row);
+        }
+        let mut message = self.go_on("load");
+        message
+            .body
+            .put("amount", row.load.order().amount.to_be_bytes());
+        Ok(message)
+    }
+
     /// The load that the terminal means. One that never came here never will: it is void from now on.
-    async fn about(&self, conn: &mut Conn, about: &[u8; 16]) -> Result<Option<LoadRow>, Problem> {
+    async fn meant(&self, conn: &mut Conn, about: &[u8; 16]) -> Result<Option<LoadRow>, Problem> {
         if let Some(row) = load::find(self.bank, conn, about).await? {
             return Ok(Some(row));
         }
@@ -91,13 +110,8 @@ impl Step<'_> {
         if row.phase() != Phase::InDoubt {
             return Ok(self.end_as(&row, true));
         }
-        let proofs: Vec<[u8; 4]> = ["proof", "proof_before"]
-            .into_iter()
-            .filter_map(|name| Proof::parse(self.body.field(name)?).ok())
-            .map(|proof| proof.tac)
-            .collect();
-        let tacs: Vec<&[u8]> = proofs.iter().map(<[u8; 4]>::as_slice).collect();
-        if let Some(tac) = self.verified(conn, &row, &tacs).await? {
+        let proof = Credited::proved(self.body);
+        if let Some(tac) = self.verified(conn, &row, &proof).await? {
             let evidence = Evidence {
                 same_card: true,
                 tac: Some(tac),
@@ -111,14 +125,7 @@ impl Step<'_> {
             return Ok(self.end_as(&row, true));
         }
         self.exchange.spent = self.spent(conn, &row).await?;
-        if self.exchange.refund {
-            return self.ask_witness(&row);
-        }
-        let mut message = self.go_on("load");
-        message
-            .body
-            .put("amount", row.load.order().amount.to_be_bytes());
-        Ok(message)
+        self.ask_state(&row)
     }
 
     /// Money goes back on nothing that could be old: the card signs a number that was made just now. INITIALIZE FOR
@@ -134,7 +141,12 @@ impl Step<'_> {
         self.exchange.witness = Some(Witness { number, attempt });
         let mut message = self.go_on("refund");
         message.body.put("amount", WITNESS_AMOUNT.to_be_bytes());
-        message.body.put("witness", number);
+        match self.settings()?.scheme {
+            Scheme::Purse => message.body.put("witness", number),
+            Scheme::Cash => message
+                .body
+                .put("witness", About::witnessed(WITNESS_AMOUNT, number).number),
+        }
         Ok(message)
     }
 
@@ -163,68 +175,92 @@ impl Step<'_> {
         Ok(spent_since(&log, &newest.log_line(row.load.order().amount)))
     }
 
-    /// A fresh INITIALIZE FOR LOAD: its counter decides, and kills the old MAC2.
+    /// A fresh opening: its counter decides, and kills what the bank said to the last one.
     pub(super) async fn load_again(&mut self, conn: &mut Conn) -> Result<Message, Problem> {
         let mut row = self.load_of_exchange(conn).await?;
         if row.phase() != Phase::InDoubt {
             return Ok(self.end_as(&row, true));
         }
-        let Some(init) = self.init() else {
+        let Some(opening) = self.opening()? else {
             return Ok(self.end_about("message-bad", &row));
         };
-        let identity = row.identity.clone();
-        let Some(mac1) = self.mac1(&init, &identity, row.load.order().amount)? else {
+        let about = self.about(row.load.order().amount);
+        let Some(fresh) = self.fresh(conn, &row, &opening, about).await? else {
             return Ok(self.end_about("card-mac-bad", &row));
         };
-        card::saw_counter(conn, row.load.order().card.0, mac1.counter()).await?;
-        self.resumed(conn, &mut row, mac1, Verdict::LoadAgain)
+        self.resumed(conn, &mut row, fresh, Verdict::LoadAgain)
             .await?;
         if row.phase() == Phase::Issued {
-            return self.issue(conn, &row, &init, &identity).await;
+            return self.issue(conn, &row, &opening).await;
         }
         Ok(self.end_as(&row, true))
     }
 
-    /// A MAC1 over the number that was made for this: its counter decides, and the money goes back where the card
+    /// An opening over the number that was made for this: its counter decides, and the money goes back where the card
     /// was not credited.
     pub(super) async fn refund(&mut self, conn: &mut Conn) -> Result<Message, Problem> {
         let mut row = self.load_of_exchange(conn).await?;
         if row.phase() != Phase::InDoubt {
             return Ok(self.end_as(&row, true));
         }
-        let (Some(init), Some(witness)) = (self.init(), self.exchange.witness) else {
+        let (Some(opening), Some(witness)) = (self.opening()?, self.exchange.witness) else {
             return Ok(self.end_about("message-bad", &row));
         };
         let newest = row.load.last_attempt().map(|attempt| attempt.number);
         if newest != Some(witness.attempt) {
-            // Another terminal was given a MAC2 since: what this card said is older than that.
+            // Another terminal was given a yes since: what this card said is older than that.
             return Ok(self.end_about("in-doubt", &row));
         }
-        let identity: CardIdentity = row.identity.clone();
-        let mac1 = self.mac1_of(&init, &identity, WITNESS_AMOUNT, witness.number)?;
-        let Some(mac1) = mac1 else {
+        let about = About::witnessed(WITNESS_AMOUNT, witness.number);
+        let Some(fresh) = self.fresh(conn, &row, &opening, about).await? else {
             return Ok(self.end_about("card-mac-bad", &row));
         };
-        card::saw_counter(conn, row.load.order().card.0, mac1.counter()).await?;
-        self.resumed(conn, &mut row, mac1, Verdict::Refund).await?;
+        self.resumed(conn, &mut row, fresh, Verdict::Refund).await?;
         Ok(self.end_as(&row, true))
     }
 
-    fn init(&self) -> Option<InitForLoad> {
-        InitForLoad::parse(self.body.field("init")?).ok()
+    fn opening(&self) -> Result<Option<Opening>, Problem> {
+        Ok(Opening::read(self.settings()?.scheme, self.body))
+    }
+
+    /// What a card says now of the load in doubt; none when it does not prove it.
+    async fn fresh(
+        &self,
+        conn: &mut Conn,
+        row: &LoadRow,
+        opening: &Opening,
+        about: About,
+    ) -> Result<Option<FreshInit>, Problem> {
+        let Some(mac1) = self.mac1(opening, &row.identity, about)? else {
+            return Ok(None);
+        };
+        card::saw_counter(conn, row.load.order().card.0, mac1.counter()).await?;
+        let cash = match opening {
+            Opening::Purse(_) => None,
+            Opening::Cash(opening) => Some(opening),
+        };
+        let Some(opening) = cash else {
+            let spent = self.exchange.spent;
+            return Ok(Some(FreshInit { mac1, spent }));
+        };
+        let attempts = load::attempts(conn, row.id()).await?;
+        let newest = attempts.last();
+        let session = newest.and_then(|newest| Some((newest.attempt, newest.session?)));
+        let (attempt, session) =
+            session.ok_or_else(|| Problem::internal("an attempt without session"))?;
+        let amount = row.load.order().amount;
+        let counted = opening.as_counter(&mac1, &attempt, &session, amount);
+        Ok(counted.map(|(mac1, spent)| FreshInit { mac1, spent }))
     }
 
     async fn resumed(
         &self,
         conn: &mut Conn,
         row: &mut LoadRow,
-        mac1: Mac1,
+        fresh: FreshInit,
         not_loaded: Verdict,
     ) -> Result<(), Problem> {
-        let init = Some(FreshInit {
-            mac1,
-            spent: self.exchange.spent,
-        });
+        let init = Some(fresh);
         let evidence = Evidence {
             same_card: true,
             tac: None,

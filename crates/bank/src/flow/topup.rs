@@ -1,16 +1,15 @@
 //! Top-up, and the end of a re-top-up, which is the same.
 
+use industry::Facts;
 use ledger::{
     AccountId, CardId, Decline, Doubt, Event, Kind, Load, LoadId, Mac1, Order, Phase, Tac,
 };
-use purse::crypto::LoadTerms;
-use purse::{File15, InitForLoad};
 use relay::Message;
 
 use crate::clock::host_time;
 use crate::error::Problem;
-use crate::flow::{Password, Step, identity};
-use crate::recipe::CardIdentity;
+use crate::flow::{Password, Step};
+use crate::scheme::{self, About, CardIdentity, Credited, Opening};
 use crate::store::card::{self, CardRow};
 use crate::store::customer::{self, For, Try};
 use crate::store::load::{self, AttemptRow, LoadRow};
@@ -19,8 +18,7 @@ use crate::store::{Conn, exchange, money, sms};
 /// What a top-up's first step says, read.
 pub(super) struct TopUp {
     amount: u32,
-    file: File15,
-    init: InitForLoad,
+    opening: Opening,
     identity: CardIdentity,
 }
 
@@ -45,11 +43,9 @@ impl Step<'_> {
         let Some(card) = found else {
             return Ok(self.end("card-unknown"));
         };
-        let limits = self.bank.industry(self.industry.as_str());
-        let limits = limits.ok_or_else(|| Problem::internal("the industry went away"))?;
         // A load of 0 fen is no load: the ledger has no row for it.
         if asked.amount == 0 {
-            return Ok(self.end_limit("amount-low", limits.min_amount));
+            return Ok(self.end_limit("amount-low", self.settings()?.min_amount));
         }
         let mut row = self.request(&card, asked.amount, Kind::TopUp, asked.identity.clone())?;
         load::keep(self.bank, conn, &row, &[], self.now_ms).await?;
@@ -78,7 +74,7 @@ impl Step<'_> {
             ));
         }
         sms::spend(conn, &sms::stem(&self.exchange.id), self.now_ms).await?;
-        self.issue(conn, &row, &asked.init, &asked.identity).await
+        self.issue(conn, &row, &asked.opening).await
     }
 
     fn read_top_up(&self) -> Option<TopUp> {
@@ -91,9 +87,8 @@ impl Step<'_> {
             .filter(|_| self.password != Password::Unreadable)?;
         Some(TopUp {
             amount: self.body.amount?,
-            file: File15::parse(self.body.field("file15")?).ok()?,
-            init: InitForLoad::parse(self.body.field("init")?).ok()?,
-            identity: identity(self.body)?,
+            opening: Opening::read(self.settings().ok()?.scheme, self.body)?,
+            identity: self.identity()?,
         })
     }
 
@@ -131,16 +126,18 @@ impl Step<'_> {
         if card.blocked {
             return refuse("card-blocked", Decline::Card);
         }
-        if !asked.file.active() {
+        let facts = self.facts();
+        let active = facts.active == Some(true);
+        if !active {
             return refuse("card-not-active", Decline::Card);
         }
-        if self.is_expired(&asked.file) {
+        if self.is_expired(&facts) {
             return refuse("card-expired", Decline::Card);
         }
-        let Some(mac1) = self.mac1(&asked.init, &asked.identity, asked.amount)? else {
+        let about = self.about(asked.amount);
+        let Some(mac1) = self.mac1(&asked.opening, &asked.identity, about)? else {
             return refuse("card-mac-bad", Decline::Mac1);
         };
-        let active = asked.file.active();
         if let Some(open) = self.open_load(conn, card.id, active).await? {
             return Ok(Err(Refused(
                 self.end_about("load-open", &open),
@@ -148,62 +145,56 @@ impl Step<'_> {
             )));
         }
         let counter = mac1.counter();
-        let old =
-            counter < card.counter_seen || load::counter_confirmed(conn, card.id, counter).await?;
+        let old = asked.opening.is_old(counter, card.counter_seen)
+            || load::counter_confirmed(conn, card.id, counter).await?;
         if old {
             return refuse("counter-seen", Decline::CounterSeen);
         }
         card::saw_counter(conn, card.id, counter).await?;
-        Ok(match self.over_limit(asked) {
+        Ok(match self.over_limit(asked.amount, mac1.balance()) {
             Some(refused) => Err(refused),
             None => Ok(mac1),
         })
     }
 
-    pub(super) fn is_expired(&self, file: &File15) -> bool {
-        host_time(self.now_ms).is_none_or(|at| file.expiry < at.date)
+    /// A card whose package gives an expiry, and which has passed it or has none that is a date.
+    fn is_expired(&self, facts: &Facts) -> bool {
+        let Some(at) = host_time(self.now_ms) else {
+            return true;
+        };
+        let today = hex::encode(at.date);
+        let is_past = |expiry: &String| expiry.replace('-', "") < today;
+        facts.expiry.as_ref().is_none_or(is_past)
     }
 
-    /// The proof that the card is genuine and in this state; none when MAC1 does not verify.
+    /// What a card's opening of this transaction is about.
+    pub(super) fn about(&self, amount: u32) -> About {
+        let [a, b, c, d, ..] = self.exchange.id;
+        About {
+            amount,
+            terminal: self.terminal.bcd(),
+            number: [a, b, c, d],
+        }
+    }
+
+    /// The proof that the card is genuine and in this state; none when its code does not verify.
     pub(super) fn mac1(
         &self,
-        init: &InitForLoad,
+        opening: &Opening,
         identity: &CardIdentity,
-        amount: u32,
+        about: About,
     ) -> Result<Option<Mac1>, Problem> {
-        self.mac1_of(init, identity, amount, self.terminal.bcd())
+        let card = (self.industry.as_str(), identity);
+        let proof = opening.verify(&*self.bank.hsm, card, about);
+        proof.map_err(Problem::internal)
     }
 
-    /// [`Self::mac1`] over another number in place of the terminal's, 12 BCD digits.
-    pub(super) fn mac1_of(
-        &self,
-        init: &InitForLoad,
-        identity: &CardIdentity,
-        amount: u32,
-        terminal: [u8; 6],
-    ) -> Result<Option<Mac1>, Problem> {
-        let terms = LoadTerms::purse(amount, terminal);
-        let industry = self.industry.as_str();
-        let expected = match self.bank.hsm.mac1(industry, identity, init, &terms) {
-            Ok(expected) => expected,
-            // A card that lacks what the recipe asks for can't be shown to be genuine.
-            Err(crate::card_hsm::HsmError::Factor(_)) => return Ok(None),
-            Err(error) => return Err(Problem::internal(error)),
-        };
-        Ok(Mac1::verify(
-            init.online_counter,
-            init.old_balance,
-            &expected,
-            &init.mac1,
-        ))
-    }
-
-    fn over_limit(&self, asked: &TopUp) -> Option<Refused> {
+    fn over_limit(&self, amount: u32, balance: u32) -> Option<Refused> {
         let limits = self.bank.industry(self.industry.as_str())?;
-        let after = asked.init.old_balance.checked_add(asked.amount);
-        let (outcome, limit, why) = if asked.amount < limits.min_amount {
+        let after = balance.checked_add(amount);
+        let (outcome, limit, why) = if amount < limits.min_amount {
             ("amount-low", limits.min_amount, Decline::AmountLow)
-        } else if asked.amount > limits.max_amount {
+        } else if amount > limits.max_amount {
             ("amount-high", limits.max_amount, Decline::AmountHigh)
         } else if after.is_none_or(|after| after > limits.max_balance) {
             ("balance-limit", limits.max_balance, Decline::BalanceLimit)
@@ -290,86 +281,71 @@ impl Step<'_> {
         })
     }
 
-    /// Makes the MAC2 of the newest attempt, in the commit of its debit.
+    /// Makes the bank's yes to the newest attempt (MAC2 or script), in the commit of its debit.
     pub(super) async fn issue(
         &mut self,
         conn: &mut Conn,
         row: &LoadRow,
-        init: &InitForLoad,
-        identity: &CardIdentity,
+        opening: &Opening,
     ) -> Result<Message, Problem> {
-        let attempt = row
-            .load
-            .last_attempt()
-            .ok_or_else(|| Problem::internal("no attempt"))?;
+        let attempt = self.attempt(row, Some(opening))?;
+        load::keep_attempt(conn, row, &attempt).await?;
+        let max_balance = self.settings()?.max_balance;
+        let order = scheme::credit(&*self.bank.hsm, row, &attempt, opening, max_balance);
+        let order = order.map_err(Problem::internal)?;
+        Ok(self.go_on_with(order, "credit"))
+    }
+
+    /// The newest attempt of a load, as it is kept.
+    pub(super) fn attempt(
+        &self,
+        row: &LoadRow,
+        opening: Option<&Opening>,
+    ) -> Result<AttemptRow, Problem> {
+        let attempt = row.load.last_attempt();
+        let attempt = attempt.ok_or_else(|| Problem::internal("no attempt"))?;
         let at = host_time(self.now_ms).ok_or_else(|| Problem::internal("no date"))?;
-        let attempt = AttemptRow {
+        Ok(AttemptRow {
             attempt: *attempt,
             terminal: self.terminal,
             at,
-        };
-        load::keep_attempt(conn, row, &attempt).await?;
-        let terms = attempt.terms(row.load.order().amount);
-        let industry = self.industry.as_str();
-        let mac2 = self.bank.hsm.mac2(industry, identity, init, &terms, at);
-        let mac2 = mac2.map_err(Problem::internal)?;
-        let mut message = self.go_on("credit");
-        message
-            .body
-            .put("credit_data", [&at.date[..], &at.time, &mac2].concat());
-        Ok(message)
+            session: opening.and_then(Opening::session),
+        })
     }
 
-    /// The card's answer to CREDIT FOR LOAD.
+    /// The card's answer to the credit.
     pub(super) async fn credited(&mut self, conn: &mut Conn) -> Result<Message, Problem> {
         let mut row = self.load_of_exchange(conn).await?;
-        let tac = self.body.field("tac");
+        let proof = Credited::at_once(self.settings()?.scheme, self.body);
+        if proof.is_there()
+            && let Some(tac) = self.verified(conn, &row, &proof).await?
+        {
+            let before = row.phase();
+            self.apply(conn, &mut row, Event::Tac(tac)).await?;
+            return Ok(self.end_as(&row, before == Phase::Confirmed));
+        }
         let status = self.field::<2>("status");
-        // 9000 without a TAC is no refusal: the card may have been credited.
-        if tac.is_none() && status.is_none_or(|status| status == [0x90, 0x00]) {
-            self.apply(conn, &mut row, Event::Doubt(Doubt::Torn))
-                .await?;
-            return Ok(self.end_about("message-bad", &row));
-        }
-        let Some(tac) = tac else {
-            self.apply(conn, &mut row, Event::Doubt(Doubt::CardRefused))
-                .await?;
-            return Ok(match row.phase() {
-                Phase::InDoubt => self.end_about("card-refused", &row),
-                Phase::Requested
-                | Phase::Authorised
-                | Phase::Issued
-                | Phase::Manual
-                | Phase::Confirmed
-                | Phase::Reversed
-                | Phase::Declined
-                | Phase::Voided
-                | Phase::WrittenOff => self.end_as(&row, true),
-            });
+        let (doubt, outcome) = if proof.is_there() {
+            (Doubt::BadTac, "tac-bad")
+        } else if status.is_none_or(|status| status == [0x90, 0x00]) {
+            // 9000 without a proof is no refusal: the card may have been credited.
+            (Doubt::Torn, "message-bad")
+        } else {
+            (Doubt::CardRefused, "card-refused")
         };
-        match self.verified(conn, &row, &[tac]).await? {
-            Some(tac) => {
-                let before = row.phase();
-                self.apply(conn, &mut row, Event::Tac(tac)).await?;
-                Ok(self.end_as(&row, before == Phase::Confirmed))
-            }
-            None => {
-                self.apply(conn, &mut row, Event::Doubt(Doubt::BadTac))
-                    .await?;
-                Ok(match row.phase() {
-                    Phase::InDoubt => self.end_about("tac-bad", &row),
-                    Phase::Requested
-                    | Phase::Authorised
-                    | Phase::Issued
-                    | Phase::Manual
-                    | Phase::Confirmed
-                    | Phase::Reversed
-                    | Phase::Declined
-                    | Phase::Voided
-                    | Phase::WrittenOff => self.end_as(&row, true),
-                })
-            }
-        }
+        self.apply(conn, &mut row, Event::Doubt(doubt)).await?;
+        Ok(match row.phase() {
+            Phase::InDoubt => self.end_about(outcome, &row),
+            Phase::Issued
+            | Phase::Requested
+            | Phase::Authorised
+            | Phase::Manual
+            | Phase::Confirmed
+            | Phase::Reversed
+            | Phase::Declined
+            | Phase::Voided
+            | Phase::WrittenOff => self.end_as(&row, true),
+        })
     }
 
     pub(super) async fn load_of_exchange(&self, conn: &mut Conn) -> Result<LoadRow, Problem> {
@@ -381,34 +357,17 @@ impl Step<'_> {
         row.ok_or_else(|| Problem::internal("a load went away"))
     }
 
-    /// The first of `tacs` that verifies over an attempt's own data, newest attempt first.
+    /// The proof that verifies over an attempt's own data, newest attempt first.
     pub(super) async fn verified(
         &self,
         conn: &mut Conn,
         row: &LoadRow,
-        tacs: &[&[u8]],
+        proof: &Credited,
     ) -> Result<Option<Tac>, Problem> {
-        let amount = row.load.order().amount;
         for attempt in load::attempts(conn, row.id()).await?.iter().rev() {
-            let new_balance = attempt.attempt.balance.checked_add(amount);
-            let new_balance = new_balance.ok_or_else(|| Problem::internal("balance overflows"))?;
-            let begun = (new_balance, attempt.attempt.counter);
-            let expected = self
-                .bank
-                .hsm
-                .tac(
-                    &row.industry,
-                    &row.identity,
-                    begun,
-                    &attempt.terms(amount),
-                    attempt.at,
-                )
-                .map_err(Problem::internal)?;
-            let found = tacs
-                .iter()
-                .find_map(|tac| Tac::verify(&attempt.attempt, &expected, tac));
-            if found.is_some() {
-                return Ok(found);
+            let found = proof.verify(&*self.bank.hsm, row, attempt);
+            if let Some(tac) = found.map_err(Problem::internal)? {
+                return Ok(Some(tac));
             }
         }
         Ok(None)

@@ -15,15 +15,17 @@ pub(crate) struct CardRow {
     pub(crate) counter_seen: u16,
 }
 
-fn number_hash(bank: &Bank, industry: &str, serial: &[u8; 10]) -> [u8; 32] {
+fn number_hash(bank: &Bank, industry: &str, serial: &[u8]) -> [u8; 32] {
     bank.vault
         .hash(Purpose::Card, &[industry.as_bytes(), serial])
 }
 
-/// The last four digits of a serial.
-fn tail(serial: &[u8; 10]) -> String {
-    let [.., a, b] = serial;
-    hex::encode_upper([*a, *b])
+/// The last four digits of a serial; F at its end only fills it up.
+fn tail(serial: &[u8]) -> String {
+    let digits = hex::encode_upper(serial);
+    let digits = digits.trim_end_matches('F');
+    let start = digits.len().saturating_sub(4);
+    digits.get(start..).unwrap_or_default().to_owned()
 }
 
 pub(crate) async fn seed(
@@ -32,8 +34,11 @@ pub(crate) async fn seed(
     customer: i64,
     card: &CardSettings,
 ) -> Result<(), Problem> {
+    let scheme = bank
+        .industry(&card.industry)
+        .map(|industry| industry.scheme);
     let serial = card
-        .serial_bytes()
+        .serial_bytes(scheme.unwrap_or_default())
         .ok_or_else(|| Problem::internal("serial not checked"))?;
     sqlx::query(
         "INSERT INTO card (industry, number_hash, tail, customer, status) VALUES (?, ?, ?, ?, ?)
@@ -53,7 +58,7 @@ pub(crate) async fn find(
     bank: &Bank,
     conn: &mut Conn,
     industry: &str,
-    serial: &[u8; 10],
+    serial: &[u8],
 ) -> Result<Option<CardRow>, Problem> {
     let row: Option<(i64, i64, String, String, i64)> = sqlx::query_as(
         "SELECT id, customer, status, tail, counter_seen FROM card WHERE number_hash = ?",

@@ -7,7 +7,8 @@ use purse::{HostTime, TransactionType};
 
 use crate::bank::Bank;
 use crate::error::Problem;
-use crate::recipe::CardIdentity;
+use crate::scheme::CardIdentity;
+use crate::scheme::cash::Session;
 use crate::store::{Conn, array, audit, money, narrow, outbox, signed};
 use crate::vault::random;
 
@@ -24,6 +25,8 @@ pub(crate) struct AttemptRow {
     pub(crate) attempt: Attempt,
     pub(crate) terminal: Terminal,
     pub(crate) at: HostTime,
+    /// Of electronic cash.
+    pub(crate) session: Option<Session>,
 }
 
 impl AttemptRow {
@@ -157,15 +160,17 @@ pub(crate) async fn counter_confirmed(
 }
 
 pub(crate) async fn attempts(conn: &mut Conn, load: &[u8; 16]) -> Result<Vec<AttemptRow>, Problem> {
-    type Row = (i64, i64, i64, String, Vec<u8>, i64);
+    type Row = (i64, i64, i64, String, Vec<u8>, i64, Option<String>);
     let rows: Vec<Row> = sqlx::query_as(
-        "SELECT number, counter, balance, terminal, host_time, issued_ms FROM attempt
+        "SELECT number, counter, balance, terminal, host_time, issued_ms, session
+         FROM attempt
          WHERE load = ? ORDER BY number",
     )
     .bind(&load[..])
     .fetch_all(conn)
     .await?;
-    let read = |(number, counter, balance, terminal, at, issued_ms): Row| {
+    let read = |(number, counter, balance, terminal, at, issued_ms, session): Row| {
+        let session = session.as_deref().map(serde_json::from_str).transpose();
         let [a, b, c, d, e, f, g] = array::<7>(&at)?;
         Ok(AttemptRow {
             attempt: Attempt {
@@ -179,6 +184,7 @@ pub(crate) async fn attempts(conn: &mut Conn, load: &[u8; 16]) -> Result<Vec<Att
                 date: [a, b, c, d],
                 time: [e, f, g],
             },
+            session: session.map_err(Problem::internal)?,
         })
     };
     rows.into_iter().map(read).collect()
@@ -194,10 +200,12 @@ pub(crate) async fn keep_attempt(
         attempt,
         terminal,
         at,
+        session,
     } = attempt;
+    let session = session.as_ref().map(serde_json::to_string).transpose();
     sqlx::query(
         "INSERT INTO attempt (load, number, card, account, amount, counter, balance, terminal,
-         host_time, issued_ms) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+         host_time, issued_ms, session) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
     )
     .bind(&row.id()[..])
     .bind(attempt.number)
@@ -209,6 +217,7 @@ pub(crate) async fn keep_attempt(
     .bind(terminal.to_string())
     .bind([&at.date[..], &at.time].concat())
     .bind(signed(attempt.issued_ms))
+    .bind(session.map_err(Problem::internal)?)
     .execute(conn)
     .await?;
     Ok(())

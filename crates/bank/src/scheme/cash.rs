@@ -1,0 +1,266 @@
+//! Electronic cash. Its ATC counts every transaction, so it does not tell whether a load was done. What does: each
+//! load sends another number of script commands than the card's last online transaction had, and the card reports
+//! that number under its next cryptogram (docs/decisions/0011).
+
+use ledger::{Attempt, Mac1};
+use purse::cash::{self, CardVerification, Cryptogram, IssuerData, Terms};
+use purse::tlv::{self, Object};
+use relay::Body;
+use serde::{Deserialize, Serialize};
+
+use crate::card_hsm::{CardHsm, HsmError};
+use crate::scheme::{About, CardIdentity, Order};
+
+/// "Approved", the authorisation response code (ISO 8583, field 39).
+const APPROVED: [u8; 2] = *b"00";
+
+const SET_BALANCE: [u8; 4] = [0x04, 0xDA, 0x9F, 0x79];
+const SET_LIMIT: [u8; 4] = [0x04, 0xDA, 0x9F, 0x77];
+
+/// The answer to the first GENERATE AC, with what it was about.
+#[derive(Clone, Debug)]
+pub(crate) struct Opening {
+    terms: Terms,
+    arqc: Cryptogram,
+    issuer: IssuerData,
+}
+
+/// What is kept of an opening with its attempt.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
+pub(crate) struct Session {
+    pub(crate) atc: u16,
+    /// Script commands of the card's last online transaction before this one.
+    pub(crate) scripts_before: u8,
+    /// Script commands of this one.
+    pub(crate) scripts: u8,
+}
+
+/// The answer to the second GENERATE AC.
+#[derive(Clone, Debug)]
+pub(crate) struct Closing {
+    terms: Terms,
+    certificate: Cryptogram,
+    issuer: IssuerData,
+}
+
+/// What a card in a new transaction says of an earlier one.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Since {
+    /// The script of that transaction was done to its end.
+    Done,
+    /// It was not, and can't be any more.
+    NotDone,
+    /// Neither: somebody else wrote to this card.
+    Other,
+    /// This is no newer transaction.
+    Older,
+}
+
+impl Opening {
+    pub(crate) fn read(body: &Body) -> Option<Self> {
+        let issuer = IssuerData::parse(body.field("issuer_data")?).ok()?;
+        let asked = values(body, "cdol1", "asked")?;
+        Some(Self {
+            terms: terms(&[&asked], body, &issuer)?,
+            arqc: body.field("cryptogram")?.try_into().ok()?,
+            issuer,
+        })
+    }
+
+    pub(super) fn verify(
+        &self,
+        hsm: &dyn CardHsm,
+        card: (&str, &CardIdentity),
+        about: About,
+    ) -> Result<Option<Mac1>, HsmError> {
+        let expected = hsm.cryptogram(card, &self.terms)?;
+        let balance = self.issuer.balance;
+        let balance_mac = hsm.balance_mac(card, self.terms.atc, balance)?;
+        let ours = self.terms.unpredictable == about.number
+            && self.terms.amount == cash::amount_to_bcd(about.amount);
+        if !ours || !cash::same(expected, self.arqc) {
+            return Ok(None);
+        }
+        Ok(Mac1::verify(
+            self.terms.atc,
+            balance,
+            &balance_mac,
+            &self.issuer.mac,
+        ))
+    }
+
+    pub(super) fn session(&self) -> Session {
+        let scripts_before = self.issuer.cvr.scripts();
+        Session {
+            atc: self.terms.atc,
+            scripts_before,
+            scripts: if scripts_before == 1 { 2 } else { 1 },
+        }
+    }
+
+    pub(super) fn credit(
+        &self,
+        hsm: &dyn CardHsm,
+        card: (&str, &CardIdentity),
+        new_balance: u32,
+        max_balance: u32,
+    ) -> Result<Order, HsmError> {
+        let script = self.script(hsm, card, SET_BALANCE, new_balance)?;
+        let authority = self.authority(hsm, card)?;
+        if self.session().scripts == 1 {
+            return Ok(Order {
+                phase: "credit",
+                fields: vec![("authority", authority), ("script", script)],
+            });
+        }
+        // Writes what is there: it only makes the number of commands another one.
+        let same = self.script(hsm, card, SET_LIMIT, max_balance)?;
+        Ok(Order {
+            phase: "credit_twice",
+            fields: vec![("authority", authority), ("same", same), ("script", script)],
+        })
+    }
+
+    /// The balance limit of an active card.
+    ///
+    /// # Errors
+    /// When the keys can't be used.
+    pub(crate) fn activate(
+        &self,
+        hsm: &dyn CardHsm,
+        card: (&str, &CardIdentity),
+        max_balance: u32,
+    ) -> Result<Order, HsmError> {
+        let script = self.script(hsm, card, SET_LIMIT, max_balance)?;
+        let authority = self.authority(hsm, card)?;
+        Ok(Order {
+            phase: "set_limit",
+            fields: vec![("authority", authority), ("script", script)],
+        })
+    }
+
+    fn authority(
+        &self,
+        hsm: &dyn CardHsm,
+        card: (&str, &CardIdentity),
+    ) -> Result<Vec<u8>, HsmError> {
+        let arpc = hsm.arpc(card, self.terms.atc, self.arqc, APPROVED)?;
+        Ok([&arpc[..], &APPROVED].concat())
+    }
+
+    fn script(
+        &self,
+        hsm: &dyn CardHsm,
+        card: (&str, &CardIdentity),
+        head: [u8; 4],
+        amount: u32,
+    ) -> Result<Vec<u8>, HsmError> {
+        let data = cash::amount_to_bcd(amount);
+        let mac = hsm.script_mac(card, (self.terms.atc, self.arqc), head, &data)?;
+        Ok([&data[..], &mac].concat())
+    }
+
+    /// What this says of the attempt that `session` began.
+    pub(crate) fn since(&self, session: &Session) -> Since {
+        let scripts = self.issuer.cvr.scripts();
+        if self.terms.atc <= session.atc {
+            Since::Older
+        } else if scripts == session.scripts {
+            Since::Done
+        } else if scripts == session.scripts_before {
+            Since::NotDone
+        } else {
+            Since::Other
+        }
+    }
+
+    /// The same as the ledger tells loads apart: the attempt's counter, or one more when it was done. The second part
+    /// is what was spent since, fen.
+    pub(crate) fn as_counter(
+        &self,
+        mac1: &Mac1,
+        attempt: &Attempt,
+        session: &Session,
+        amount: u32,
+    ) -> Option<(Mac1, Option<u32>)> {
+        let balance = mac1.balance();
+        let counted = |step: u16| {
+            let counter = attempt.counter.checked_add(step)?;
+            Mac1::verify(counter, balance, &[0; 4], &[0; 4])
+        };
+        Some(match self.since(session) {
+            Since::Done => {
+                let loaded = attempt.balance.checked_add(amount);
+                let spent = loaded.and_then(|loaded| loaded.checked_sub(balance));
+                (counted(1)?, spent)
+            }
+            Since::NotDone => (counted(0)?, None),
+            Since::Other => (counted(2)?, None),
+            Since::Older => return None,
+        })
+    }
+}
+
+impl Closing {
+    pub(crate) fn read(body: &Body) -> Option<Self> {
+        let issuer = IssuerData::parse(body.field("closing_data")?).ok()?;
+        let closing = values(body, "cdol2", "closing")?;
+        let asked = values(body, "cdol1", "asked")?;
+        Some(Self {
+            terms: terms(&[&closing, &asked], body, &issuer)?,
+            certificate: body.field("certificate")?.try_into().ok()?,
+            issuer,
+        })
+    }
+
+    /// Four bytes of the certificate when it proves that the attempt's script was done and left this balance.
+    pub(super) fn proves(
+        &self,
+        hsm: &dyn CardHsm,
+        card: (&str, &CardIdentity),
+        session: &Session,
+        new_balance: u32,
+    ) -> Result<Option<[u8; 4]>, HsmError> {
+        let expected = hsm.cryptogram(card, &self.terms)?;
+        let mac = hsm.balance_mac(card, self.terms.atc, new_balance)?;
+        let cvr = self.issuer.cvr;
+        let done = self.terms.atc == session.atc
+            && cvr.has(CardVerification::SECOND_TC)
+            && !cvr.has(CardVerification::SCRIPT_FAILED)
+            && cvr.scripts() == session.scripts
+            && self.issuer.balance == new_balance
+            && self.issuer.mac == mac;
+        let [a, b, c, d, ..] = expected;
+        Ok((done && cash::same(expected, self.certificate)).then_some([a, b, c, d]))
+    }
+}
+
+/// What a list asked for, cut out of what was sent.
+fn values<'b>(body: &'b Body, list: &str, sent: &str) -> Option<Vec<Object<'b>>> {
+    tlv::split_by_dol(body.field(list)?, body.field(sent)?).ok()
+}
+
+/// What a cryptogram is about; a value that no list asked for is zeros, as for the card.
+fn terms(asked: &[&[Object<'_>]], body: &Body, issuer: &IssuerData) -> Option<Terms> {
+    fn value<const N: usize>(asked: &[&[Object<'_>]], tag: u16) -> Option<[u8; N]> {
+        let mut objects = asked.iter().flat_map(|list| list.iter());
+        match objects.find(|object| object.tag == tag) {
+            Some(object) => object.value.try_into().ok(),
+            None => Some([0; N]),
+        }
+    }
+    let [kind] = value::<1>(asked, 0x9C)?;
+    Some(Terms {
+        amount: value(asked, 0x9F02)?,
+        other_amount: value(asked, 0x9F03)?,
+        country: value(asked, 0x9F1A)?,
+        verification: value(asked, 0x95)?,
+        currency: value(asked, 0x5F2A)?,
+        date: value(asked, 0x9A)?,
+        kind,
+        unpredictable: value(asked, 0x9F37)?,
+        interchange: body.field("aip")?.try_into().ok()?,
+        atc: u16::from_be_bytes(body.field("atc")?.try_into().ok()?),
+        cvr: issuer.cvr.0,
+    })
+}
