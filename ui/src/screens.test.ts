@@ -83,8 +83,15 @@ describe('the contract for UI testers', () => {
       const label = control.id ? document.querySelector(`label[for="${control.id}"]`)?.textContent : '';
       expect((control.getAttribute('aria-label') ?? '') + control.textContent + (label ?? ''), control.outerHTML).not.toBe('');
     }
-    const ids = [...document.querySelectorAll('[data-testid]')].map((e) => e.getAttribute('data-testid')).filter((id) => !['log-row', 'history-row', 'purse-card', 'package-row', 'pending-load', 'pending-amount', 'pending-finish', 'pending-reference', 'history-open', 'action-refund'].includes(id ?? ''));
+    const ids = [...document.querySelectorAll('[data-testid]')].map((e) => e.getAttribute('data-testid')).filter((id) => !['log-row', 'history-row', 'purse-card', 'package-row', 'package-covers', 'pending-load', 'pending-amount', 'pending-finish', 'pending-reference', 'history-open', 'action-refund'].includes(id ?? ''));
     expect(ids.filter((id, i) => ids.indexOf(id) !== i), 'a name stands for one thing').toEqual([]);
+  });
+
+  it('a package that was not taken is told with its code and reason', async () => {
+    await open('settings-refused');
+    expect(text('package-refused')).toContain('0002');
+    expect(text('error-code')).toBe('package-older');
+    expect(all('package-covers').map((row) => row.textContent)).toHaveLength(2);
   });
 
   it('shows values as plain text', async () => {

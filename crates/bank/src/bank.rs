@@ -10,7 +10,7 @@ use zeroize::Zeroizing;
 use crate::card_hsm::CardHsm;
 use crate::clock::Clock;
 use crate::config::{IndustrySettings, Settings};
-use crate::packages::Served;
+use crate::packages::Shelf;
 use crate::scheme::CardIdentity;
 use crate::store::Store;
 use crate::vault::Vault;
@@ -21,7 +21,7 @@ pub(crate) struct Bank {
     pub(crate) store: Store,
     pub(crate) vault: Arc<Vault>,
     pub(crate) hsm: Box<dyn CardHsm>,
-    pub(crate) packages: BTreeMap<String, Served>,
+    pub(crate) packages: Shelf,
     /// The fields of each industry's package that its recipes need.
     pub(crate) identified_by: BTreeMap<String, Vec<String>>,
     pub(crate) enrolment_secret: Zeroizing<[u8; 32]>,

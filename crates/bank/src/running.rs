@@ -22,13 +22,13 @@ use crate::config::{Config, IssuerKeyText, IssuerKeyTexts, KeyWithRecipe, Settin
 use crate::error::{Problem, StartError};
 use crate::files::{Directory, restrict};
 use crate::http;
-use crate::packages::Served;
+use crate::packages::Shelf;
 use crate::peer::WithPeerKey;
 use crate::store::{Store, audit, customer, terminal};
 use crate::tls::{self, Identity};
 use crate::token::Token;
 use crate::vault::Vault;
-use crate::{packages, worker};
+use crate::worker;
 
 /// How long requests in work may take to finish when the bank stops.
 const GRACE: Duration = Duration::from_secs(5);
@@ -68,13 +68,7 @@ pub async fn start(config: Config) -> Result<Running, StartError> {
     customer::seed(&bank).await.map_err(store_failed)?;
     let security_addr = address(&security)?;
     let transaction_addr = address(&transaction)?;
-    let package_signer = dir.secret("package-signer.key")?;
-    let profile = profile(
-        &bank,
-        &identity,
-        (security_addr, transaction_addr),
-        &package_signer,
-    );
+    let profile = profile(&bank, &identity, (security_addr, transaction_addr));
     dir.write("profile.json", profile.to_string().as_bytes())?;
     restrict(&dir.path("profile.json"), 0o644)?;
     let security_routes = http::security::routes();
@@ -222,7 +216,7 @@ pub(crate) async fn bank(config: &Config, dir: &Directory) -> Result<Bank, Start
     };
     let store = store(config, &dir.private("bank.sqlite")?, wait).await?;
     let hsm = hsm(&settings, dir.token())?;
-    let packages = packages::load(&settings, &signer)?;
+    let packages = Shelf::load(&settings, &signer)?;
     let identified_by = identified_by(&hsm, &packages)?;
     Ok(Bank {
         clock: config.clock.clone(),
@@ -296,10 +290,10 @@ fn hsm(settings: &Settings, token: Option<&Arc<Token>>) -> Result<KeysByIndustry
 /// The fields that each industry's recipes need; each must be one of its package's.
 fn identified_by(
     hsm: &KeysByIndustry,
-    packages: &BTreeMap<String, Served>,
+    packages: &Shelf,
 ) -> Result<BTreeMap<String, Vec<String>>, StartError> {
     let mut fields = BTreeMap::new();
-    for (code, served) in packages {
+    for (code, served) in &packages.served {
         let needed = hsm.fields(code);
         if let Some(field) = needed.iter().find(|field| !served.package.declares(field)) {
             return Err(StartError::Package {
@@ -369,7 +363,6 @@ fn profile(
     bank: &Bank,
     identity: &Identity,
     (security, transaction): (SocketAddr, SocketAddr),
-    package_signer: &[u8; 32],
 ) -> serde_json::Value {
     let settings = &bank.settings.bank;
     let url = |given: &Option<String>, address: SocketAddr| {
@@ -386,7 +379,7 @@ fn profile(
         "pins": identity.pins,
         "enrolment_hpke": hex::encode(bank.enrolment_public),
         "enrolment_signer": public(&bank.signer_secret),
-        "package_signer": public(package_signer),
+        "package_signer": hex::encode(bank.packages.signer),
         "lowest_suite": bank.settings.keys.lowest_suite,
         "client_certificate": settings.client_certificates,
     })

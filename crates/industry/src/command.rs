@@ -1,6 +1,6 @@
 //! Commands with what their status words mean.
 
-use crate::error::rule;
+use crate::error::{Flaw, broken, rule};
 use crate::format::{Action, CommandText, Document, Length, UiStep};
 use crate::take::{BadReply, Taking};
 use crate::template::Template;
@@ -40,7 +40,7 @@ impl Command {
     ) -> Result<Self, PackageError> {
         let at = |member: &str| format!("commands.{name}.{member}");
         let template =
-            Template::parse(&text.send, document).map_err(|why| rule(at("send"), why))?;
+            Template::parse(&text.send, document).map_err(|refused| refused.at(at("send")))?;
         let command = Self {
             template,
             show: text.show,
@@ -83,7 +83,7 @@ impl Command {
         }
         if is_secured(&command.template) && !command.commits {
             let why = "a command with secure messaging may change the card: it commits";
-            return Err(rule(at("commits"), why));
+            return Err(broken(Flaw::Command, at("commits"), why));
         }
         if let Some(field) = &command.status_as {
             let shape = document.fields.0.get(field);
@@ -147,9 +147,11 @@ impl Command {
 
     fn check_repeat(&self, at: &str, text: &CommandText) -> Result<(), PackageError> {
         match text.repeat {
-            Some(times) if !(2..=MAX_REPEAT).contains(&times) => {
-                Err(rule(at, format!("2 to {MAX_REPEAT} times")))
-            }
+            Some(times) if !(2..=MAX_REPEAT).contains(&times) => Err(broken(
+                Flaw::Endless,
+                at,
+                format!("2 to {MAX_REPEAT} times"),
+            )),
             Some(_) if !self.template.has_index() && !self.template.follows() => {
                 Err(rule(at, "needs {index}, or {record} and {file}, in `send`"))
             }

@@ -27,6 +27,8 @@ pub enum PackageError {
         at: String,
         /// What is wrong, in English, for the package's author.
         why: String,
+        /// What kind of rule.
+        flaw: Flaw,
     },
     /// Older than, or another content under the version of, the one that is there.
     #[error("package {industry} version {version} does not follow version {present}")]
@@ -46,9 +48,58 @@ pub enum PackageError {
     },
 }
 
+/// What kind of rule a package breaks.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Flaw {
+    /// Any other.
+    Form,
+    /// A command that the package does not list, or that no package may list.
+    Command,
+    /// More commands, repetitions or bytes than a transaction may cost.
+    Endless,
+}
+
+impl PackageError {
+    /// The public code: what a person is told.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::TooLarge { .. } => "package-oversized",
+            Self::Json { text, .. } => json_code(text),
+            Self::Rule { flaw, .. } => match flaw {
+                Flaw::Form => "package-bad",
+                Flaw::Command => "package-command",
+                Flaw::Endless => "package-endless",
+            },
+            Self::Older { .. } => "package-older",
+            Self::NotYetValid { .. } => "package-early",
+        }
+    }
+}
+
+/// The reader of JSON has one kind of error, and says the rest in words.
+fn json_code(text: &str) -> &'static str {
+    let bomb = [
+        "number out of range",
+        "recursion limit exceeded",
+        "invalid value: integer",
+    ];
+    if text.starts_with("unknown field") {
+        "package-field"
+    } else if bomb.iter().any(|start| text.starts_with(start)) {
+        "package-bomb"
+    } else {
+        "package-bad"
+    }
+}
+
 pub(crate) fn rule(at: impl Into<String>, why: impl Into<String>) -> PackageError {
+    broken(Flaw::Form, at, why)
+}
+
+pub(crate) fn broken(flaw: Flaw, at: impl Into<String>, why: impl Into<String>) -> PackageError {
     PackageError::Rule {
         at: at.into(),
         why: why.into(),
+        flaw,
     }
 }

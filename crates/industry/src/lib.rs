@@ -33,7 +33,7 @@ mod tests;
 pub use closing::{Closing, DecodeError, decode};
 pub use contact::{Contact, ProbeRead, contact, repeats};
 pub use driver::{CardCommand, Driver, Turn};
-pub use error::PackageError;
+pub use error::{Flaw, PackageError};
 pub use facts::{CardNumber, Facts, LogEntry, LogKind};
 pub use format::{AmountLimits, LocalName, UiStep};
 pub use package::{MAX_PACKAGE, Package, Packages};

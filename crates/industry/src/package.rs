@@ -4,7 +4,7 @@ use std::sync::Arc;
 use relay::{Body, IndustryCode, Operation};
 
 use crate::command::Command;
-use crate::error::rule;
+use crate::error::{Flaw, broken, rule};
 use crate::format::{Document, FieldShape, Kind, Map, Part};
 use crate::value;
 use crate::{AmountLimits, Facts, LocalName, PackageError, card_map, defined, dol, phase};
@@ -289,6 +289,7 @@ fn check_head(document: &Document) -> Result<(), PackageError> {
         ),
     ];
     match rules.into_iter().find(|(_, kept, _)| !kept) {
+        Some((at, _, why)) if at.starts_with("bounds") => Err(broken(Flaw::Endless, at, why)),
         Some((at, _, why)) => Err(rule(at, why)),
         None => Ok(()),
     }

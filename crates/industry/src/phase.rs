@@ -4,7 +4,7 @@ use relay::Operation;
 
 use crate::PackageError;
 use crate::condition;
-use crate::error::rule;
+use crate::error::{Flaw, broken, rule};
 use crate::format::{Action, Condition, Document, Phase, Require, Step, Then};
 use crate::package::{Package, check_members, is_name};
 use crate::value;
@@ -137,7 +137,7 @@ fn check_entry(
 fn check_steps(at: &str, phase: &Phase, package: &Package) -> Result<(), PackageError> {
     let at = format!("{at}.steps");
     if phase.steps.len() > MAX_STEPS {
-        return Err(rule(at, format!("at most {MAX_STEPS}")));
+        return Err(broken(Flaw::Endless, at, format!("at most {MAX_STEPS}")));
     }
     let mut most = 0_u16;
     for step in &phase.steps {
@@ -162,7 +162,8 @@ fn check_steps(at: &str, phase: &Phase, package: &Package) -> Result<(), Package
         }
     }
     if most > package.document.bounds.commands {
-        return Err(rule(
+        return Err(broken(
+            Flaw::Endless,
             at,
             format!("can run {most} commands, more than `bounds`"),
         ));
@@ -179,7 +180,8 @@ fn check_command(
     package: &Package,
 ) -> Result<u8, PackageError> {
     let command = package.commands.get(name);
-    let command = command.ok_or_else(|| rule(at, format!("no command `{name}`")))?;
+    let command =
+        command.ok_or_else(|| broken(Flaw::Command, at, format!("no command `{name}`")))?;
     let sends = matches!(phase.then, Then::Send(_));
     if command.commits && !(alone && phase.bank && sends) {
         let why = "commits: it runs alone, in a phase of the bank's that sends";

@@ -1,9 +1,10 @@
 //! Command templates: hex digits with `{constant}`, `{field}`, `{field.part}`, `{list:field}`, `{index}`, `{record}`,
 //! `{file}`, and `[...]` for what is preceded by its length.
 
-use crate::dol;
+use crate::error::{Flaw, broken};
 use crate::format::Document;
 use crate::value::{self, Values};
+use crate::{PackageError, dol};
 
 /// The longest short command: header, length, 255 bytes, expected length.
 const LONGEST: usize = 261;
@@ -60,12 +61,32 @@ pub(crate) enum Unfilled {
     List,
 }
 
+/// Why a template gives no command that a package may list.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(crate) struct Refused {
+    flaw: Flaw,
+    why: String,
+}
+
+impl Refused {
+    pub(crate) fn at(self, at: String) -> PackageError {
+        broken(self.flaw, at, self.why)
+    }
+}
+
+impl From<String> for Refused {
+    fn from(why: String) -> Self {
+        let flaw = Flaw::Form;
+        Self { flaw, why }
+    }
+}
+
 impl Template {
     /// Reads a template and proves that it gives a well-formed short command.
-    pub(crate) fn parse(text: &str, document: &Document) -> Result<Self, String> {
+    pub(crate) fn parse(text: &str, document: &Document) -> Result<Self, Refused> {
         let (pieces, rest) = pieces(text, document, 0)?;
         if !rest.is_empty() {
-            return Err("`]` without `[`".to_owned());
+            return Err("`]` without `[`".to_owned().into());
         }
         let template = Self { pieces };
         template.check()?;
@@ -122,29 +143,34 @@ impl Template {
         Ok(out)
     }
 
-    fn check(&self) -> Result<(), String> {
+    fn check(&self) -> Result<(), Refused> {
         let bytes = outline(&self.pieces);
         let [class, ins, p1, p2, rest @ ..] = bytes.as_slice() else {
-            return Err("a command has at least 4 bytes".to_owned());
+            return Err("a command has at least 4 bytes".to_owned().into());
         };
         let (Outline::Fixed(class), Outline::Fixed(ins)) = (class, ins) else {
-            return Err("class and instruction are hex digits".to_owned());
+            return Err("class and instruction are hex digits".to_owned().into());
         };
         if *class == 0xFF && bytes != READ_UID.map(Outline::Fixed) {
-            return Err("of class FF, a reader gets FFCA000000 only".to_owned());
+            return Err("of class FF, a reader gets FFCA000000 only"
+                .to_owned()
+                .into());
         }
         if ins >> 4 == 6 || ins >> 4 == 9 {
-            return Err("no instruction starts with 6 or 9".to_owned());
+            return Err("no instruction starts with 6 or 9".to_owned().into());
         }
         if let Some(what) = forbidden(*class, *ins, *p1) {
-            return Err(format!("{what}: no package takes money off a card"));
+            let why = format!("{what}: no package takes money off a card");
+            let flaw = Flaw::Command;
+            return Err(Refused { flaw, why });
         }
         for byte in [p1, p2] {
             if matches!(byte, Outline::Field | Outline::Group { .. }) {
-                return Err("P1 and P2 are hex digits, {index}, {record} or {file}".to_owned());
+                let why = "P1 and P2 are hex digits, {index}, {record} or {file}";
+                return Err(why.to_owned().into());
             }
         }
-        check_body(rest, bytes.len())
+        Ok(check_body(rest, bytes.len())?)
     }
 }
 

@@ -108,6 +108,8 @@ codes! {
     /// Harmless reads showed that the card lies badly: nothing was asked of the bank.
     ContactPoor = "contact-poor",
     CardNotSupported = "card-not-supported",
+    /// Its package reads this card and does nothing else.
+    CardReadOnly = "card-read-only",
     CardAppBlocked = "card-app-blocked",
     CardBlocked = "card-blocked",
     CardExpired = "card-expired",
@@ -185,6 +187,16 @@ codes! {
     // the app
     IndustryUnknown = "industry-unknown",
     PackageBad = "package-bad",
+    PackageUnsigned = "package-unsigned",
+    PackageAltered = "package-altered",
+    PackageSigner = "package-signer",
+    PackageOlder = "package-older",
+    PackageEarly = "package-early",
+    PackageField = "package-field",
+    PackageOversized = "package-oversized",
+    PackageCommand = "package-command",
+    PackageEndless = "package-endless",
+    PackageBomb = "package-bomb",
     PackageOld = "package-old",
     MessageBad = "message-bad",
     RelayTooLong = "relay-too-long",

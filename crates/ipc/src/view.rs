@@ -1,7 +1,7 @@
 use serde::{Deserialize, Serialize};
 use ts_rs::TS;
 
-use crate::ErrorView;
+use crate::{Code, ErrorView};
 
 /// Everything that the screens show. Pushed whole at each change; `revision` only rises.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize, TS)]
@@ -22,6 +22,7 @@ pub struct AppView {
     pub pending: Vec<PendingView>,
     pub transaction: Option<TransactionView>,
     pub packages: Vec<PackageView>,
+    pub refused_packages: Vec<RefusedPackageView>,
     pub settings: SettingsView,
     pub about: AboutView,
 }
@@ -356,8 +357,24 @@ pub struct PackageView {
     pub industry: String,
     pub name: LocalName,
     pub version: u32,
-    /// First 8 hex digits of the signer's key.
-    pub signer: String,
+    /// First 8 hex digits of the key of the bank that signed it; absent: it came with the app.
+    pub signer: Option<String>,
+    /// The transactions that it has.
+    pub covers: Vec<TransactionKind>,
+    /// Application ids, hex. iOS reads only those that were listed when the app was built.
+    pub applications: Vec<String>,
+}
+
+/// A package that the bank offered and this device did not take.
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize, TS)]
+#[serde(rename_all = "camelCase")]
+#[ts(export)]
+pub struct RefusedPackageView {
+    pub industry: String,
+    pub version: u32,
+    pub code: Code,
+    /// In English, for the package's author: member and rule, or line and column.
+    pub why: String,
 }
 
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize, TS)]

@@ -18,7 +18,7 @@ use crate::commands;
 use crate::disk::DiskError;
 use crate::failure::Failure;
 use crate::journal::Journal;
-use crate::packages::{PackageStore, SignedPackage};
+use crate::packages::{Offer, PackageStore};
 use crate::run::{self, Ended, Shells, lock};
 use crate::settings::{BankLimits, SettingsFile};
 use crate::terminal::{Outcome, SmsSent, TerminalLink};
@@ -201,7 +201,7 @@ pub(crate) enum Happened {
 
 /// What a start with a network brings.
 pub(crate) struct Online {
-    pub(crate) packages: Vec<SignedPackage>,
+    pub(crate) offer: Offer,
     pub(crate) limits: Vec<(String, BankLimits)>,
 }
 
@@ -302,6 +302,7 @@ impl Actor {
             pending: lock(&self.journal).pending(),
             transaction: self.transaction.as_ref().map(Transaction::view),
             packages: self.packages.views(),
+            refused_packages: self.packages.refused_views(),
             settings: self.settings_view(),
             about: AboutView {
                 version: self.parts.version.clone(),

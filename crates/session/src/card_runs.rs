@@ -142,7 +142,12 @@ impl Actor {
             active: card.active,
         };
         transaction.card = Some(card);
+        let operation = run::operation(transaction.kind);
+        let able = package
+            .package(code)
+            .is_some_and(|it| it.operations().any(|has| has == operation));
         match transaction.kind {
+            _ if !able => transaction.fail(Code::CardReadOnly.into()),
             TransactionKind::Balance => {
                 transaction.all_steps(StepState::Done);
                 transaction.stage = Stage::Done;
@@ -219,6 +224,16 @@ impl Actor {
             .as_ref()
             .is_some_and(|t| t.opening.is_none())
         {
+            match self.industry_meant() {
+                Ok(None) => {
+                    self.identify();
+                    if let Some(transaction) = &mut self.transaction {
+                        transaction.on_card = OnCard::Run;
+                    }
+                    return;
+                }
+                Ok(Some(_)) | Err(_) => {}
+            }
             let made = self.go();
             if let (Err(failure), Some(transaction)) = (made, &mut self.transaction) {
                 transaction.fail(failure);

@@ -5,11 +5,12 @@ use ipc::{
     Code, Command, ErrorView, Language, Reply, SettingsView, SmsView, Stage, StepState,
     TransactionKind,
 };
+use relay::IndustryCode;
 
 use crate::actor::{Actor, Answer, Ask, Happened};
 use crate::failure::Failure;
 use crate::opening::{Terms, opening};
-use crate::run::lock;
+use crate::run::{self, lock};
 use crate::terminal::{SmsSent, random};
 use crate::trace::TraceEvent;
 use crate::traced;
@@ -262,28 +263,14 @@ impl Actor {
             // The opening names terminal and key: both may be new after the query.
             return self.wait_for_card();
         }
-        let seen = self
-            .settings
-            .now
-            .purses
-            .first()
-            .map(|purse| purse.industry.clone());
-        let only = self
-            .packages
-            .loaded()
-            .iter()
-            .next()
-            .map(industry::Package::industry);
+        let Some(code) = self.industry_meant()? else {
+            // Several could be meant: the card on the reader will say which.
+            return self.wait_for_card();
+        };
         let link = self.link.clone();
         let Some(transaction) = &mut self.transaction else {
             return Err(Code::NotNow.into());
         };
-        let seen = seen.and_then(|code| code.parse().ok());
-        let code = transaction
-            .industry
-            .or(seen)
-            .or(only)
-            .ok_or(Code::IndustryUnknown)?;
         if transaction.opening.is_none() {
             let terms = Terms {
                 amount: transaction
@@ -300,6 +287,29 @@ impl Actor {
             transaction.industry = Some(code);
         }
         self.wait_for_card()
+    }
+
+    /// The industry of a transaction whose card was not read yet; none when it takes the card to know.
+    pub(crate) fn industry_meant(&self) -> Result<Option<IndustryCode>, Failure> {
+        let transaction = self.transaction.as_ref().ok_or(Code::NotNow)?;
+        if transaction.industry.is_some() {
+            return Ok(transaction.industry);
+        }
+        let operation = run::operation(transaction.kind);
+        let packages = self.packages.loaded();
+        let able = |package: &&industry::Package| package.operations().any(|it| it == operation);
+        let mut codes = packages
+            .iter()
+            .filter(able)
+            .map(industry::Package::industry);
+        let first = codes.next().ok_or(Code::IndustryUnknown)?;
+        if codes.next().is_none() {
+            return Ok(Some(first));
+        }
+        // The code was sent for the purse that was seen last.
+        let seen = self.settings.now.purses.first();
+        let seen = seen.filter(|_| transaction.kind == TransactionKind::Topup);
+        Ok(seen.and_then(|purse| purse.industry.parse().ok()))
     }
 
     fn wait_for_card(&mut self) -> Result<(), Failure> {

@@ -179,11 +179,14 @@ fn retry(code: Code) -> Retry {
             Retry::Wait
         }
         C::CardAppBlocked | C::CardBlocked | C::CardExpired | C::CardNotActive => Retry::No,
+        C::CardReadOnly => Retry::No,
         C::CardCounterExhausted | C::CardUnknown | C::PasswordLocked | C::Manual => Retry::No,
         C::Refunded | C::WrittenOff => Retry::No,
         C::Voided | C::NothingPending | C::TerminalRevoked | C::SuiteRefused => Retry::No,
         C::IndustryUnknown | C::PackageBad | C::PackageOld | C::JournalBad => Retry::No,
-        C::ProfileBad | C::Cancelled => Retry::No,
+        C::PackageUnsigned | C::PackageAltered | C::PackageSigner | C::PackageOlder => Retry::No,
+        C::PackageEarly | C::PackageField | C::PackageOversized | C::PackageCommand => Retry::No,
+        C::PackageEndless | C::PackageBomb | C::ProfileBad | C::Cancelled => Retry::No,
     }
 }
 

@@ -3,8 +3,9 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use industry::{Package, Packages};
-use ipc::{LocalName, PackageView};
+use industry::{Package, PackageError, Packages};
+use ipc::{Code, LocalName, PackageView, RefusedPackageView, TransactionKind};
+use relay::Operation;
 use serde::{Deserialize, Serialize};
 
 use crate::disk::{self, DiskError};
@@ -15,7 +16,43 @@ pub(crate) struct SignedPackage {
     pub(crate) industry: String,
     pub(crate) version: u32,
     pub(crate) package: String,
+    /// Absent: unsigned.
+    #[serde(default)]
     pub(crate) signature: String,
+    /// The public key that signed; absent in what earlier versions kept.
+    #[serde(default)]
+    pub(crate) signer: String,
+}
+
+/// What the bank has: all of it, or the tag that is known already.
+#[derive(Deserialize)]
+pub(crate) struct Offer {
+    /// Names this very list; sent back with the next question. Empty: of a bank that names none.
+    #[serde(default)]
+    pub(crate) etag: String,
+    /// Absent: as before.
+    pub(crate) packages: Option<Vec<SignedPackage>>,
+}
+
+impl SignedPackage {
+    /// Whether money can be loaded with it, as far as it is a package at all. Nothing rests on this but a question.
+    pub(crate) fn loads(&self) -> bool {
+        let bytes = hex::decode(&self.package).unwrap_or_default();
+        Package::parse(&bytes).is_ok_and(|package| loads(&package))
+    }
+}
+
+fn loads(package: &Package) -> bool {
+    package.operations().any(|it| it == Operation::TopUp)
+}
+
+/// A package that was not taken.
+#[derive(Clone, Debug, PartialEq)]
+struct Refused {
+    industry: String,
+    version: u32,
+    code: Code,
+    why: String,
 }
 
 /// The file of packages, and what is loaded from it.
@@ -23,6 +60,8 @@ pub(crate) struct PackageStore {
     path: PathBuf,
     signer: [u8; 32],
     signed: Vec<SignedPackage>,
+    /// Of the newest offer.
+    refused: Vec<Refused>,
     loaded: Arc<Packages>,
 }
 
@@ -39,69 +78,111 @@ impl PackageStore {
             path,
             signer,
             signed: Vec::new(),
+            refused: Vec::new(),
             loaded: Arc::default(),
         };
+        store.take_shipped(today);
         store.take(signed, today);
         Ok(store)
     }
 
-    /// Takes what the bank offers; an older version than the one here is left out. True: something changed.
+    /// What came with the app and only reads: a card in the pocket can be looked at before any bank was asked.
+    fn take_shipped(&mut self, today: u32) {
+        let mut packages = Packages::clone(&self.loaded);
+        for (name, text) in industries::ALL {
+            let package = Package::parse(text.as_bytes());
+            let taken = package.and_then(|package| match package.reads_only() {
+                true => packages.insert(package, today),
+                false => Ok(()),
+            });
+            if let Err(why) = taken {
+                log::error!("shipped package {name}: {why}");
+            }
+        }
+        self.loaded = Arc::new(packages);
+    }
+
+    /// Takes what the bank offers; an older version than the one here is refused. True: something changed.
     pub(crate) fn update(
         &mut self,
         offered: Vec<SignedPackage>,
         today: u32,
     ) -> Result<bool, DiskError> {
-        let before = self.signed.clone();
+        let before = (self.signed.clone(), self.refused.clone());
+        self.refused.clear();
         self.take(offered, today);
-        if self.signed == before {
-            return Ok(false);
+        if self.signed != before.0 {
+            disk::write_atomic(&self.path, &self.signed)?;
         }
-        disk::write_atomic(&self.path, &self.signed)?;
-        Ok(true)
+        Ok((&self.signed, &self.refused) != (&before.0, &before.1))
     }
 
     fn take(&mut self, offered: Vec<SignedPackage>, today: u32) {
         let mut packages = Packages::clone(&self.loaded);
         for signed in offered {
-            let known = self
-                .signed
-                .iter()
-                .find(|known| known.industry == signed.industry);
-            if known.is_some_and(|known| known.version >= signed.version) {
+            let same = |known: &&SignedPackage| known.industry == signed.industry;
+            let known = self.signed.iter().find(same).map(|known| known.version);
+            if known == Some(signed.version) {
                 continue;
             }
-            let taken = self
-                .check(&signed)
-                .ok_or("not what the bank signed".to_owned())
-                .and_then(|package| {
-                    packages
-                        .insert(package, today)
-                        .map_err(|error| error.to_string())
-                });
+            let taken = self.check(&signed).and_then(|package| {
+                let refused = |error: PackageError| (code_of(&error), error.to_string());
+                packages.insert(package, today).map_err(refused)
+            });
             match taken {
                 Ok(()) => {
                     self.signed
                         .retain(|known| known.industry != signed.industry);
                     self.signed.push(signed);
                 }
-                Err(why) => {
+                Err((code, why)) => {
                     log::error!("package {} v{}: {why}", signed.industry, signed.version);
+                    let SignedPackage {
+                        industry, version, ..
+                    } = signed;
+                    self.refused.push(Refused {
+                        industry,
+                        version,
+                        code,
+                        why,
+                    });
                 }
             }
         }
         self.loaded = Arc::new(packages);
     }
 
-    fn check(&self, signed: &SignedPackage) -> Option<Package> {
-        let bytes = hex::decode(&signed.package).ok()?;
-        let signature = hex::decode(&signed.signature).ok()?;
-        envelope::package::verify_package(&self.signer, &bytes, &signature).ok()?;
-        let package = Package::parse(&bytes)
-            .inspect_err(|error| log::error!("{error}"))
-            .ok()?;
+    /// Whether somebody whom this device trusts has signed these very bytes, and whether they are a package.
+    fn check(&self, signed: &SignedPackage) -> Result<Package, (Code, String)> {
+        let refused = |code, why: &str| (code, why.to_owned());
+        if signed.signature.is_empty() {
+            return Err(refused(Code::PackageUnsigned, "no signature"));
+        }
+        let pinned = hex::encode(self.signer);
+        if !signed.signer.is_empty() && !signed.signer.eq_ignore_ascii_case(&pinned) {
+            return Err(refused(Code::PackageSigner, "another signer"));
+        }
+        let altered = || refused(Code::PackageAltered, "not what the bank signed");
+        let bytes = hex::decode(&signed.package).map_err(|_| altered())?;
+        let signature = hex::decode(&signed.signature).map_err(|_| altered())?;
+        envelope::package::verify_package(&self.signer, &bytes, &signature)
+            .map_err(|_| altered())?;
+        let package =
+            Package::parse(&bytes).map_err(|error| (code_of(&error), error.to_string()))?;
         let same = package.industry().to_string() == signed.industry
             && package.version() == signed.version;
-        same.then_some(package)
+        if same { Ok(package) } else { Err(altered()) }
+    }
+
+    /// The industries of which cards can be loaded.
+    pub(crate) fn loading(&self) -> Vec<String> {
+        let packages = self.loaded.iter().filter(|package| loads(package));
+        packages.map(|it| it.industry().to_string()).collect()
+    }
+
+    /// Everything that was offered last is here: the same need not be sent again.
+    pub(crate) fn is_complete(&self) -> bool {
+        self.refused.is_empty() && !self.signed.is_empty()
     }
 
     pub(crate) fn loaded(&self) -> Arc<Packages> {
@@ -109,14 +190,43 @@ impl PackageStore {
     }
 
     pub(crate) fn views(&self) -> Vec<PackageView> {
-        let view = |package: &Package| PackageView {
-            industry: package.industry().to_string(),
-            name: name(package),
-            version: package.version(),
-            signer: hex::encode(&self.signer[..4]),
+        let view = |package: &Package| {
+            let industry = package.industry().to_string();
+            let from_bank = self.signed.iter().any(|known| known.industry == industry);
+            PackageView {
+                industry,
+                name: name(package),
+                version: package.version(),
+                signer: from_bank.then(|| hex::encode(&self.signer[..4])),
+                covers: package.operations().map(kind_of).collect(),
+                applications: package.aids().map(hex::encode_upper).collect(),
+            }
         };
         self.loaded.iter().map(view).collect()
     }
+
+    pub(crate) fn refused_views(&self) -> Vec<RefusedPackageView> {
+        let view = |refused: &Refused| RefusedPackageView {
+            industry: refused.industry.clone(),
+            version: refused.version,
+            code: refused.code,
+            why: refused.why.clone(),
+        };
+        self.refused.iter().map(view).collect()
+    }
+}
+
+fn kind_of(operation: Operation) -> TransactionKind {
+    match operation {
+        Operation::Balance => TransactionKind::Balance,
+        Operation::TopUp => TransactionKind::Topup,
+        Operation::ReTopUp => TransactionKind::Resume,
+        Operation::Activation => TransactionKind::Activate,
+    }
+}
+
+fn code_of(error: &PackageError) -> Code {
+    Code::parse(error.code()).unwrap_or(Code::PackageBad)
 }
 
 /// The package's name for people.

@@ -19,6 +19,8 @@ pub(crate) struct Settings {
     pub(crate) purses: Vec<PurseView>,
     /// Limits for one load by industry, as the bank last told: fen.
     pub(crate) limits: Vec<(String, BankLimits)>,
+    /// Names the list of packages that was taken as a whole; asked again, the bank answers "as before".
+    pub(crate) packages_etag: Option<String>,
     /// Bank's clock minus this device's, ms.
     pub(crate) clock_offset_ms: i64,
 }

@@ -99,19 +99,28 @@ impl Actor {
     pub(crate) fn connect(&mut self, answer: Option<Answer>) {
         self.connecting = true;
         let link = self.link.clone();
+        let complete = self.packages.is_complete();
+        let etag = self.settings.now.packages_etag.clone();
+        let etag = etag.filter(|_| complete);
+        let loading = self.packages.loading();
         self.beside(async move {
             let online = async {
                 link.fetch_working_key().await?;
                 let _ = link.bank().warm().await;
-                let packages = link.packages().await?;
+                let offer = link.packages(etag.as_deref()).await?;
+                let industries = match &offer.packages {
+                    None => loading,
+                    Some(packages) => {
+                        let loads = packages.iter().filter(|it| it.loads());
+                        loads.map(|it| it.industry.clone()).collect()
+                    }
+                };
                 let mut limits = Vec::new();
-                for package in &packages {
-                    limits.push((
-                        package.industry.clone(),
-                        link.limits(&package.industry).await?,
-                    ));
+                for industry in industries {
+                    let limit = link.limits(&industry).await?;
+                    limits.push((industry, limit));
                 }
-                Ok(Online { packages, limits })
+                Ok(Online { offer, limits })
             };
             Happened::Connected(online.await, answer)
         });
@@ -126,8 +135,12 @@ impl Actor {
         let result = result.and_then(|online| {
             let offset_ms = self.link.clock_offset_ms();
             let today = card_date(self.link.bank_now_ms());
-            self.packages.update(online.packages, today)?;
+            if let Some(packages) = online.offer.packages {
+                self.packages.update(packages, today)?;
+            }
+            let etag = online.offer.etag;
             self.settings.change(|settings| {
+                settings.packages_etag = Some(etag).filter(|etag| !etag.is_empty());
                 settings.limits = online.limits;
                 settings.clock_offset_ms = offset_ms;
             })?;

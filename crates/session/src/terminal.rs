@@ -14,7 +14,7 @@ use zeroize::Zeroizing;
 
 use crate::clock::Clock;
 use crate::failure::Failure;
-use crate::packages::SignedPackage;
+use crate::packages::Offer;
 use crate::settings::BankLimits;
 
 mod exchange;
@@ -308,9 +308,13 @@ impl TerminalLink {
         Ok(proof)
     }
 
-    pub(crate) async fn packages(&self) -> Result<Vec<SignedPackage>, Failure> {
-        let answer: PackagesAnswer = self.security("/v1/packages", "{}".to_owned()).await?;
-        Ok(answer.packages)
+    /// `etag`: of the list that is here.
+    pub(crate) async fn packages(&self, etag: Option<&str>) -> Result<Offer, Failure> {
+        let body = match etag {
+            Some(etag) => serde_json::json!({"etag": etag}),
+            None => serde_json::json!({}),
+        };
+        self.security("/v1/packages", body.to_string()).await
     }
 
     pub(crate) async fn limits(&self, industry: &str) -> Result<BankLimits, Failure> {
@@ -419,11 +423,6 @@ struct QueryAnswer {
 #[derive(Deserialize)]
 struct CodeAnswer {
     proof: String,
-}
-
-#[derive(Deserialize)]
-struct PackagesAnswer {
-    packages: Vec<SignedPackage>,
 }
 
 /// Version 1 || terminal (6) || suite (1) || master key (32).

@@ -12,7 +12,7 @@ export type Tone = 'stop' | 'money' | 'note';
 
 const STOPS: readonly Code[] = [
   'card-app-blocked', 'card-blocked', 'card-expired', 'card-counter-exhausted', 'password-locked', 'code-locked',
-  'bank-untrusted', 'certificate-foreign', 'certificate-name', 'certificate-swapped', 'terminal-revoked', 'terminal-unknown', 'suite-refused', 'keystore-emptied', 'package-bad',
+  'bank-untrusted', 'certificate-foreign', 'certificate-name', 'certificate-swapped', 'terminal-revoked', 'terminal-unknown', 'suite-refused', 'keystore-emptied', 'package-bad', 'package-unsigned', 'package-altered', 'package-signer',
   'disk-broken', 'profile-bad', 'internal',
 ];
 

@@ -44,6 +44,9 @@ pub(crate) struct BankSettings {
     #[serde(default)]
     pub(crate) host_names: Vec<String>,
     pub(crate) packages: Option<PathBuf>,
+    /// The public key of whoever signs the packages; absent: this bank does, at each start.
+    #[serde(default, with = "public_key")]
+    pub(crate) package_signer: Option<[u8; 32]>,
     /// Each terminal shows its own certificate in TLS.
     #[serde(default)]
     pub(crate) client_certificates: bool,
@@ -260,5 +263,19 @@ impl CardStatus {
             Self::Normal => "normal",
             Self::Blocked => "blocked",
         }
+    }
+}
+
+mod public_key {
+    use serde::de::{Deserialize, Deserializer, Error};
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<Option<[u8; 32]>, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        let mut key = [0; 32];
+        hex::decode_to_slice(text, &mut key)
+            .map_err(|_| D::Error::custom("expected 32 bytes as 64 hex digits"))?;
+        Ok(Some(key))
     }
 }

@@ -255,10 +255,7 @@ async fn dispatch(bank: &Bank, asked: &Asked, caller: &Caller) -> Result<Value, 
             sms::send(bank, from, &parse(body)?).await
         }
         "/v1/sms/verify" => sms::verify(bank, terminal, &parse(body)?).await,
-        "/v1/packages" => {
-            parse::<Empty>(body)?;
-            Ok(packages(bank))
-        }
+        "/v1/packages" => Ok(packages(bank, &parse(body)?)),
         "/v1/limits" => limits(bank, &parse(body)?),
         "/v1/outcome" => outcome::outcome(bank, &parse(body)?).await,
         _ => Err(Problem::bad_request()),
@@ -317,9 +314,14 @@ async fn key_query(bank: &Bank, row: &TerminalRow, query: &KeyQuery) -> Result<V
     Ok(json!({"answer": answer, "time_ms": now_ms}))
 }
 
-fn packages(bank: &Bank) -> Value {
-    let packages: Vec<Value> = bank
-        .packages
+fn packages(bank: &Bank, asked: &PackagesQuery) -> Value {
+    let shelf = &bank.packages;
+    if asked.etag.as_ref() == Some(&shelf.etag) {
+        return json!({"etag": shelf.etag});
+    }
+    let signer = hex::encode(shelf.signer);
+    let packages: Vec<Value> = shelf
+        .served
         .values()
         .map(|served| {
             json!({
@@ -327,10 +329,11 @@ fn packages(bank: &Bank) -> Value {
                 "version": served.version,
                 "package": hex::encode(&served.bytes),
                 "signature": hex::encode(served.signature),
+                "signer": signer,
             })
         })
         .collect();
-    json!({"packages": packages})
+    json!({"etag": shelf.etag, "packages": packages})
 }
 
 fn limits(bank: &Bank, query: &LimitsQuery) -> Result<Value, Problem> {
@@ -373,6 +376,13 @@ fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, Problem> {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Empty {}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct PackagesQuery {
+    /// Of the list that the terminal has.
+    etag: Option<String>,
+}
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -16,6 +16,10 @@ import type { TransactionView } from '../bindings/TransactionView';
 
 const MINUTE = 60_000;
 const NAME = { 'zh-CN': '公交钱包', en: 'Transit purse' };
+const PACKAGES: AppView['packages'] = [
+  { industry: '0001', name: NAME, version: 3, signer: '7b1e90c4', covers: ['balance', 'topup', 'resume', 'activate'], applications: ['A00000000386980701'] },
+  { industry: 'TUNI', name: { 'zh-CN': '交通联合卡', en: 'T-Union card' }, version: 1, signer: null, covers: ['balance'], applications: ['A000000632010105'] },
+];
 
 export function baseView(now = Date.now()): AppView {
   return {
@@ -28,7 +32,7 @@ export function baseView(now = Date.now()): AppView {
     purses: [{ industry: '0001', name: NAME, tail: '4471', mark: null, balance: 12_850, seenMs: now - 4 * MINUTE, expiry: '2034-12-31', active: true }],
     pending: [],
     transaction: null,
-    packages: [{ industry: '0001', name: NAME, version: 3, signer: '7b1e90c4' }],
+    packages: PACKAGES, refusedPackages: [],
     settings: { language: 'zh-CN', theme: 'light', textSize: 100, lock: false },
     about: { version: '0.1.0', bank: 'Tapfill Demo Bank', development: false },
   };
@@ -107,6 +111,7 @@ export const scenes: Record<string, Scene> = {
   'home-pending': (now) => ({ reader, pending: pending(now, 'in-transit') }),
   'home-unsure': (now) => ({ network: 'offline', pending: pending(now, 'unsure'), reader: { state: 'none', name: null, readers: [], chosen: null } }),
   'home-unreported': (now) => ({ pending: pending(now, 'on-card-unreported'), network: 'offline' }),
+  'settings-refused': () => ({ refusedPackages: [{ industry: '0002', version: 1, code: 'package-older', why: 'package 0002 version 1 does not follow version 3' }] }),
   'home-many': (now) => ({ purses: [...baseView(now).purses, { industry: '0001', name: NAME, tail: '8826', mark: null, balance: 0, seenMs: now - 90 * MINUTE, expiry: null, active: false }] }),
   'home-crowd': (now) => ({
     purses: ['4471', '8826', '1907', '3350', '7012'].map((tail, i) => ({ industry: '0001', name: NAME, tail, mark: null, balance: 12_850 - i * 3000, seenMs: now - i * 900 * MINUTE, expiry: null, active: i !== 1 })),

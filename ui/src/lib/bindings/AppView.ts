@@ -7,6 +7,7 @@ import type { PendingView } from "./PendingView";
 import type { Phase } from "./Phase";
 import type { PurseView } from "./PurseView";
 import type { ReaderView } from "./ReaderView";
+import type { RefusedPackageView } from "./RefusedPackageView";
 import type { SettingsView } from "./SettingsView";
 import type { TerminalView } from "./TerminalView";
 import type { TransactionView } from "./TransactionView";
@@ -26,4 +27,4 @@ purses: Array<PurseView>,
 /**
  * Unfinished loads, oldest first.
  */
-pending: Array<PendingView>, transaction: TransactionView | null, packages: Array<PackageView>, settings: SettingsView, about: AboutView, };
+pending: Array<PendingView>, transaction: TransactionView | null, packages: Array<PackageView>, refusedPackages: Array<RefusedPackageView>, settings: SettingsView, about: AboutView, };
