@@ -5,10 +5,12 @@ mod load;
 mod maintenance;
 mod pin;
 mod purchase;
+mod technology;
 
-use crate::command::{Answer, Command, Refusal, refuse};
+pub(crate) use files::environment_fci;
+
+use crate::command::{Answer, Command, Refusal, refuse, reply};
 use crate::profile::{CardKeys, CardProfile, KeySource, ProfileError};
-use crate::quirks::BlockedSelect;
 use crate::store;
 use purse::Status;
 use std::path::PathBuf;
@@ -72,6 +74,10 @@ impl Card {
         } else {
             profile
         };
+        Self::kept_in(file, profile)
+    }
+
+    pub(crate) fn kept_in(file: PathBuf, profile: CardProfile) -> Result<Self, ProfileError> {
         let mut card = Self::new(profile);
         store::save(&file, &card.profile)?;
         card.file = Some(file);
@@ -283,12 +289,7 @@ impl Card {
         if !self.profile.blocked && !self.profile.locked {
             return Ok(fci);
         }
-        let (data, status) = match self.profile.quirks.blocked_select {
-            BlockedSelect::Bare => (Vec::new(), Status::FunctionNotSupported),
-            BlockedSelect::WithFci => (fci, Status::FunctionNotSupported),
-            BlockedSelect::Warning => (fci, Status::SelectedInvalidated),
-        };
-        Err(Refusal { data, status })
+        Err(Refusal::blocked(self.profile.quirks.blocked_select, fci))
     }
 
     /// 61xx and 6Cxx, for cards that speak like contact cards.
@@ -346,15 +347,6 @@ impl Card {
             .map(|session| std::mem::take(&mut session.pending))
             .unwrap_or_default()
     }
-}
-
-fn reply(answer: Answer) -> Vec<u8> {
-    let (mut data, status) = match answer {
-        Ok(data) => (data, Status::Ok),
-        Err(refusal) => (refusal.data, refusal.status),
-    };
-    data.extend(status.word().to_be_bytes());
-    data
 }
 
 fn system_random(bytes: &mut [u8]) {

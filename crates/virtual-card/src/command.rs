@@ -1,5 +1,6 @@
 //! A command APDU, taken apart.
 
+use crate::quirks::BlockedSelect;
 use purse::Status;
 
 /// A short command APDU.
@@ -39,6 +40,18 @@ pub(crate) struct Refusal {
     pub(crate) status: Status,
 }
 
+impl Refusal {
+    /// SELECT of a blocked application.
+    pub(crate) fn blocked(how: BlockedSelect, fci: Vec<u8>) -> Self {
+        let (data, status) = match how {
+            BlockedSelect::Bare => (Vec::new(), Status::FunctionNotSupported),
+            BlockedSelect::WithFci => (fci, Status::FunctionNotSupported),
+            BlockedSelect::Warning => (fci, Status::SelectedInvalidated),
+        };
+        Self { data, status }
+    }
+}
+
 impl From<Status> for Refusal {
     fn from(status: Status) -> Self {
         Self {
@@ -53,6 +66,16 @@ pub(crate) type Answer = Result<Vec<u8>, Refusal>;
 
 pub(crate) fn refuse<T>(status: Status) -> Result<T, Refusal> {
     Err(status.into())
+}
+
+/// Data and status word, as they travel.
+pub(crate) fn reply(answer: Answer) -> Vec<u8> {
+    let (mut data, status) = match answer {
+        Ok(data) => (data, Status::Ok),
+        Err(refusal) => (refusal.data, refusal.status),
+    };
+    data.extend(status.word().to_be_bytes());
+    data
 }
 
 #[cfg(test)]

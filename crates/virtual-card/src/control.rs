@@ -9,16 +9,17 @@
 //! | `garbage [INS]`, `truncate [INS]` | spoils the next reply |
 //! | `slow MS` | every command takes that much longer |
 //! | `jitter MS [COMMANDS]` | one command of three takes that much longer; heals after COMMANDS |
+//! | `spend FEN` | the card pays somewhere else |
 //! | `clear` | disarms faults, forgets the record |
 //! | `status`, `record` | JSON |
 //!
 //! CARD is a demo card's name, a profile's path, or the profile as JSON on the same line.
 //! Answers: `ok`, `ok JSON`, or `error CODE TEXT`.
 
-use crate::card::Card;
+use crate::any::AnyProfile;
 use crate::fault::{Fault, Moment};
-use crate::profile::CardProfile;
 use crate::slot::{Recorded, Slot};
+use crate::smart_card::SmartCard;
 use serde::Serialize;
 use std::io;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
@@ -101,6 +102,8 @@ fn perform(slot: &Slot, word: &str, rest: &str) -> Result<Option<String>, Refuse
         "remove" => return Err(refused("empty", "the slot is empty")),
         "replace" => slot.replace(card(rest)?),
         "swap" => slot.swap(card(rest)?),
+        "spend" if slot.spend(number(rest)?) => {}
+        "spend" => return Err(refused("card", "the card can't pay this")),
         "tear" => slot.arm(tear(rest)?),
         "garbage" => slot.arm(Fault::Garbage {
             ins: instruction(rest)?,
@@ -143,9 +146,9 @@ impl Head {
     }
 }
 
-fn card(text: &str) -> Result<Card, Refused> {
-    CardProfile::find(text)
-        .map(Card::new)
+fn card(text: &str) -> Result<Box<dyn SmartCard>, Refused> {
+    AnyProfile::find(text)
+        .map(AnyProfile::into_card)
         .map_err(|error| refused("profile", error))
 }
 

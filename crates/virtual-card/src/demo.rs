@@ -13,18 +13,20 @@ const KIOSK: [u8; 6] = [0x12, 0, 0, 0, 0, 0x07];
 /// The demo issuer's four keys.
 #[must_use]
 pub fn issuer_keys() -> CardKeys {
-    let rising = |first: u8| {
-        let places: [u8; 16] = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15];
-        SecretKey(CardKey::from(
-            places.map(|place| (first + place) % 16 * 0x11),
-        ))
-    };
     CardKeys {
         load: rising(0),
         tac: rising(1),
         purchase: rising(2),
         maintenance: rising(3),
     }
+}
+
+/// A key of rising digits from `first` on, each twice.
+pub(crate) fn rising(first: u8) -> SecretKey {
+    let places: [u8; 16] = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15];
+    SecretKey(CardKey::from(
+        places.map(|place| (first + place) % 16 * 0x11),
+    ))
 }
 
 impl CardProfile {

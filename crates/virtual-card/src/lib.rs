@@ -1,6 +1,7 @@
-//! A purse that behaves like a card: power, field session, tearing, proof, PIN, log.
+//! Cards that behave like cards: power, field session, tearing, proof, PIN, log.
 //!
-//! [`Card`] is the card alone: pure state, commands in, replies out. [`Slot`] is what a reader
+//! [`Card`] is a purse alone: pure state, commands in, replies out; [`CashCard`] is PBOC electronic
+//! cash. [`AnyProfile`] makes either, [`SmartCard`] is what they share. [`Slot`] is what a reader
 //! sees: a card that can be put in, taken out, swapped and torn in mid-command. [`vpcd`] serves a
 //! slot to a real pcscd, [`control`] lets tests and people work it from outside.
 //! For development and tests only; its issuer keys are public.
@@ -8,7 +9,9 @@
 pub mod control;
 pub mod vpcd;
 
+mod any;
 mod card;
+mod cash;
 mod command;
 mod demo;
 mod fault;
@@ -16,9 +19,15 @@ mod profile;
 mod quirks;
 mod recipe;
 mod slot;
+mod smart_card;
 mod store;
 
+pub use any::AnyProfile;
 pub use card::Card;
+pub use cash::{
+    CashCard, CashKeySource, CashKeys, CashLogEntry, CashProfile, CashQuirks,
+    demo_issuer_keys as demo_cash_keys,
+};
 pub use demo::issuer_keys as demo_issuer_keys;
 pub use fault::{Fault, Moment};
 pub use profile::{
@@ -26,4 +35,5 @@ pub use profile::{
 };
 pub use quirks::{BlockedSelect, Overflow, ProofCounter, Quirks, Shift, WrongPin};
 pub use recipe::{Level, Part};
-pub use slot::{CardStatus, Recorded, Slot, SlotStatus, SlotView};
+pub use slot::{Recorded, Slot, SlotStatus, SlotView};
+pub use smart_card::{CardStatus, CashStatus, PurseStatus, SmartCard, Technology};

@@ -356,12 +356,12 @@ fn default_issuer() -> [u8; 8] {
     [0x10, 0, 0, 0, 0, 0, 0, 0x01]
 }
 
-fn default_uid() -> Vec<u8> {
+pub(crate) fn default_uid() -> Vec<u8> {
     vec![0x04, 0xA1, 0xB2, 0xC3]
 }
 
 /// A contactless card without historical bytes (PC/SC part 3).
-fn default_atr() -> Vec<u8> {
+pub(crate) fn default_atr() -> Vec<u8> {
     vec![0x3B, 0x80, 0x80, 0x01, 0x01]
 }
 
@@ -385,7 +385,7 @@ fn default_holder() -> Vec<u8> {
     vec![0; 39]
 }
 
-fn default_log_capacity() -> usize {
+pub(crate) fn default_log_capacity() -> usize {
     10
 }
 

@@ -1,8 +1,10 @@
 //! What a reader sees: a card or none, and the faults of contact.
 
-use crate::card::Card;
+use crate::any::AnyProfile;
+use crate::cash::CashProfile;
 use crate::fault::{Fault, Moment, Strike, delay_ms, strike};
-use crate::profile::{CardProfile, LogEntry};
+use crate::profile::CardProfile;
+use crate::smart_card::{CardStatus, SmartCard};
 use serde::Serialize;
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -20,7 +22,7 @@ pub struct Slot {
 }
 
 struct Inside {
-    card: Option<Card>,
+    card: Option<Box<dyn SmartCard>>,
     present: bool,
     torn: bool,
     faults: Vec<Fault>,
@@ -66,24 +68,6 @@ pub struct SlotStatus {
     pub card: Option<CardStatus>,
 }
 
-/// A card's memory without its keys.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-#[expect(missing_docs, reason = "the fields are those of CardProfile")]
-pub struct CardStatus {
-    pub serial: String,
-    pub balance: u32,
-    pub enable_flag: u8,
-    pub start: String,
-    pub expiry: String,
-    pub online_counter: u16,
-    pub offline_counter: u16,
-    pub blocked: bool,
-    pub locked: bool,
-    pub card_blocked: bool,
-    pub pin_tries_left: Option<u8>,
-    pub log: Vec<LogEntry>,
-}
-
 impl Slot {
     /// A slot without a card.
     #[must_use]
@@ -93,11 +77,11 @@ impl Slot {
 
     /// A slot with this card in it.
     #[must_use]
-    pub fn with_card(card: Card) -> Self {
-        Self::made(Some(card))
+    pub fn with_card(card: impl Into<Box<dyn SmartCard>>) -> Self {
+        Self::made(Some(card.into()))
     }
 
-    fn made(card: Option<Card>) -> Self {
+    fn made(card: Option<Box<dyn SmartCard>>) -> Self {
         let present = card.is_some();
         let inside = Inside {
             card,
@@ -141,7 +125,8 @@ impl Slot {
     }
 
     /// Takes the card out and puts another in; the reader sees both.
-    pub fn replace(&self, card: Card) {
+    pub fn replace(&self, card: impl Into<Box<dyn SmartCard>>) {
+        let card = card.into();
         self.remove();
         self.lock().card = Some(card);
         self.insert();
@@ -149,7 +134,8 @@ impl Slot {
 
     /// Puts another card in the place of the one there, between two polls of the reader: it goes
     /// on talking on the old connection. The new card has power.
-    pub fn swap(&self, mut card: Card) {
+    pub fn swap(&self, card: impl Into<Box<dyn SmartCard>>) {
+        let mut card = card.into();
         let mut inside = self.lock();
         if inside.present {
             card.power_on();
@@ -181,10 +167,37 @@ impl Slot {
         self.lock().record.iter().cloned().collect()
     }
 
+    /// Pays this many fen somewhere else with the card, wherever it is; `false` when it can't.
+    /// Its session is over.
+    pub fn spend(&self, fen: u32) -> bool {
+        self.lock()
+            .card
+            .as_mut()
+            .is_some_and(|card| card.spend(fen))
+    }
+
     /// The card's memory, also while it is out of the reader.
     #[must_use]
+    pub fn memory(&self) -> Option<AnyProfile> {
+        self.lock().card.as_ref().map(|card| card.memory())
+    }
+
+    /// [`Slot::memory`] of a purse.
+    #[must_use]
     pub fn profile(&self) -> Option<CardProfile> {
-        self.lock().card.as_ref().map(|card| card.profile().clone())
+        match self.memory() {
+            Some(AnyProfile::Purse(profile)) => Some(profile),
+            Some(AnyProfile::ElectronicCash(_)) | None => None,
+        }
+    }
+
+    /// [`Slot::memory`] of electronic cash.
+    #[must_use]
+    pub fn cash_profile(&self) -> Option<CashProfile> {
+        match self.memory() {
+            Some(AnyProfile::ElectronicCash(profile)) => Some(profile),
+            Some(AnyProfile::Purse(_)) | None => None,
+        }
     }
 
     /// Answer to reset of the card that is in.
@@ -200,14 +213,11 @@ impl Slot {
         SlotStatus {
             present: inside.present,
             torn: inside.torn,
-            powered: inside.card.as_ref().is_some_and(Card::powered),
+            powered: inside.card.as_ref().is_some_and(|card| card.powered()),
             insertions: self.view.borrow().insertions,
             commands: inside.record.len(),
             faults: inside.faults.clone(),
-            card: inside
-                .card
-                .as_ref()
-                .map(|card| CardStatus::of(card.profile())),
+            card: inside.card.as_ref().map(|card| card.status()),
         }
     }
 
@@ -228,7 +238,7 @@ impl Slot {
     /// Power off and on.
     pub fn reset(&self) {
         if let Some(card) = self.lock().present_card() {
-            card.reset();
+            card.power_on();
         }
     }
 
@@ -262,9 +272,7 @@ impl Slot {
         let nth = inside.waited;
         inside.waited = nth.wrapping_add(1);
         let faults = delay_ms(&mut inside.faults, nth);
-        let own = inside
-            .present_card()
-            .map_or(0, |card| card.profile().quirks.delay_ms);
+        let own = inside.present_card().map_or(0, |card| card.delay_ms());
         Duration::from_millis(faults.saturating_add(own))
     }
 
@@ -284,7 +292,7 @@ impl Slot {
         let struck = strike(&mut inside.faults, instruction);
         let reply = match inside.present_card() {
             None => return Vec::new(),
-            Some(card) => struck_reply(card, command, struck),
+            Some(card) => struck_reply(card.as_mut(), command, struck),
         };
         if inside.record.len() == RECORD_LIMIT {
             inside.record.pop_front();
@@ -314,7 +322,7 @@ impl Slot {
 }
 
 impl Inside {
-    fn present_card(&mut self) -> Option<&mut Card> {
+    fn present_card(&mut self) -> Option<&mut Box<dyn SmartCard>> {
         self.card.as_mut().filter(|_| self.present)
     }
 
@@ -327,26 +335,7 @@ impl Inside {
     }
 }
 
-impl CardStatus {
-    fn of(profile: &CardProfile) -> Self {
-        Self {
-            serial: hex::encode_upper(profile.serial),
-            balance: profile.balance,
-            enable_flag: profile.enable_flag,
-            start: hex::encode(profile.start),
-            expiry: hex::encode(profile.expiry),
-            online_counter: profile.online_counter,
-            offline_counter: profile.offline_counter,
-            blocked: profile.blocked,
-            locked: profile.locked,
-            card_blocked: profile.card_blocked,
-            pin_tries_left: profile.pin.as_ref().map(|pin| pin.tries_left),
-            log: profile.log.clone(),
-        }
-    }
-}
-
-fn struck_reply(card: &mut Card, command: &[u8], struck: Strike) -> Vec<u8> {
+fn struck_reply(card: &mut dyn SmartCard, command: &[u8], struck: Strike) -> Vec<u8> {
     match struck {
         Strike::None => card.transmit(command),
         Strike::Tear(Moment::Before) => Vec::new(),

@@ -1,11 +1,12 @@
 //! A card's memory in a file: replaced as a whole or not at all.
 
-use crate::profile::{CardProfile, ProfileError};
+use crate::profile::ProfileError;
+use serde::Serialize;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
 /// Writes the profile next to `path` and renames it into place.
-pub(crate) fn save(path: &Path, profile: &CardProfile) -> Result<(), ProfileError> {
+pub(crate) fn save(path: &Path, profile: &impl Serialize) -> Result<(), ProfileError> {
     let text = serde_json::to_vec_pretty(profile)?;
     let fail = |source| ProfileError::File {
         path: path.to_owned(),

@@ -5,10 +5,11 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use tokio::net::TcpListener;
-use virtual_card::{Card, CardProfile, Slot, control, vpcd};
+use virtual_card::{AnyProfile, Slot, SmartCard, control, vpcd};
 
 const USAGE: &str = "usage: virtual-card [--vpcd ADDR:PORT] [--control ADDR:PORT] \
-    [--card FILE|demo|demo-inactive|demo-expired|demo-blocked|demo-pin] [--state FILE] [--empty]";
+    [--card FILE|NAME] [--state FILE] [--empty]
+names: demo demo-inactive demo-expired demo-blocked demo-pin cash cash-inactive cash-blocked";
 
 /// What the command line asks for.
 #[derive(Debug)]
@@ -63,11 +64,13 @@ fn say(line: &str) -> Result<(), String> {
         .map_err(|error| error.to_string())
 }
 
-fn make_card(options: &Options) -> Result<Card, String> {
-    let profile = CardProfile::find(&options.card).map_err(|error| error.to_string())?;
+fn make_card(options: &Options) -> Result<Box<dyn SmartCard>, String> {
+    let profile = AnyProfile::find(&options.card).map_err(|error| error.to_string())?;
     match &options.state {
-        None => Ok(Card::new(profile)),
-        Some(file) => Card::stored(file.clone(), profile).map_err(|error| error.to_string()),
+        None => Ok(profile.into_card()),
+        Some(file) => profile
+            .into_stored_card(file.clone())
+            .map_err(|error| error.to_string()),
     }
 }
 

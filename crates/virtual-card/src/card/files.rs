@@ -19,7 +19,7 @@ pub(super) fn application_fci(name: &[u8], file15: &[u8]) -> Vec<u8> {
 }
 
 /// FCI of a payment system environment that lists one application.
-pub(super) fn environment_fci(name: &[u8], aid: &[u8]) -> Vec<u8> {
+pub(crate) fn environment_fci(name: &[u8], aid: &[u8]) -> Vec<u8> {
     let entry = object(
         &[0x61],
         &[object(&[0x4F], aid), object(&[0x87], &[0x01])].concat(),

@@ -2,6 +2,9 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may fail by panic")]
 
+mod cash;
+mod cash_host;
+mod cash_torn;
 mod load;
 mod maintenance;
 mod pin;

@@ -49,7 +49,10 @@ fn pulling_the_card_out_during_verify_gains_no_try() {
     slot.power_on();
     let _ = slot.transmit(&purse::command::select(&purse::command::PURSE_AID).unwrap());
     assert!(slot.transmit(&verify(&[0]).unwrap()).is_empty());
-    assert_eq!(slot.status().card.unwrap().pin_tries_left, Some(2));
+    assert_eq!(
+        slot.status().card.unwrap().purse.unwrap().pin_tries_left,
+        Some(2)
+    );
 }
 
 #[test]

@@ -4,7 +4,7 @@ use std::time::Duration;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::time::timeout;
-use virtual_card::{Card, CardProfile, Fault, Moment, Slot, control, vpcd};
+use virtual_card::{AnyProfile, Card, CardProfile, Fault, Moment, Slot, control, vpcd};
 
 const PATIENCE: Duration = Duration::from_secs(5);
 
@@ -203,6 +203,38 @@ async fn the_control_port_works_the_slot() {
 }
 
 #[test]
+fn the_control_port_takes_cards_of_every_technology() {
+    let slot = demo_slot();
+    let card = |line: &str| {
+        assert_eq!(control::obey(&slot, line), "ok", "{line}");
+        let status = control::obey(&slot, "status");
+        let json: serde_json::Value =
+            serde_json::from_str(status.strip_prefix("ok ").unwrap()).unwrap();
+        json["card"].clone()
+    };
+    let purse = card("spend 850");
+    assert_eq!(purse["technology"], "purse");
+    assert_eq!(
+        (&purse["balance"], &purse["offline_counter"]),
+        (&12_000.into(), &43.into())
+    );
+    assert_eq!(purse["log"][0]["amount"], 850);
+    let cash = card("replace cash");
+    assert_eq!(cash["technology"], "electronic-cash");
+    assert_eq!(
+        cash["serial"], "5520",
+        "no more of the number than may be shown"
+    );
+    assert_eq!(
+        (&cash["balance"], &cash["atc"]),
+        (&8_650.into(), &23.into())
+    );
+    assert_eq!(card("spend 50")["balance"], 8_600);
+    let json = serde_json::to_string(&AnyProfile::named("cash-inactive").unwrap()).unwrap();
+    assert_eq!(card(&format!("swap {json}"))["balance_limit"], 0);
+}
+
+#[test]
 fn bad_lines_get_a_code_and_a_text() {
     let slot = demo_slot();
     for (line, code) in [
@@ -218,6 +250,9 @@ fn bad_lines_get_a_code_and_a_text() {
         ("slow -1", "usage"),
         ("replace /no/such/file", "profile"),
         ("replace {", "profile"),
+        (r#"replace {"technology":"abacus"}"#, "profile"),
+        ("spend", "usage"),
+        ("spend 12851", "card"),
     ] {
         let answer = control::obey(&slot, line);
         assert!(
