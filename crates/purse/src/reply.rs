@@ -255,6 +255,20 @@ impl File15 {
         })
     }
 
+    /// The file, and what some issuers add after it (campus cards: 13 bytes).
+    ///
+    /// # Errors
+    /// `ReplyError::Length` when there are less than 30 bytes.
+    pub fn parse_longer(data: &[u8]) -> Result<(Self, &[u8]), ReplyError> {
+        let (file, more) = data
+            .split_at_checked(Self::LENGTH)
+            .ok_or(ReplyError::Length {
+                expected: Self::LENGTH,
+                found: data.len(),
+            })?;
+        Ok((Self::parse(file)?, more))
+    }
+
     /// Whether the application was activated (flag 01).
     #[must_use]
     pub fn active(&self) -> bool {
@@ -366,13 +380,14 @@ fn blank(record: &[u8]) -> bool {
     record.iter().all(|&byte| byte == 0x00) || record.iter().all(|&byte| byte == 0xFF)
 }
 
-/// File 15 inside the FCI that SELECT returns: tags 6F, A5, 9F0C.
+/// File 15 inside the FCI that SELECT returns: tags 6F, A5, 9F0C. What an issuer adds after its 30
+/// bytes is left out.
 ///
 /// # Errors
-/// `ReplyError::Object` when an object is missing or broken, `Length` when the file is not 30 bytes.
+/// `ReplyError::Object` when an object is missing or broken, `Length` when the file is shorter.
 pub fn file15_of_fci(fci: &[u8]) -> Result<File15, ReplyError> {
     let file = tlv::find(fci, &[0x6F, 0xA5, 0x9F0C]).map_err(|_| ReplyError::Object)?;
-    File15::parse(file)
+    File15::parse_longer(file).map(|(file, _)| file)
 }
 
 #[cfg(test)]
@@ -392,6 +407,17 @@ mod tests {
         fci.extend(file);
         assert_eq!(file15_of_fci(&fci).unwrap().encode(), file);
         assert_eq!(file15_of_fci(&fci[..40]), Err(ReplyError::Object), "cut");
+    }
+
+    #[test]
+    fn what_an_issuer_adds_to_file_15_is_kept_apart() {
+        let (file, more) = File15::parse_longer(&[0x42; 43]).unwrap();
+        assert_eq!((file.encode(), more), (vec![0x42; 30], &[0x42; 13][..]));
+        let short = ReplyError::Length {
+            expected: 30,
+            found: 29,
+        };
+        assert_eq!(File15::parse_longer(&[0x42; 29]), Err(short));
     }
 
     #[test]
@@ -432,6 +458,7 @@ mod tests {
             let _ = Proof::parse(&data);
             let _ = Proof::parse_debit(&data);
             let _ = File15::parse(&data);
+            let _ = File15::parse_longer(&data);
             let _ = LogRecord::parse(&data);
             let _ = LogRecord::parse_all(&data);
             let _ = file15_of_fci(&data);

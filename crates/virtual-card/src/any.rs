@@ -110,7 +110,14 @@ mod tests {
 
     #[test]
     fn the_technology_says_of_which_kind_a_profile_is() {
-        for name in ["demo", "demo-pin", "cash", "cash-inactive"] {
+        for name in [
+            "demo",
+            "demo-pin",
+            "campus",
+            "campus-blocked",
+            "cash",
+            "cash-inactive",
+        ] {
             let profile = AnyProfile::find(name).unwrap();
             let text = serde_json::to_string(&profile).unwrap();
             assert_eq!(AnyProfile::from_json(&text).unwrap(), profile, "{name}");

@@ -285,7 +285,7 @@ impl Card {
 
     fn select_application(&mut self) -> Answer {
         self.session_mut(|session| session.selected = true);
-        let fci = files::application_fci(&self.profile.aid, &self.profile.file15().encode());
+        let fci = files::application_fci(&self.profile.aid, &self.profile.file15_bytes());
         if !self.profile.blocked && !self.profile.locked {
             return Ok(fci);
         }

@@ -92,7 +92,7 @@ impl CardProfile {
     }
 
     /// A demo card by its name: `demo`, `demo-inactive`, `demo-expired`, `demo-blocked`,
-    /// `demo-pin`.
+    /// `demo-pin`, `campus`, `campus-blocked`.
     #[must_use]
     pub fn named(name: &str) -> Option<Self> {
         match name {
@@ -101,6 +101,8 @@ impl CardProfile {
             "demo-expired" => Some(Self::demo_expired()),
             "demo-blocked" => Some(Self::demo_blocked()),
             "demo-pin" => Some(Self::demo_pin()),
+            "campus" => Some(Self::campus()),
+            "campus-blocked" => Some(Self::campus_blocked()),
             _ => None,
         }
     }

@@ -10,6 +10,7 @@ pub mod control;
 pub mod vpcd;
 
 mod any;
+mod campus;
 mod card;
 mod cash;
 mod command;
@@ -23,6 +24,7 @@ mod smart_card;
 mod store;
 
 pub use any::AnyProfile;
+pub use campus::issuer_keys as demo_campus_keys;
 pub use card::Card;
 pub use cash::{
     CashCard, CashKeySource, CashKeys, CashLogEntry, CashProfile, CashQuirks,

@@ -50,6 +50,9 @@ pub struct CardProfile {
     /// File 15 bytes 29 and 30.
     #[serde(with = "hex::serde", default)]
     pub issuer_data: [u8; 2],
+    /// What this issuer adds to file 15 after its 30 bytes.
+    #[serde(with = "hex::serde", default)]
+    pub file15_more: Vec<u8>,
     /// File 16, the holder's data.
     #[serde(with = "hex::serde", default = "default_holder")]
     pub holder: Vec<u8>,
@@ -256,6 +259,7 @@ impl CardProfile {
             start: default_start(),
             expiry: default_expiry(),
             issuer_data: [0; 2],
+            file15_more: Vec::new(),
             holder: default_holder(),
             online_counter: 0,
             offline_counter: 0,
@@ -323,7 +327,7 @@ impl CardProfile {
         }
     }
 
-    /// File 15 as the card shows it.
+    /// File 15 without what this issuer adds.
     #[must_use]
     pub fn file15(&self) -> File15 {
         File15 {
@@ -337,7 +341,13 @@ impl CardProfile {
         }
     }
 
-    pub(crate) fn set_file15(&mut self, file: &File15) {
+    /// File 15 as the card shows it, whole.
+    pub(crate) fn file15_bytes(&self) -> Vec<u8> {
+        [self.file15().encode(), self.file15_more.clone()].concat()
+    }
+
+    pub(crate) fn set_file15(&mut self, file: &File15, more: &[u8]) {
+        self.file15_more = more.to_vec();
         self.issuer = file.issuer;
         self.enable_flag = file.enable_flag;
         self.version = file.version;

@@ -7,40 +7,29 @@ use purse::command::{FILE_15, FILE_16, FILE_18, TRANSIT_UNION_AID};
 
 /// FCI of an application: name and file 15.
 pub(super) fn application_fci(name: &[u8], file15: &[u8]) -> Vec<u8> {
-    let proprietary = [
-        object(&[0x9F, 0x08], &[0x02]),
-        object(&[0x9F, 0x0C], file15),
-    ]
-    .concat();
+    let proprietary = [object(0x9F08, &[0x02]), object(0x9F0C, file15)].concat();
     object(
-        &[0x6F],
-        &[object(&[0x84], name), object(&[0xA5], &proprietary)].concat(),
+        0x6F,
+        &[object(0x84, name), object(0xA5, &proprietary)].concat(),
     )
 }
 
 /// FCI of a payment system environment that lists one application.
 pub(crate) fn environment_fci(name: &[u8], aid: &[u8]) -> Vec<u8> {
-    let entry = object(
-        &[0x61],
-        &[object(&[0x4F], aid), object(&[0x87], &[0x01])].concat(),
-    );
-    let proprietary = object(&[0xA5], &object(&[0xBF, 0x0C], &entry));
-    object(&[0x6F], &[object(&[0x84], name), proprietary].concat())
+    let entry = object(0x61, &[object(0x4F, aid), object(0x87, &[0x01])].concat());
+    let proprietary = object(0xA5, &object(0xBF0C, &entry));
+    object(0x6F, &[object(0x84, name), proprietary].concat())
 }
 
 /// FCI of the master file.
 pub(super) fn master_fci() -> Vec<u8> {
-    let name = object(&[0x84], purse::command::PSE);
-    object(
-        &[0x6F],
-        &[name, object(&[0xA5], &object(&[0x88], &[0x01]))].concat(),
-    )
+    let name = object(0x84, purse::command::PSE);
+    object(0x6F, &[name, object(0xA5, &object(0x88, &[0x01]))].concat())
 }
 
-/// All values are under 128 bytes: names of at most 16 and file 15.
-fn object(tag: &[u8], value: &[u8]) -> Vec<u8> {
-    let length = u8::try_from(value.len()).unwrap_or(0x7F);
-    [tag, &[length], value].concat()
+/// Values are names of at most 16 bytes and file 15; one that fits into no object is left empty.
+fn object(tag: u16, value: &[u8]) -> Vec<u8> {
+    purse::tlv::object(tag, value).unwrap_or_default()
 }
 
 impl Card {
@@ -106,7 +95,7 @@ impl Card {
     /// The file that P1 names: 80 and a short file id.
     pub(super) fn file(&self, p1: u8) -> Result<Vec<u8>, Status> {
         match (p1 & 0xE0, p1 & 0x1F) {
-            (0x80, FILE_15) => Ok(self.profile.file15().encode()),
+            (0x80, FILE_15) => Ok(self.profile.file15_bytes()),
             (0x80, FILE_16) => Ok(self.profile.holder.clone()),
             _ => Err(Status::FileNotFound),
         }

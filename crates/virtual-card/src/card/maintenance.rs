@@ -27,8 +27,8 @@ impl Card {
         };
         place.copy_from_slice(&data);
         match p1 & 0x1F {
-            FILE_15 => match File15::parse(&file) {
-                Ok(changed) => self.profile.set_file15(&changed),
+            FILE_15 => match File15::parse_longer(&file) {
+                Ok((changed, more)) => self.profile.set_file15(&changed, more),
                 Err(_) => return refuse(Status::DataInvalid),
             },
             FILE_16 => self.profile.holder = file,

@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may fail by panic")]
 
+mod campus;
 mod cash;
 mod cash_host;
 mod cash_torn;
