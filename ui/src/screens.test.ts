@@ -67,7 +67,7 @@ describe('the contract for UI testers', () => {
     'resume-already': ['resume-state', 'receipt', 'receipt-amount', 'receipt-balance', 'receipt-reference'],
     'activate-password': ['screen-activate', 'pin-pad', 'submit', 'activate-state'],
     history: ['screen-history', 'export-history'],
-    settings: ['screen-settings', 'language-select', 'theme-select', 'reader-select', 'terminal-id', 'key-check-value', 'key-expiry', 'renew-key', 'package-row', 'run-diagnostics', 'erase-device'],
+    settings: ['screen-settings', 'language-select', 'theme-select', 'reader-select', 'terminal-id', 'key-check-value', 'key-expiry', 'renew-key', 'run-diagnostics', 'erase-device'],
     welcome: ['screen-welcome', 'start'],
   };
   it.each(Object.entries(contract))('%s has each of its names once', async (scene, ids) => {
