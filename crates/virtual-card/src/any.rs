@@ -3,6 +3,7 @@
 use crate::card::Card;
 use crate::cash::{CashCard, CashProfile};
 use crate::profile::{CardProfile, ProfileError};
+use crate::recorded::{RecordedCard, RecordedProfile};
 use crate::smart_card::SmartCard;
 use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
@@ -16,6 +17,8 @@ pub enum AnyProfile {
     Purse(CardProfile),
     /// PBOC electronic cash.
     ElectronicCash(CashProfile),
+    /// A table of commands and answers.
+    Recorded(RecordedProfile),
 }
 
 impl AnyProfile {
@@ -46,12 +49,14 @@ impl AnyProfile {
         Self::from_json(&text)
     }
 
-    /// A demo card by name: those of [`CardProfile::named`] and of [`CashProfile::named`].
+    /// A demo card by name: those of [`CardProfile::named`], [`CashProfile::named`] and
+    /// [`RecordedProfile::named`].
     #[must_use]
     pub fn named(name: &str) -> Option<Self> {
         CardProfile::named(name)
             .map(Self::Purse)
             .or_else(|| CashProfile::named(name).map(Self::ElectronicCash))
+            .or_else(|| RecordedProfile::named(name).map(Self::Recorded))
     }
 
     /// A demo card by name, JSON text (from its first brace), or a file's path.
@@ -72,6 +77,7 @@ impl AnyProfile {
         match self {
             Self::Purse(profile) => Card::new(profile).into(),
             Self::ElectronicCash(profile) => CashCard::new(profile).into(),
+            Self::Recorded(profile) => RecordedCard::new(profile).into(),
         }
     }
 
@@ -88,6 +94,7 @@ impl AnyProfile {
         Ok(match profile {
             Self::Purse(profile) => Card::kept_in(file, profile)?.into(),
             Self::ElectronicCash(profile) => CashCard::kept_in(file, profile)?.into(),
+            Self::Recorded(profile) => RecordedCard::kept_in(file, profile)?.into(),
         })
     }
 }
@@ -102,7 +109,7 @@ macro_rules! boxed {
     )*};
 }
 
-boxed!(Card, CashCard);
+boxed!(Card, CashCard, RecordedCard);
 
 #[cfg(test)]
 mod tests {

@@ -1,7 +1,8 @@
 //! Cards that behave like cards: power, field session, tearing, proof, PIN, log.
 //!
 //! [`Card`] is a purse alone: pure state, commands in, replies out; [`CashCard`] is PBOC electronic
-//! cash. [`AnyProfile`] makes either, [`SmartCard`] is what they share. [`Slot`] is what a reader
+//! cash, [`RecordedCard`] a table of answers. [`AnyProfile`] makes any, [`SmartCard`] is what they
+//! share. [`Slot`] is what a reader
 //! sees: a card that can be put in, taken out, swapped and torn in mid-command. [`vpcd`] serves a
 //! slot to a real pcscd, [`control`] lets tests and people work it from outside.
 //! For development and tests only; its issuer keys are public.
@@ -19,6 +20,7 @@ mod fault;
 mod profile;
 mod quirks;
 mod recipe;
+mod recorded;
 mod slot;
 mod smart_card;
 mod store;
@@ -37,5 +39,6 @@ pub use profile::{
 };
 pub use quirks::{BlockedSelect, Overflow, ProofCounter, Quirks, Shift, WrongPin};
 pub use recipe::{Level, Part};
+pub use recorded::{CommandBytes, Place, RecordedCard, RecordedProfile, ReplyBytes};
 pub use slot::{Recorded, Slot, SlotStatus, SlotView};
 pub use smart_card::{CardStatus, CashStatus, PurseStatus, SmartCard, Technology};

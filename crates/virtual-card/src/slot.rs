@@ -187,7 +187,7 @@ impl Slot {
     pub fn profile(&self) -> Option<CardProfile> {
         match self.memory() {
             Some(AnyProfile::Purse(profile)) => Some(profile),
-            Some(AnyProfile::ElectronicCash(_)) | None => None,
+            Some(AnyProfile::ElectronicCash(_) | AnyProfile::Recorded(_)) | None => None,
         }
     }
 
@@ -196,7 +196,7 @@ impl Slot {
     pub fn cash_profile(&self) -> Option<CashProfile> {
         match self.memory() {
             Some(AnyProfile::ElectronicCash(profile)) => Some(profile),
-            Some(AnyProfile::Purse(_)) | None => None,
+            Some(AnyProfile::Purse(_) | AnyProfile::Recorded(_)) | None => None,
         }
     }
 

@@ -46,6 +46,8 @@ pub enum Technology {
     Purse,
     /// PBOC electronic cash, EMV-style.
     ElectronicCash,
+    /// A table of commands and answers.
+    Recorded,
 }
 
 /// A card's memory without its keys. Amounts in fen, bytes in hexadecimal.

@@ -10,7 +10,7 @@ use virtual_card::{AnyProfile, Slot, SmartCard, control, vpcd};
 const USAGE: &str = "usage: virtual-card [--vpcd ADDR:PORT] [--control ADDR:PORT] \
     [--card FILE|NAME] [--state FILE] [--empty]
 names: demo demo-inactive demo-expired demo-blocked demo-pin campus campus-blocked
-    cash cash-inactive cash-blocked";
+    cash cash-inactive cash-blocked t-union city-union beijing wuhan shenzhen toll";
 
 /// What the command line asks for.
 #[derive(Debug)]

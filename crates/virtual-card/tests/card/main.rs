@@ -12,6 +12,7 @@ mod pin;
 mod purchase;
 mod quirks;
 mod reading;
+mod recorded;
 mod slot;
 mod support;
 mod wire;
