@@ -4,6 +4,7 @@
 mod contact;
 mod happy;
 mod hostile;
+mod industries;
 mod keys;
 mod lost;
 mod refused;

@@ -318,8 +318,22 @@ fn check_constants(document: &Document) -> Result<(), PackageError> {
     Ok(())
 }
 
+/// What the bank's closing messages call their own fields (protocol, section 1).
+const OF_CLOSINGS: [&str; 7] = [
+    "already",
+    "command",
+    "limit",
+    "new_balance",
+    "old_balance",
+    "time",
+    "tries_left",
+];
+
 fn check_field(name: &str, shape: &FieldShape) -> Result<(), PackageError> {
     let at = format!("fields.{name}");
+    if OF_CLOSINGS.contains(&name) {
+        return Err(rule(at, "the name is taken"));
+    }
     let (min, max) = (shape.length.min(), shape.length.max());
     if value::is_reserved(name) {
         return Err(rule(at, "the name is taken"));

@@ -324,6 +324,10 @@ impl Run {
 
     /// On the disk before the card can be changed.
     fn before_write(&mut self) -> Result<(), Failure> {
+        if self.committed {
+            // A card that takes several writes is in the journal since the first.
+            return Ok(());
+        }
         self.committed = true;
         match self.job.kind {
             TransactionKind::Topup => self.note(Event::Writing),

@@ -61,7 +61,7 @@ impl Opening {
         let issuer = IssuerData::parse(body.field("issuer_data")?).ok()?;
         let asked = values(body, "cdol1", "asked")?;
         Some(Self {
-            terms: terms(&[&asked], body, &issuer)?,
+            terms: terms(&asked, body, &issuer)?,
             arqc: body.field("cryptogram")?.try_into().ok()?,
             issuer,
         })
@@ -167,7 +167,8 @@ impl Opening {
             Since::Older
         } else if scripts == session.scripts {
             Since::Done
-        } else if scripts == session.scripts_before {
+        } else if scripts == session.scripts_before || scripts < session.scripts {
+            // The card forgets the old number when it knows the issuer again, and counts from there.
             Since::NotDone
         } else {
             Since::Other
@@ -205,9 +206,8 @@ impl Closing {
     pub(crate) fn read(body: &Body) -> Option<Self> {
         let issuer = IssuerData::parse(body.field("closing_data")?).ok()?;
         let closing = values(body, "cdol2", "closing")?;
-        let asked = values(body, "cdol1", "asked")?;
         Some(Self {
-            terms: terms(&[&closing, &asked], body, &issuer)?,
+            terms: terms(&closing, body, &issuer)?,
             certificate: body.field("certificate")?.try_into().ok()?,
             issuer,
         })
@@ -241,15 +241,14 @@ fn values<'b>(body: &'b Body, list: &str, sent: &str) -> Option<Vec<Object<'b>>>
 }
 
 /// What a cryptogram is about; a value that no list asked for is zeros, as for the card.
-fn terms(asked: &[&[Object<'_>]], body: &Body, issuer: &IssuerData) -> Option<Terms> {
-    fn value<const N: usize>(asked: &[&[Object<'_>]], tag: u16) -> Option<[u8; N]> {
-        let mut objects = asked.iter().flat_map(|list| list.iter());
-        match objects.find(|object| object.tag == tag) {
+fn terms(asked: &[Object<'_>], body: &Body, issuer: &IssuerData) -> Option<Terms> {
+    fn value<const N: usize>(asked: &[Object<'_>], tag: u16) -> Option<[u8; N]> {
+        match asked.iter().find(|object| object.tag == tag) {
             Some(object) => object.value.try_into().ok(),
             None => Some([0; N]),
         }
     }
-    let [kind] = value::<1>(asked, 0x9C)?;
+    let [kind] = value(asked, 0x9C)?;
     Some(Terms {
         amount: value(asked, 0x9F02)?,
         other_amount: value(asked, 0x9F03)?,
@@ -263,4 +262,89 @@ fn terms(asked: &[&[Object<'_>]], body: &Body, issuer: &IssuerData) -> Option<Te
         atc: u16::from_be_bytes(body.field("atc")?.try_into().ok()?),
         cvr: issuer.cvr.0,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn opening(atc: u16, scripts: u8) -> Opening {
+        let zeros = Terms {
+            amount: [0; 6],
+            other_amount: [0; 6],
+            country: [0; 2],
+            verification: [0; 5],
+            currency: [0; 2],
+            date: [0; 3],
+            kind: 0,
+            unpredictable: [0; 4],
+            interchange: [0; 2],
+            atc,
+            cvr: [0; 4],
+        };
+        Opening {
+            terms: zeros,
+            arqc: [0; 8],
+            issuer: IssuerData {
+                key_index: 1,
+                version: 1,
+                cvr: CardVerification::new(0, scripts),
+                algorithm: 1,
+                balance: 5_000,
+                mac: [0; 4],
+            },
+        }
+    }
+
+    #[test]
+    fn a_load_always_leaves_another_number_of_scripts_than_there_was() {
+        for before in 0..=15 {
+            let session = opening(9, before).session();
+            assert_ne!(session.scripts, before);
+            let later = |scripts| opening(10, scripts).since(&session);
+            assert_eq!(later(before), Since::NotDone, "before {before}: untouched");
+            assert_eq!(
+                later(0),
+                Since::NotDone,
+                "before {before}: known, and no script done"
+            );
+            assert_eq!(later(session.scripts), Since::Done, "before {before}");
+        }
+    }
+
+    #[test]
+    fn a_script_of_somebody_else_and_an_older_word_of_the_card_prove_nothing() {
+        let session = opening(9, 0).session();
+        assert_eq!(opening(10, 5).since(&session), Since::Other);
+        assert_eq!(
+            opening(9, 1).since(&session),
+            Since::Older,
+            "the same transaction"
+        );
+        assert_eq!(opening(8, 1).since(&session), Since::Older);
+    }
+
+    #[test]
+    fn what_was_spent_since_is_the_difference_that_the_card_itself_proves() {
+        let attempt = Attempt {
+            number: 1,
+            counter: 9,
+            balance: 4_000,
+            issued_ms: 0,
+        };
+        let session = opening(9, 0).session();
+        let mac1 = Mac1::verify(11, 5_000, &[0; 4], &[0; 4]).unwrap();
+        let (counted, spent) = opening(11, 1)
+            .as_counter(&mac1, &attempt, &session, 2_000)
+            .unwrap();
+        assert_eq!(
+            (counted.counter(), spent),
+            (10, Some(1_000)),
+            "6,000 less 5,000"
+        );
+        let (counted, spent) = opening(11, 0)
+            .as_counter(&mac1, &attempt, &session, 2_000)
+            .unwrap();
+        assert_eq!((counted.counter(), spent), (9, None));
+    }
 }

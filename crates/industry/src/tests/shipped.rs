@@ -2,16 +2,18 @@
 
 use super::*;
 
-const ALL: [(&str, &str); 3] = [
-    ("0001", TRANSIT),
-    ("0002", include_str!("../../../../industries/0002.json")),
-    ("0003", include_str!("../../../../industries/0003.json")),
-];
-
 #[test]
 fn every_shipped_package_keeps_to_the_format_and_has_its_code() {
-    for (code, text) in ALL {
+    for (file, text) in industries::ALL {
+        let code = file.strip_suffix(".json").unwrap();
         let package = Package::parse(text.as_bytes()).unwrap_or_else(|why| panic!("{code}: {why}"));
         assert_eq!(package.industry().as_str(), code);
+        let purse = code.starts_with("000");
+        assert_eq!(package.reads_only(), !purse, "{code}");
+        assert_eq!(
+            package.operations().count(),
+            if purse { 4 } else { 1 },
+            "{code}"
+        );
     }
 }
