@@ -18,17 +18,21 @@ const OPERATIONS: [Operation; 4] = [
 /// No package may ask for more in one transaction.
 const MOST_COMMANDS: usize = 128;
 
-pub(crate) fn shipped_text() -> &'static [u8] {
-    include_bytes!("../../industries/0001.json")
+/// The text of a shipped package; any number names one.
+pub(crate) fn shipped_text(choice: u8) -> &'static str {
+    let (_, text) = industries::ALL[usize::from(choice) % industries::ALL.len()];
+    text
 }
 
-/// The shipped package, read once.
+/// The shipped packages, read once.
 pub(crate) fn shipped() -> &'static Packages {
     static SHIPPED: OnceLock<Packages> = OnceLock::new();
     SHIPPED.get_or_init(|| {
-        let package = Package::parse(shipped_text()).expect("the shipped package is good");
         let mut packages = Packages::new();
-        packages.insert(package, TODAY).expect("it is the first");
+        for (_, text) in industries::ALL {
+            let package = Package::parse(text.as_bytes()).expect("the shipped packages are good");
+            packages.insert(package, TODAY).expect("each is the first");
+        }
         packages
     })
 }
@@ -87,6 +91,7 @@ pub(crate) fn drive(
                     !command.commits || rounds > 0,
                     "nothing is written before the bank has spoken"
                 );
+                assert_harmless(&command.apdu);
                 let shown = format!("{command:?} {driver:?} {:?}", driver.facts());
                 assert!(!shown.is_empty());
                 let reply = others.card(&command.apdu, input);
@@ -111,6 +116,20 @@ pub(crate) fn drive(
     }
 }
 
+/// No package, however it passed the check, takes money off a purse or speaks to the reader.
+fn assert_harmless(apdu: &[u8]) {
+    let [class, ins, p1, ..] = *apdu else {
+        panic!("shorter than a header")
+    };
+    let purse = class & 0xF0 == 0x80;
+    assert!(!(purse && ins == 0x54), "DEBIT");
+    assert!(
+        !(purse && ins == 0x50 && p1 != 0),
+        "INITIALIZE, and not for a load"
+    );
+    assert!(class != 0xFF || apdu == [0xFF, 0xCA, 0, 0, 0], "a reader");
+}
+
 /// A message that is refused ends the transaction; it never becomes a command.
 fn bank(driver: Driver, message: &[u8]) -> Turn {
     let good = Message::parse(message)
@@ -123,19 +142,40 @@ fn bank(driver: Driver, message: &[u8]) -> Turn {
     turn
 }
 
-/// A card and a bank that say whatever the fuzzer likes, mostly in a form that is looked into.
-pub(crate) struct Strangers<'p> {
-    pub(crate) phases: &'p [&'p str],
-    pub(crate) fields: &'p [(&'p str, usize)],
-}
+/// A phase of the bank's, and the fields that it gives with it.
+pub(crate) type Phase = (&'static str, &'static [(&'static str, usize)]);
 
-impl Others for Strangers<'_> {
+/// Those of all shipped packages, and two that no bank may choose.
+const PHASES: &[Phase] = &[
+    ("credit", &[("credit_data", 11)]),
+    ("prove", &[("after", 2), ("before", 2)]),
+    ("load", &[("amount", 4)]),
+    ("refund", &[("amount", 4), ("witness", 6)]),
+    ("enable", &[("update", 24)]),
+    ("unblock", &[("mac", 4)]),
+    ("credit", &[("authority", 10), ("script", 10)]),
+    (
+        "credit_twice",
+        &[("authority", 10), ("same", 10), ("script", 10)],
+    ),
+    ("set_limit", &[("authority", 10), ("script", 10)]),
+    ("refund", &[("amount", 4), ("witness", 4)]),
+    ("open_topup", &[("init", 16)]),
+    ("none", &[]),
+];
+
+/// A card and a bank that say whatever the fuzzer likes, mostly in a form that is looked into.
+pub(crate) struct Strangers;
+
+impl Others for Strangers {
     fn card(&mut self, command: &[u8], input: &mut Input<'_>) -> Vec<u8> {
         let expected = command.last().copied().map_or(0, usize::from);
-        let mut reply = match input.byte() & 3 {
+        let choice = input.byte();
+        let mut reply = match choice & 3 {
             0 => input.padded(expected),
             1 => input.short().to_vec(),
             2 => return input.short().to_vec(),
+            _ if choice & 4 != 0 => nested(input),
             _ => Vec::new(),
         };
         let status = match input.byte() {
@@ -157,11 +197,16 @@ impl Others for Strangers<'_> {
             step: message.body.step,
             ..Body::default()
         };
-        let phase = usize::from(input.byte()) % self.phases.len();
-        body.phase = Some(self.phases[phase].to_owned());
-        let chosen = input.byte();
-        for (place, (name, length)) in self.fields.iter().enumerate() {
-            if chosen >> (place % 8) & 1 == 1 {
+        let (phase, own) = PHASES[usize::from(input.byte()) % PHASES.len()];
+        body.phase = Some(phase.to_owned());
+        // bit 0: one of its fields is missing; bit 1: one of another phase; bit 2: one of another length
+        let lie = input.byte();
+        for (name, length) in own.iter().skip(usize::from(lie & 1)) {
+            body.put(name, input.padded(length + usize::from(lie >> 2 & 1)));
+        }
+        if lie & 2 != 0 {
+            let (_, others) = PHASES[usize::from(input.byte()) % PHASES.len()];
+            for (name, length) in others.iter().filter(|it| !own.contains(it)) {
                 body.put(name, input.padded(*length));
             }
         }
@@ -171,6 +216,52 @@ impl Others for Strangers<'_> {
             body,
         };
         message.encode().expect("a good answer")
+    }
+}
+
+/// Objects in a template, as a card of the EMV kind answers: template (6F, 70, 77, 80), then tag, length and value.
+fn nested(input: &mut Input<'_>) -> Vec<u8> {
+    const TAGS: [&[u8]; 16] = [
+        &[0x82],
+        &[0x94],
+        &[0xA5],
+        &[0x9F, 0x38],
+        &[0x5A],
+        &[0x5F, 0x34],
+        &[0x5F, 0x24],
+        &[0x8C],
+        &[0x8D],
+        &[0x9F, 0x36],
+        &[0x9F, 0x26],
+        &[0x9F, 0x10],
+        &[0x9F, 0x79],
+        &[0x9F, 0x77],
+        &[0x84],
+        &[0x9F, 0x0C],
+    ];
+    let mut inside = Vec::new();
+    let choice = input.byte();
+    for _ in 0..usize::from(choice >> 4) {
+        let tag = TAGS[usize::from(input.byte()) % TAGS.len()];
+        let value = input.short();
+        inside.extend(
+            [
+                tag,
+                &[u8::try_from(value.len()).expect("it is short")],
+                value,
+            ]
+            .concat(),
+        );
+    }
+    let whole = u8::try_from(inside.len()).unwrap_or(u8::MAX);
+    match choice & 7 {
+        0 => inside,
+        1 => [&[0x6F, whole.wrapping_add(2), 0xA5, whole], &inside[..]].concat(),
+        2 => [&[0x6F, whole], &inside[..]].concat(),
+        3 => [&[0x77, whole], &inside[..]].concat(),
+        4 => [&[0x80, whole], &inside[..]].concat(),
+        5 => [&[0x77, 0x81, whole], &inside[..]].concat(),
+        _ => [&[0x70, whole], &inside[..]].concat(),
     }
 }
 

@@ -103,56 +103,146 @@ pub fn tlv() -> Vec<Vec<u8>> {
     all
 }
 
-/// Each operation with an honest card, and answers of the bank's that go on.
+/// Each operation of each package with an honest card, and answers of the bank's that go on; with a card of the
+/// fuzzer's; and electronic cash whose replies are scripted.
 pub fn apdu_replies() -> Vec<Vec<u8>> {
     let mut all = Vec::new();
-    let credit = [&[0, 0, 1][..], &[0x20; 11]].concat();
-    let enable = [&[0, 3, 16][..], &[0x04; 24]].concat();
-    let prove = [0, 1, 6, 0, 7, 0, 8];
-    let load = [0, 2, 8, 0, 0, 0x13, 0x88];
-    for honest in [4, 0] {
-        for choice in 0..4_u8 {
-            // one byte for each command to an honest card, then the bank's answer
-            let (commands, answers): (usize, Vec<&[u8]>) = match driving::operation(choice) {
-                Operation::Balance => (14, vec![]),
-                Operation::TopUp => (5, vec![&credit, &[0]]),
-                Operation::ReTopUp => (4, vec![&prove, &[0; 12], &load, &[0], &credit]),
-                Operation::Activation => (4, vec![&enable, &[0; 2]]),
-            };
-            let mut script = vec![choice | honest, 0x13, 0x88];
-            script.extend(vec![0; commands * if honest == 4 { 1 } else { 33 }]);
-            script.extend(answers.concat());
-            all.push(script);
+    // a message of the bank's: no garbage, phase, no lie, fields
+    let says = |phase: u8, fields: usize| [&[0, phase, 0][..], &vec![0x20; fields]].concat();
+    for package in 0..4_u8 {
+        // phases of [credit, activation], and the bytes of their fields
+        let (credit, enable) = match package {
+            1 => (says(6, 20), says(8, 20)),
+            2 => (says(0, 11), says(5, 4)),
+            _ => (says(0, 11), says(4, 24)),
+        };
+        let prove = says(1, 4);
+        let load = [0, 2, 0, 0, 0, 0x13, 0x88];
+        for honest in [4, 0] {
+            for choice in 0..4_u8 {
+                // one byte for each command to an honest card, then the bank's answer
+                let (commands, answers): (usize, Vec<&[u8]>) = match driving::operation(choice) {
+                    Operation::Balance => (18, vec![]),
+                    Operation::TopUp if package == 1 => (8, vec![&credit, &[0; 3]]),
+                    Operation::TopUp => (7, vec![&credit, &[0]]),
+                    Operation::ReTopUp if package == 1 => (6, vec![&load, &[0], &credit, &[0; 3]]),
+                    Operation::ReTopUp => (5, vec![&prove, &[0; 12], &load, &[0], &credit]),
+                    Operation::Activation => (8, vec![&enable, &[0; 4]]),
+                };
+                let mut script = vec![choice | honest | package << 4, 0x13, 0x88];
+                script.extend(vec![0; commands * if honest == 4 { 1 } else { 33 }]);
+                script.extend(answers.concat());
+                all.push(script);
+            }
         }
     }
     all.push(b"\x09\x13\x88\x05\x00\x05\x01\x01\x01".to_vec());
+    all.extend(scripted_cash());
     all
 }
 
-/// The shipped package, as it is and with small changes.
+/// Electronic cash by replies of the fuzzer's alone: the objects of the vectors, and lists that ask for too much.
+fn scripted_cash() -> Vec<Vec<u8>> {
+    // a reply: the honest card goes away, a template of the fuzzer's, its objects, status 9000
+    let reply = |template: u8, objects: &[(u8, &[u8])]| {
+        let count = u8::try_from(objects.len()).expect("few") << 4;
+        let mut script = vec![0x80, 7, count | template];
+        for (tag, value) in objects {
+            script.push(*tag);
+            script.push(u8::try_from(value.len()).expect("short"));
+            script.extend(*value);
+        }
+        script.push(0);
+        script
+    };
+    let pdol: &[u8] = &[0x9F, 0x66, 4, 0x9F, 0x02, 6, 0x9F, 0x37, 4];
+    let bomb: &[u8] = &[0x9F, 0x37, 0xFF, 0x9F, 0x37, 0xFF];
+    let locator: &[u8] = &[0x08, 1, 2, 0];
+    let every_record: &[u8] = &[0x08, 1, 0xFF, 0];
+    let record: [(u8, &[u8]); 5] = [
+        (4, &[0x62, 0x17, 0, 0, 0, 0, 0x55, 0x20]),
+        (5, &[1]),
+        (6, &[0x34, 0x12, 0x31]),
+        (7, pdol),
+        (8, &[0x8A, 2]),
+    ];
+    let bad_record: [(u8, &[u8]); 2] = [(4, &[0x62; 8]), (7, bomb)];
+    let mut all = Vec::new();
+    for (list, files, records) in [
+        (pdol, locator, &record[..]),
+        (bomb, locator, &record),
+        (pdol, every_record, &record),
+        (pdol, locator, &bad_record),
+    ] {
+        for choice in 0..4_u8 {
+            let replies = [
+                reply(1, &[(3, list)]),
+                reply(3, &[(0, &[0x7C, 0]), (1, files)]),
+                reply(6, records),
+                reply(6, records),
+                reply(0, &[(13, &[0, 0, 0, 0x10, 0, 0])]),
+                reply(0, &[(12, &[0, 0, 0, 0, 0x50, 0])]),
+                reply(3, &[(9, &[0, 5]), (10, &[0x11; 8]), (11, &[7; 7])]),
+                vec![0, 6, 0],
+                vec![0x20; 20],
+            ];
+            all.push([vec![choice | 0x10, 0, 100], replies.concat()].concat());
+        }
+    }
+    all
+}
+
+/// Shipped packages, as they are and with small changes, and one that only reads as a text of its own.
 pub fn package_file() -> Vec<Vec<u8>> {
-    let text = std::str::from_utf8(driving::shipped_text()).expect("JSON");
-    let edit = |from: &str, to: &str| {
+    let edit = |base: u8, from: &str, to: &str| {
+        let text = driving::shipped_text(base);
         let place = u16::try_from(text.find(from).expect("it is there")).expect("64 KiB");
         let [high, low] = place.to_be_bytes();
         let lengths = [from.len(), to.len()].map(|it| u8::try_from(it).expect("short"));
-        let head = [0, high, low, lengths[0], lengths[1]];
+        let head = [base, 0, high, low, lengths[0], lengths[1]];
         with(&head, to.as_bytes())
     };
-    vec![
-        vec![0],
-        with(&[200], &[0; 200]),
-        edit("\"min_amount\": 1", "\"min_amount\": 9"),
-        edit("\"version\": 1", "\"version\": 2, \"valid_from\": 20270101"),
-        edit("\"length\": 30", "\"length\": 31"),
-        edit("\"6A83\": \"done\"", "\"*\": \"skip\""),
-        edit("\"repeat\": 10", "\"repeat\": 1"),
-        edit("00B09500 1E", "00B09500 {index}"),
-        edit("{ \"run\": \"read_uid\" },", ""),
-        edit("\"commands\": 64", "\"commands\": 20"),
-        edit("\"mask\": \"7FFFFFFF\"", ""),
+    let bases = u8::try_from(industries::ALL.len()).expect("few");
+    let mut all: Vec<_> = (0..bases).map(|base| vec![base, 0]).collect();
+    all.extend((0..bases).map(|base| with(&[base, 200], &[0; 200])));
+    all.extend([
+        edit(0, "\"min_amount\": 1", "\"min_amount\": 9"),
+        edit(
+            0,
+            "\"version\": 1",
+            "\"version\": 2, \"valid_from\": 20270101",
+        ),
+        edit(0, "\"length\": 30", "\"length\": 31"),
+        edit(0, "\"6A83\": \"done\"", "\"*\": \"skip\""),
+        edit(0, "\"repeat\": 10", "\"repeat\": 1"),
+        edit(0, "00B09500 1E", "00B09500 {index}"),
+        edit(0, "{ \"run\": \"read_uid\" },", ""),
+        edit(0, "\"commands\": 64", "\"commands\": 20"),
+        edit(0, "\"mask\": \"7FFFFFFF\"", ""),
+        edit(0, "80520000", "80540100"),
+        edit(1, "\"values\": [\"9000\"]", "\"except\": [\"6283\"]"),
+        edit(
+            1,
+            "\"tag\": \"6F/A5/9F0C\"",
+            "\"tag\": \"6F/9F0C\", \"optional\": true",
+        ),
+        edit(1, "84180000 04 {mac}", "84180000 [{mac}]"),
+        edit(2, "[83 [{list:pdol}]]", "[83 [[{list:pdol}]]]"),
+        edit(2, "\"follow\": \"afl\"", "\"follow\": \"pan\""),
+        edit(2, "[\"witness\", \"nonce\"]", "\"balance\""),
+        edit(2, "\"type\": \"bcd-number\"", "\"type\": \"little-number\""),
+        edit(2, "\"sent_as\": \"asked\"", "\"status_as\": \"status\""),
+        edit(2, "\"commits\": true", "\"commits\": false"),
         b"{\"format\":1,\"industry\":\"0001\",\"version\":1}".to_vec(),
-    ]
+    ]);
+    for (_, text) in industries::ALL {
+        let value: serde_json::Value = serde_json::from_str(text).expect("JSON");
+        let compact = value.to_string();
+        if compact.len() < 3_000 {
+            all.push(compact.into_bytes());
+        }
+    }
+    all
 }
 
 /// Files of all states, and events.

@@ -147,6 +147,7 @@ impl Paths {
             .arg(format!("-rss_limit_mb={MEGABYTES}"))
             .arg(format!("-artifact_prefix={}/", self.findings.display()))
             .arg("-print_final_stats=1")
+            .args(self.dictionary())
             .args([&self.grown, &self.kept]);
         let ended_well = self.logged(&mut command)?;
         let said = self.said()?;
@@ -162,6 +163,12 @@ impl Paths {
             return Err(format!("{} failed: {}", self.name, self.log.display()));
         }
         Ok(found)
+    }
+
+    /// Words of the target's own language, where it has one.
+    fn dictionary(&self) -> Option<String> {
+        let file = folder().join("words").join(format!("{}.dict", self.name));
+        file.is_file().then(|| format!("-dict={}", file.display()))
     }
 
     /// Replaces the corpus in the tree by the smallest one that covers as much as all that was found.
