@@ -6,6 +6,7 @@ mod happy;
 mod hostile;
 mod industries;
 mod keys;
+mod liar;
 mod lost;
 mod refused;
 mod secrets;

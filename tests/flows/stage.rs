@@ -11,6 +11,7 @@ use tapfill_tests::{Person, Trouble};
 use tempfile::TempDir;
 use virtual_card::{AnyProfile, CardProfile, Slot};
 
+use crate::liar::Liar;
 use crate::wire::Wire;
 
 /// Balance of the demo card when it comes out of the box, fen.
@@ -183,6 +184,26 @@ impl Stage {
         });
         let inbox = BankClient::new(self.profile.clone()).unwrap();
         Person::new(session.unwrap(), inbox, "13800006021", "246810")
+    }
+
+    /// The app ends, and starts again with somebody on its way to the bank.
+    pub(crate) fn lied_to(&mut self) -> Arc<Liar> {
+        let bank = BankClient::new(self.profile.clone()).unwrap();
+        let liar = Arc::new(Liar::new(bank, self.vault.clone(), self.slot.clone()));
+        let dir = self.app_dir();
+        let session = Session::start(Parts {
+            reader: Arc::new(SimulatedReader::new(self.slot.clone())),
+            bank: BankClient::over(self.profile.clone(), liar.clone()),
+            vault: self.vault.clone(),
+            clock: self.clock.clone(),
+            documents: dir.join("documents"),
+            dir,
+            version: "test".to_owned(),
+            development: true,
+        });
+        let inbox = BankClient::new(self.profile.clone()).unwrap();
+        self.person = Person::new(session.unwrap(), inbox, "13800006021", "246810");
+        liar
     }
 
     pub(crate) async fn stop_bank(&mut self) {

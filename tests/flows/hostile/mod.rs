@@ -1,9 +1,12 @@
 //! What was tried on purpose to lose a fen, to make one, or to make the app say what is not so.
 
+mod bank;
 mod card;
+mod cash_card;
 mod disk;
 mod keys;
 mod network;
+mod packages;
 mod random;
 
 use ipc::{ErrorView, ReaderKind, StepName, StepState};
