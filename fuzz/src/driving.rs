@@ -206,8 +206,10 @@ impl Others for Strangers {
         }
         if lie & 2 != 0 {
             let (_, others) = PHASES[usize::from(input.byte()) % PHASES.len()];
-            for (name, length) in others.iter().filter(|it| !own.contains(it)) {
-                body.put(name, input.padded(*length));
+            for (name, length) in others {
+                if body.field(name).is_none() {
+                    body.put(name, input.padded(*length));
+                }
             }
         }
         let message = Message {

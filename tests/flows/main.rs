@@ -4,6 +4,7 @@
 mod contact;
 mod happy;
 mod hostile;
+mod ignorance;
 mod industries;
 mod keys;
 mod liar;
