@@ -35,5 +35,8 @@ export default defineConfig(({ mode }) => ({
     environment: 'happy-dom',
     include: ['src/**/*.test.ts'],
     restoreMocks: true,
+    // Compiling all screens takes a busy machine its time.
+    hookTimeout: 60_000,
+    testTimeout: 30_000,
   },
 }));

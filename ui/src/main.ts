@@ -26,7 +26,5 @@ if (target) {
   app.dress('system');
   mount(Root, { target, props: { app } });
   void app.start();
-  const page = new URLSearchParams(location.search).get('fake');
-  if (__FAKE__ && page?.startsWith('history')) app.page = 'history';
-  if (__FAKE__ && page?.startsWith('settings')) app.page = 'settings';
+  if (__FAKE__) void import('./lib/backend/fake').then(({ pose }) => pose(app));
 }

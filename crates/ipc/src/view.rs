@@ -387,6 +387,13 @@ pub struct SettingsView {
     /// The system asks who is there before the app takes its keys from the keystore.
     #[serde(default)]
     pub lock: bool,
+    /// Short tones at the card, one for each phase. Settings from before there were any hear them.
+    #[serde(default = "yes")]
+    pub sound: bool,
+}
+
+const fn yes() -> bool {
+    true
 }
 
 #[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq, Serialize, TS)]
@@ -397,6 +404,8 @@ pub enum Language {
     System,
     #[serde(rename = "zh-CN")]
     ZhCn,
+    #[serde(rename = "zh-TW")]
+    ZhTw,
     #[serde(rename = "en")]
     En,
 }

@@ -324,6 +324,7 @@ impl Actor {
             theme: ipc::Theme::System,
             text_size: 100,
             lock: false,
+            sound: true,
         })
     }
 

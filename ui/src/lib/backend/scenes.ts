@@ -33,7 +33,7 @@ export function baseView(now = Date.now()): AppView {
     pending: [],
     transaction: null,
     packages: PACKAGES, refusedPackages: [],
-    settings: { language: 'zh-CN', theme: 'light', textSize: 100, lock: false },
+    settings: { language: 'zh-CN', theme: 'light', textSize: 100, lock: false, sound: true },
     about: { version: '0.1.0', bank: 'Tapfill Demo Bank', development: false },
   };
 }

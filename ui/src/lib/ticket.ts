@@ -1,0 +1,90 @@
+/** A receipt as a picture: drawn on a canvas, because a web view can't photograph its own page. */
+export interface Ticket { heading: string; title: string; amount: string | null; note?: string; lines: readonly { label: string; value: string }[] }
+
+const WIDTH = 720;
+const MARGIN = 48;
+const ROW = 64;
+/** Twice the size, so that the picture is sharp when it is printed or enlarged. */
+const SCALE = 2;
+const NOTE = '400 24px';
+const NOTE_LINE = 36;
+
+export async function ticketPicture(ticket: Ticket): Promise<Blob | null> {
+  const rows = ticket.lines.length;
+  const canvas = document.createElement('canvas');
+  const pen = canvas.getContext('2d');
+  if (!pen) return null;
+  const font = getComputedStyle(document.documentElement).getPropertyValue('--font') || 'sans-serif';
+  pen.font = `${NOTE} ${font}`;
+  const note = broken(ticket.note ?? '', (text) => pen.measureText(text).width <= WIDTH - 2 * MARGIN);
+  const head = ticket.amount === null ? 232 : 316;
+  const top = head + note.length * NOTE_LINE;
+  const height = top + rows * ROW + MARGIN;
+  canvas.width = WIDTH * SCALE;
+  canvas.height = height * SCALE;
+  pen.scale(SCALE, SCALE);
+  draw(pen, { ...ticket, note }, { height, top, head, font });
+  return new Promise((resolve) => canvas.toBlob(resolve, 'image/png'));
+}
+
+/** Always dark on white, whatever the theme: it is for other people's eyes. */
+const INK = { paper: '#ffffff', ink: '#12211c', soft: '#5d6c65', jade: '#0a7355', jadeSoft: '#dff1e8', line: '#d9dfd9' };
+
+/** Text in lines that fit: between words, and between any two Chinese characters but before no mark. */
+export function broken(text: string, fits: (text: string) => boolean): string[] {
+  const lines: string[] = [];
+  let line = '';
+  for (const piece of text.match(/[\u2e80-\u9fff\uf900-\ufaff][\u3000-\u303f\uff00-\uffef]*|[^\s\u2e80-\u9fff\uf900-\ufaff]+\s*|\s+/g) ?? []) {
+    if (line !== '' && !fits((line + piece).trimEnd())) {
+      lines.push(line.trimEnd());
+      line = '';
+    }
+    line += piece;
+  }
+  return line === '' ? lines : [...lines, line.trimEnd()];
+}
+
+interface Layout { height: number; top: number; head: number; font: string }
+type Drawn = Omit<Ticket, 'note'> & { note: readonly string[] };
+
+function draw(pen: CanvasRenderingContext2D, ticket: Drawn, { height, top, head, font }: Layout): void {
+  pen.fillStyle = INK.paper;
+  pen.fillRect(0, 0, WIDTH, height);
+  pen.fillStyle = INK.jade;
+  pen.fillRect(0, 0, WIDTH, 12);
+  const write = (text: string, x: number, y: number, style: string, color: string, align: CanvasTextAlign, most: number): void => {
+    pen.font = `${style} ${font}`;
+    pen.fillStyle = color;
+    pen.textAlign = align;
+    pen.fillText(text, x, y, most);
+  };
+  const middle = WIDTH / 2;
+  write(ticket.heading, middle, 64, '500 24px', INK.soft, 'center', WIDTH - 2 * MARGIN);
+  tick(pen, middle, 116);
+  write(ticket.title, middle, 196, '600 32px', INK.ink, 'center', WIDTH - 2 * MARGIN);
+  if (ticket.amount !== null) write(ticket.amount, middle, 272, '600 60px', INK.ink, 'center', WIDTH - 2 * MARGIN);
+  ticket.note.forEach((line, i) => write(line, middle, head - 8 + i * NOTE_LINE, NOTE, INK.soft, 'center', WIDTH - 2 * MARGIN));
+  ticket.lines.forEach(({ label, value }, i) => {
+    const y = top + i * ROW;
+    pen.fillStyle = INK.line;
+    pen.fillRect(MARGIN, y - 16, WIDTH - 2 * MARGIN, 1);
+    write(label, MARGIN, y + 26, '400 26px', INK.soft, 'left', 220);
+    write(value, WIDTH - MARGIN, y + 26, '600 26px', INK.ink, 'right', WIDTH - 2 * MARGIN - 236);
+  });
+}
+
+function tick(pen: CanvasRenderingContext2D, x: number, y: number): void {
+  pen.fillStyle = INK.jadeSoft;
+  pen.beginPath();
+  pen.arc(x, y, 30, 0, 2 * Math.PI);
+  pen.fill();
+  pen.strokeStyle = INK.jade;
+  pen.lineWidth = 5;
+  pen.lineCap = 'round';
+  pen.lineJoin = 'round';
+  pen.beginPath();
+  pen.moveTo(x - 12, y + 1);
+  pen.lineTo(x - 3, y + 10);
+  pen.lineTo(x + 13, y - 8);
+  pen.stroke();
+}
