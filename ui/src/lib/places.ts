@@ -16,7 +16,7 @@ const waits: readonly MoneyPlace[] = ['account', 'in-transit', 'on-card-unreport
 
 export const PLACES: Record<Code, readonly MoneyPlace[]> = {
   'service-down': card, 'reader-none': card, 'reader-busy': card, 'reader-denied': card, 'card-none': card, 'card-lost': card,
-  'card-timeout': card, 'contact-poor': safe, 'card-not-supported': safe, 'card-app-blocked': card, 'card-blocked': card,
+  'card-timeout': card, 'contact-poor': safe, 'card-not-supported': safe, 'card-read-only': safe, 'card-app-blocked': card, 'card-blocked': card,
   'card-expired': safe, 'card-not-active': safe, 'card-mac-bad': card, 'card-reply-bad': card, 'card-unknown-status': card,
   'card-full': safe, 'card-counter-exhausted': safe, 'card-refused': ['in-transit'], 'card-unknown': safe, 'card-other': card,
   'phone-bad': safe, 'code-bad': safe, 'code-wrong': safe, 'code-expired': safe, 'code-locked': safe, 'code-unknown': safe,
@@ -31,7 +31,10 @@ export const PLACES: Record<Code, readonly MoneyPlace[]> = {
   'keystore-missing': nothing, 'keystore-locked': nothing, 'keystore-denied': nothing, 'keystore-emptied': ['none', 'in-transit'],
   'keystore-broken': nothing, 'unlock-refused': nothing, 'unlock-unable': nothing, 'enrol-failed': nothing,
   'terminal-unknown': waits, 'terminal-revoked': waits, 'key-missing': waits, 'suite-refused': waits, 'envelope-refused': waits,
-  'industry-unknown': safe, 'package-bad': safe, 'package-old': safe, 'message-bad': way, 'relay-too-long': card, deadline: card,
+  'industry-unknown': safe, 'package-bad': safe, 'package-old': safe, 'package-unsigned': waits,
+  'package-altered': waits, 'package-signer': waits, 'package-older': waits, 'package-early': waits, 'package-field': waits,
+  'package-oversized': waits, 'package-command': waits, 'package-endless': waits, 'package-bomb': waits,
+  'message-bad': way, 'relay-too-long': card, deadline: card,
   'disk-full': waits, 'disk-broken': waits, 'journal-bad': ['none', 'in-transit'], 'profile-bad': nothing, 'command-bad': nothing,
   'not-now': nothing, cancelled: safe, internal: way,
 };
