@@ -38,7 +38,7 @@ pub(crate) struct Wrong {
 impl Plan {
     /// An act without a fault of its own.
     pub(crate) fn plain(card: Kind, act: Act) -> Self {
-        let faults = preparation(act).map(|cell| (cell, LONG));
+        let faults = preparation(act, card).map(|cell| (cell, LONG));
         Self {
             seed: 0,
             card,
@@ -127,7 +127,7 @@ impl Matrix {
         };
         let act = main.point.act;
         let mut faults: Vec<(Cell, u64)> = Vec::new();
-        faults.extend(preparation(act).map(|cell| (cell, LONG)));
+        faults.extend(preparation(act, card).map(|cell| (cell, LONG)));
         faults.push((main, random.next() >> 8));
         let beside: Vec<&Cell> = self
             .cells
