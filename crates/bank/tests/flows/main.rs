@@ -7,6 +7,7 @@ mod faults;
 #[cfg(target_os = "linux")]
 mod hsm;
 mod keys;
+mod packages;
 mod people;
 mod process;
 mod reference;
