@@ -53,7 +53,7 @@ fn reader() -> Result<Arc<dyn CardReader>, Failure> {
     Ok(Arc::new(PcscReader::start()))
 }
 
-/// `TAPFILL_SIMULATOR` names the card of a reader inside the app (`demo`, `demo-inactive`, `empty` or a file),
+/// `TAPFILL_SIMULATOR` names the card of a reader inside the app (`empty`, a demo card's name or a file),
 /// `TAPFILL_CONTROL` the loopback address where it takes orders. Without them the system's reader serves.
 #[cfg(feature = "simulator")]
 fn reader() -> Result<Arc<dyn CardReader>, Failure> {
@@ -67,12 +67,12 @@ fn reader() -> Result<Arc<dyn CardReader>, Failure> {
 mod simulator {
     use super::{Arc, CardReader, Failure};
     use session::shells::SimulatedReader;
-    use virtual_card::{Card, CardProfile, Slot, control};
+    use virtual_card::{AnyProfile, Slot, control};
 
     pub(super) fn reader(card: &str) -> Result<Arc<dyn CardReader>, Failure> {
         let slot = match card {
             "empty" => Slot::empty(),
-            card => Slot::with_card(Card::new(profile(card)?)),
+            card => Slot::with_card(AnyProfile::find(card)?.into_card()),
         };
         if let Ok(address) = std::env::var("TAPFILL_CONTROL") {
             let slot = slot.clone();
@@ -86,13 +86,5 @@ mod simulator {
             });
         }
         Ok(Arc::new(SimulatedReader::new(slot)))
-    }
-
-    fn profile(card: &str) -> Result<CardProfile, Failure> {
-        match card {
-            "demo" => Ok(CardProfile::demo()),
-            "demo-inactive" => Ok(CardProfile::demo_inactive()),
-            path => Ok(serde_json::from_slice(&std::fs::read(path)?)?),
-        }
     }
 }
