@@ -334,6 +334,9 @@ pub struct ReceiptView {
     #[ts(type = "number")]
     pub time_ms: u64,
     pub reference: Option<String>,
+    /// Goes behind `AboutView::receipt_page`: the bank's signature over this receipt.
+    #[serde(default)]
+    pub proof: Option<String>,
     pub place: MoneyPlace,
 }
 
@@ -426,6 +429,8 @@ pub enum Theme {
 pub struct AboutView {
     pub version: String,
     pub bank: String,
+    /// The bank's page that checks receipts, up to and with its `?`.
+    pub receipt_page: String,
     /// A build with the simulator or a development bank.
     pub development: bool,
 }

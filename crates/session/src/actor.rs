@@ -20,7 +20,7 @@ use crate::failure::Failure;
 use crate::journal::Journal;
 use crate::packages::{Offer, PackageStore};
 use crate::run::{self, Ended, Shells, lock};
-use crate::settings::{BankLimits, SettingsFile};
+use crate::settings::SettingsFile;
 use crate::terminal::{Outcome, SmsSent, TerminalLink};
 use crate::trace::{TraceEvent, Tracer};
 use crate::traced::{self, TracedReader};
@@ -186,7 +186,7 @@ pub(crate) struct Ask {
 pub(crate) enum Happened {
     Unlocked(Result<bool, Failure>),
     Enrolled(Result<(), Failure>, Option<Answer>),
-    Connected(Result<Online, Failure>, Option<Answer>),
+    Connected(Result<Offer, Failure>, Option<Answer>),
     KeyChecked(Result<(), Failure>),
     CodeSent([u8; 16], String, Result<SmsSent, Failure>, Answer),
     CodeVerified([u8; 16], Result<[u8; 16], Failure>, Answer),
@@ -197,12 +197,6 @@ pub(crate) enum Happened {
     Learnt([u8; 16], Result<Outcome, Failure>),
     Erased(Result<(), Failure>, Answer),
     Confirmed(bool, Result<(), Failure>, Answer),
-}
-
-/// What a start with a network brings.
-pub(crate) struct Online {
-    pub(crate) offer: Offer,
-    pub(crate) limits: Vec<(String, BankLimits)>,
 }
 
 pub(crate) struct Actor {
@@ -307,6 +301,7 @@ impl Actor {
             about: AboutView {
                 version: self.parts.version.clone(),
                 bank: self.parts.bank.profile().name.clone(),
+                receipt_page: format!("{}/receipt?", self.parts.bank.profile().security_url),
                 development: self.parts.development,
             },
         }

@@ -423,6 +423,7 @@ fn finish(transaction: &mut Transaction, closing: &industry::Closing, now_ms: u6
         tail,
         time_ms: closing.time_ms.unwrap_or(now_ms),
         reference: closing.reference.clone(),
+        proof: closing.receipt.clone(),
         place: match transaction.kind {
             TransactionKind::Topup | TransactionKind::Resume if refunded => MoneyPlace::Account,
             TransactionKind::Topup | TransactionKind::Resume => MoneyPlace::OnCard,

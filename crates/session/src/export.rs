@@ -200,6 +200,7 @@ mod tests {
                 tail: "4471".to_owned(),
                 time_ms: 1_795_762_800_000,
                 reference: Some("TF-7K2M-91QX".to_owned()),
+                proof: None,
                 place: MoneyPlace::OnCardUnreported,
             },
             error: None,

@@ -134,13 +134,16 @@ impl Matrix {
             .iter()
             .filter(|cell| cell.point.act == act)
             .collect();
-        for _ in 0..more(&mut random) {
+        // A tear of a certain card late in its act is not reached behind other faults: the cells have those.
+        let alone = self.by_card && !random.one_in(4);
+        let more = if alone { 0 } else { more(&mut random) };
+        for _ in 0..more {
             if let Some(cell) = random.pick(&beside) {
                 faults.push((cell.clone(), random.next() >> 8));
             }
         }
         let mut rare = Vec::new();
-        if random.one_in(4) {
+        if !alone && random.one_in(4) {
             let point = random.pick(&beside).map(|cell| cell.point.clone());
             rare.extend(point.map(|point| (point, Rare::draw(&mut random))));
         }

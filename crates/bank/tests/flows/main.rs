@@ -10,6 +10,7 @@ mod keys;
 mod packages;
 mod people;
 mod process;
+mod receipts;
 mod reference;
 mod resume;
 mod secrets;

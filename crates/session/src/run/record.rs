@@ -84,6 +84,7 @@ impl Run {
             tail: card.tail,
             time_ms: now_ms,
             reference: None,
+            proof: None,
             place: MoneyPlace::Unsure,
         };
         self.record = Some(Record {
