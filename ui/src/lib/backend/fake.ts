@@ -135,6 +135,8 @@ export async function pose(app: App): Promise<void> {
   if (scene.startsWith('settings')) app.page = 'settings';
   await Promise.all([import('../../features/screens'), loadFailureWords(), document.fonts.ready]);
   await new Promise((resolve) => setTimeout(resolve, 50));
+  // For tests of the page alone: the scenes there are, and a way to change settings without loading anew.
+  Object.assign(window, { tapfill: app, scenes: Object.keys(scenes) });
   document.documentElement.dataset.ready = 'yes';
 }
 
