@@ -23,28 +23,36 @@ enum Part {
     Kills,
     /// The page's checks and tests, and the bindings.
     Web,
+    /// The page alone, on its scripted views, in the window's engine.
+    Page,
     /// The real window under WebDriver.
     Ui,
+    /// The suites that show testers how to begin.
+    Samples,
     /// What is handed to people, looked at from outside.
     Release,
 }
 
 impl Part {
-    const EVERYTHING: [Self; 6] = [
+    const EVERYTHING: [Self; 8] = [
         Self::Web,
+        Self::Page,
         Self::Rust,
         Self::Interop,
         Self::Kills,
         Self::Ui,
+        Self::Samples,
         Self::Release,
     ];
-    const NAMED: [Self; 7] = [
+    const NAMED: [Self; 9] = [
         Self::Unit,
         Self::Flows,
         Self::Interop,
         Self::Kills,
         Self::Web,
+        Self::Page,
         Self::Ui,
+        Self::Samples,
         Self::Release,
     ];
 
@@ -56,7 +64,9 @@ impl Part {
             Self::Interop => "interop",
             Self::Kills => "kills",
             Self::Web => "web",
+            Self::Page => "page",
             Self::Ui => "ui",
+            Self::Samples => "samples",
             Self::Release => "release",
         }
     }
@@ -66,7 +76,9 @@ impl Part {
             Self::Unit | Self::Flows | Self::Interop | Self::Kills | Self::Web => {
                 Extent::HeadlessTests
             }
-            Self::Rust | Self::Ui | Self::Release => Extent::WindowTests,
+            Self::Rust | Self::Page | Self::Ui | Self::Samples | Self::Release => {
+                Extent::WindowTests
+            }
         }
     }
 
@@ -90,7 +102,9 @@ impl Part {
             }
             Self::Kills => kills::run(KILLS, 1),
             Self::Web => ci::web().and_then(|()| ci::bindings(true)),
+            Self::Page => page_tests(options),
             Self::Ui => window_tests(options),
+            Self::Samples => samples(),
             Self::Release => {
                 build::app()?;
                 build::release()?;
@@ -114,7 +128,8 @@ pub(crate) fn run(options: &Options) -> Outcome<()> {
         Some(name) => {
             let part = Part::NAMED.into_iter().find(|part| part.name() == name);
             vec![part.ok_or_else(|| {
-                format!("--only {name}: unit, flows, interop, kills, web, ui or release")
+                let names: Vec<_> = Part::NAMED.iter().map(|part| part.name()).collect();
+                format!("--only {name}: one of {}", names.join(", "))
             })?]
         }
     };
@@ -183,6 +198,32 @@ fn window_tests(options: &Options) -> Outcome<()> {
     });
     println!("Screenshots: {}", screens.display());
     outcome
+}
+
+/// Every scene of the page in every language and theme: axe, the keyboard, large text.
+fn page_tests(options: &Options) -> Outcome<()> {
+    build::npm(&["run", "--silent", "build:fake"])?;
+    let mut command = node_tests(&format!("{WINDOW_TESTS}/page"), options.value("--filter"))?;
+    let outcome = finish(&mut command).or_else(|why| {
+        println!("{why}\nOnce more, to tell a fault of the page from one of the driver.");
+        finish(&mut command)
+    });
+    println!(
+        "Pictures: {}",
+        build::target().join("artefacts/page").display()
+    );
+    outcome
+}
+
+/// Each suite by the one command that its reader is told.
+fn samples() -> Outcome<()> {
+    build::app()?;
+    for language in ["javascript", "python"] {
+        println!("{language} ...");
+        let run = build::root().join(format!("{WINDOW_TESTS}/samples/{language}/run"));
+        finish(Command::new(run).current_dir(build::root()))?;
+    }
+    Ok(())
 }
 
 /// Node's test runner on the files of a folder, with a display of its own.
