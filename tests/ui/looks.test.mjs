@@ -1,10 +1,8 @@
 import assert from "node:assert/strict";
-import { readFileSync } from "node:fs";
-import { createRequire } from "node:module";
+import { faults } from "./lib/axe.mjs";
 import { firstStart, home, open, settings } from "./lib/journeys.mjs";
 import { scenario } from "./lib/scenario.mjs";
 
-const AXE = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 const SIZES = { desktop: [1060, 760], phone: [390, 844] };
 const LANGUAGES = ["zh-CN", "zh-TW", "en"];
 const THEMES = ["light", "dark"];
@@ -89,11 +87,5 @@ async function fits(app, where) {
 }
 
 async function accessible(app, where) {
-  await app.driver.executeScript(AXE);
-  const found = await app.driver.executeAsyncScript(`
-    const done = arguments[arguments.length - 1];
-    axe.run(document, { runOnly: ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"] })
-      .then((result) => done(result.violations.map((v) => v.id + ": " + v.nodes.map((n) => n.target).join(" | "))))
-      .catch((e) => done(["axe: " + e]));`);
-  assert.deepEqual(found, [], where);
+  assert.deepEqual(await faults(app.driver), [], where);
 }

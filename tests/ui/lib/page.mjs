@@ -1,18 +1,18 @@
 // The page alone, on its scripted views (`vite build --mode fake`), in WebKit's small browser: the engine that the
 // window has, without everything behind it. A frame gives it any size, also one that no desktop window can have.
 import { spawn } from "node:child_process";
-import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import http from "node:http";
-import { createRequire } from "node:module";
+import { tmpdir } from "node:os";
 import path from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { Builder, By } from "selenium-webdriver";
 import { answers, freePort, until } from "./app.mjs";
+import { faults } from "./axe.mjs";
 
 const BUILT = path.resolve(process.env.TAPFILL_PAGE ?? "target/ui-fake");
 const PICTURES = path.resolve(process.env.TAPFILL_SCREENS ?? "target/artefacts/screens", "../page");
 const BROWSER = "/usr/lib/x86_64-linux-gnu/webkit2gtk-4.1/MiniBrowser";
-const AXE = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 const KINDS = { ".html": "text/html", ".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml" };
 const HOST = `<!doctype html><html lang="en"><title>host</title><style>body{margin:0}iframe{border:0;display:block}</style><iframe title="page"></iframe></html>`;
 
@@ -27,15 +27,24 @@ export class Page {
   #driverProcess;
   #server;
   #origin;
+  #config;
   driver;
 
-  static async start() {
+  /** `still`: for a person who has told the system that nothing should move. */
+  static async start({ still = false } = {}) {
     const page = new Page();
+    const config = mkdtempSync(path.join(tmpdir(), "tapfill-page-"));
+    page.#config = config;
+    mkdirSync(path.join(config, "gtk-3.0"));
+    writeFileSync(path.join(config, "gtk-3.0/settings.ini"), `[Settings]\ngtk-enable-animations=${still ? 0 : 1}\n`);
     page.#server = http.createServer(serve);
     await new Promise((resolve) => page.#server.listen(0, "127.0.0.1", resolve));
     page.#origin = `http://127.0.0.1:${page.#server.address().port}`;
     const port = await freePort();
-    page.#driverProcess = spawn("WebKitWebDriver", [`--port=${port}`, "--host=127.0.0.1"], { stdio: "ignore" });
+    page.#driverProcess = spawn("WebKitWebDriver", [`--port=${port}`, "--host=127.0.0.1"], {
+      env: { ...process.env, XDG_CONFIG_HOME: config },
+      stdio: "ignore",
+    });
     try {
       await until(() => answers(port), "WebKitWebDriver answers");
       page.driver = await new Builder()
@@ -109,17 +118,9 @@ export class Page {
     return this.driver.findElements(By.css(`[data-testid="${id}"]`));
   }
 
-  /** What axe finds against WCAG 2.1 AA, and its own rules of good practice where `best`. */
-  async faults({ best = true } = {}) {
-    await this.script(`if (!window.axe) { const s = document.createElement("script"); s.textContent = arguments[0]; document.head.append(s); }`, AXE);
-    return this.driver.executeAsyncScript(
-      `const [best, done] = [arguments[0], arguments[arguments.length - 1]];
-       const tags = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", ...(best ? ["best-practice"] : [])];
-       axe.run(document, { runOnly: tags, resultTypes: ["violations"] })
-         .then((r) => done(r.violations.map((v) => v.id + ": " + v.nodes.map((n) => n.target + " " + (n.any[0]?.message ?? "")).join(" | "))))
-         .catch((e) => done(["axe: " + e]));`,
-      best,
-    );
+  /** What axe finds, its own rules of good practice included where `best`. */
+  faults({ best = true } = {}) {
+    return faults(this.driver, best ? ["best-practice"] : []);
   }
 
   async picture(name) {
@@ -139,6 +140,7 @@ export class Page {
     this.#driverProcess.kill("SIGTERM");
     this.#server.close();
     this.#server.closeAllConnections();
+    rmSync(this.#config, { recursive: true, force: true });
   }
 }
 
