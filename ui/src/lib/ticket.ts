@@ -1,5 +1,5 @@
 /** A receipt as a picture: drawn on a canvas, because a web view can't photograph its own page. */
-export interface Ticket { heading: string; title: string; amount: string | null; note?: string; lines: readonly { label: string; value: string }[] }
+export interface Ticket { heading: string; title: string; /** The money is where it was meant to go: a tick, else a mark of exclamation. */ good: boolean; amount: string | null; note?: string; lines: readonly { label: string; value: string }[] }
 
 const WIDTH = 720;
 const MARGIN = 48;
@@ -18,7 +18,7 @@ export async function ticketPicture(ticket: Ticket): Promise<Blob | null> {
   pen.font = `${NOTE} ${font}`;
   const note = broken(ticket.note ?? '', (text) => pen.measureText(text).width <= WIDTH - 2 * MARGIN);
   const head = ticket.amount === null ? 232 : 316;
-  const top = head + note.length * NOTE_LINE;
+  const top = head + (note.length > 0 ? 16 : 0) + note.length * NOTE_LINE;
   const height = top + rows * ROW + MARGIN;
   canvas.width = WIDTH * SCALE;
   canvas.height = height * SCALE;
@@ -28,7 +28,7 @@ export async function ticketPicture(ticket: Ticket): Promise<Blob | null> {
 }
 
 /** Always dark on white, whatever the theme: it is for other people's eyes. */
-const INK = { paper: '#ffffff', ink: '#12211c', soft: '#5d6c65', jade: '#0a7355', jadeSoft: '#dff1e8', line: '#d9dfd9' };
+const INK = { paper: '#ffffff', ink: '#12211c', soft: '#5d6c65', jade: '#0a7355', jadeSoft: '#dff1e8', amber: '#8a5400', amberSoft: '#fdf0d5', line: '#d9dfd9' };
 
 /** Text in lines that fit: between words, and between any two Chinese characters but before no mark. */
 export function broken(text: string, fits: (text: string) => boolean): string[] {
@@ -60,10 +60,10 @@ function draw(pen: CanvasRenderingContext2D, ticket: Drawn, { height, top, head,
   };
   const middle = WIDTH / 2;
   write(ticket.heading, middle, 64, '500 24px', INK.soft, 'center', WIDTH - 2 * MARGIN);
-  tick(pen, middle, 116);
+  (ticket.good ? tick : bang)(pen, middle, 116);
   write(ticket.title, middle, 196, '600 32px', INK.ink, 'center', WIDTH - 2 * MARGIN);
   if (ticket.amount !== null) write(ticket.amount, middle, 272, '600 60px', INK.ink, 'center', WIDTH - 2 * MARGIN);
-  ticket.note.forEach((line, i) => write(line, middle, head - 8 + i * NOTE_LINE, NOTE, INK.soft, 'center', WIDTH - 2 * MARGIN));
+  ticket.note.forEach((line, i) => write(line, middle, head + 8 + i * NOTE_LINE, NOTE, INK.soft, 'center', WIDTH - 2 * MARGIN));
   ticket.lines.forEach(({ label, value }, i) => {
     const y = top + i * ROW;
     pen.fillStyle = INK.line;
@@ -73,16 +73,29 @@ function draw(pen: CanvasRenderingContext2D, ticket: Drawn, { height, top, head,
   });
 }
 
-function tick(pen: CanvasRenderingContext2D, x: number, y: number): void {
-  pen.fillStyle = INK.jadeSoft;
+function disc(pen: CanvasRenderingContext2D, x: number, y: number, ground: string, ink: string): void {
+  pen.fillStyle = ground;
   pen.beginPath();
   pen.arc(x, y, 30, 0, 2 * Math.PI);
   pen.fill();
-  pen.strokeStyle = INK.jade;
+  pen.strokeStyle = ink;
   pen.lineWidth = 5;
   pen.lineCap = 'round';
   pen.lineJoin = 'round';
   pen.beginPath();
+}
+
+function bang(pen: CanvasRenderingContext2D, x: number, y: number): void {
+  disc(pen, x, y, INK.amberSoft, INK.amber);
+  pen.moveTo(x, y - 13);
+  pen.lineTo(x, y + 3);
+  pen.moveTo(x, y + 13);
+  pen.lineTo(x, y + 13.1);
+  pen.stroke();
+}
+
+function tick(pen: CanvasRenderingContext2D, x: number, y: number): void {
+  disc(pen, x, y, INK.jadeSoft, INK.jade);
   pen.moveTo(x - 12, y + 1);
   pen.lineTo(x - 3, y + 10);
   pen.lineTo(x + 13, y - 8);
