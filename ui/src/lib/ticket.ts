@@ -1,5 +1,5 @@
 /** A receipt as a picture: drawn on a canvas, because a web view can't photograph its own page. */
-export interface Ticket { heading: string; title: string; /** The money is where it was meant to go: a tick, else a mark of exclamation. */ good: boolean; amount: string | null; note?: string; lines: readonly { label: string; value: string }[] }
+export interface Ticket { heading: string; title: string; /** The money is where it was meant to go: a tick, else a mark of exclamation. */ good: boolean; amount: string | null; note?: string; /** The way to the bank's page that checks it. */ code?: { rows: readonly (readonly boolean[])[]; note: string }; lines: readonly { label: string; value: string }[] }
 
 const WIDTH = 720;
 const MARGIN = 48;
@@ -8,6 +8,7 @@ const ROW = 64;
 const SCALE = 2;
 const NOTE = '400 24px';
 const NOTE_LINE = 36;
+const CODE = 256;
 
 export async function ticketPicture(ticket: Ticket): Promise<Blob | null> {
   const rows = ticket.lines.length;
@@ -19,7 +20,8 @@ export async function ticketPicture(ticket: Ticket): Promise<Blob | null> {
   const note = broken(ticket.note ?? '', (text) => pen.measureText(text).width <= WIDTH - 2 * MARGIN);
   const head = ticket.amount === null ? 232 : 316;
   const top = head + (note.length > 0 ? 16 : 0) + note.length * NOTE_LINE;
-  const height = top + rows * ROW + MARGIN;
+  const code = (ticket.code?.rows.length ?? 0) > 0 ? CODE + 24 : 0;
+  const height = top + rows * ROW + code + MARGIN;
   canvas.width = WIDTH * SCALE;
   canvas.height = height * SCALE;
   pen.scale(SCALE, SCALE);
@@ -71,6 +73,18 @@ function draw(pen: CanvasRenderingContext2D, ticket: Drawn, { height, top, head,
     write(label, MARGIN, y + 26, '400 26px', INK.soft, 'left', 220);
     write(value, WIDTH - MARGIN, y + 26, '600 26px', INK.ink, 'right', WIDTH - 2 * MARGIN - 236);
   });
+  if (ticket.code && ticket.code.rows.length > 0) {
+    const below = top + ticket.lines.length * ROW;
+    codeOf(pen, ticket.code, below, (text, y) => write(text, MARGIN + CODE + 24, y, NOTE, INK.soft, 'left', WIDTH - 2 * MARGIN - CODE - 24));
+  }
+}
+
+/** In black on white, square by square, so that no reader meets a blurred edge. */
+function codeOf(pen: CanvasRenderingContext2D, { rows, note }: { rows: readonly (readonly boolean[])[]; note: string }, top: number, write: (text: string, y: number) => void): void {
+  const unit = Math.floor((CODE * SCALE) / (rows.length + 8)) / SCALE;
+  pen.fillStyle = '#000000';
+  rows.forEach((row, y) => row.forEach((dark, x) => { if (dark) pen.fillRect(MARGIN + (x + 4) * unit, top + (y + 4) * unit, unit, unit); }));
+  write(note, top + CODE / 2);
 }
 
 function disc(pen: CanvasRenderingContext2D, x: number, y: number, ground: string, ink: string): void {
