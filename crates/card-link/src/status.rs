@@ -30,6 +30,8 @@ pub struct ReaderStatus {
     /// Rises each time that a phone stops to look for a card though one is wanted: the person closed the sheet, or its
     /// time was over.
     pub closed: u64,
+    /// Percent left in a phone that may not last for a load: 20 or less, and not being charged.
+    pub low_battery: Option<u8>,
 }
 
 /// One reader as the system tells it.
@@ -67,6 +69,7 @@ impl ReaderStatus {
             chosen: chosen.map(str::to_owned),
             insertions,
             closed: 0,
+            low_battery: None,
         }
     }
 

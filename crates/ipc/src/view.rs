@@ -74,6 +74,10 @@ pub struct ReaderView {
     pub readers: Vec<String>,
     /// The person's choice; null: any.
     pub chosen: Option<String>,
+    /// Percent left in a phone that may not last for a load.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[ts(optional)]
+    pub low_battery: Option<u8>,
 }
 
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize, TS)]

@@ -110,6 +110,7 @@ impl Session {
             key_queries: 0,
             runs: 0,
             inserted_before: 0,
+            unwanted: false,
             delivering: 0,
             asking: 0,
             asked_outcomes: None,
@@ -218,6 +219,8 @@ pub(crate) struct Actor {
     pub(crate) runs: u32,
     /// The reader's count of insertions when the newest run began.
     pub(crate) inserted_before: u64,
+    /// The person closed the sheet that asks for a card; the next command takes that back.
+    pub(crate) unwanted: bool,
     /// Proofs on their way to the bank.
     pub(crate) delivering: usize,
     /// Loads whose outcome the bank is being asked for.
@@ -255,6 +258,7 @@ impl Actor {
         self.unlock();
         loop {
             self.revision += 1;
+            self.expect_card();
             self.trace_view();
             tell.send_replace(self.view());
             // Whoever gets an answer finds its effect in the view.
@@ -265,7 +269,10 @@ impl Actor {
                 // Not by lot: the same events at the same time give the same life.
                 biased;
                 ask = asked.recv() => match ask {
-                    Some(ask) => self.command(ask),
+                    Some(ask) => {
+                        self.unwanted = false;
+                        self.command(ask);
+                    }
                     None => return,
                 },
                 Some(event) = happened.recv() => self.happened(event),
@@ -420,6 +427,7 @@ impl Actor {
 
     fn reader_changed(&mut self, status: ReaderStatus) {
         let new_card = status.insertions != self.reader.insertions;
+        let closed = status.closed != self.reader.closed;
         self.reader = status;
         self.trace_reader();
         if let Some(transaction) = &mut self.transaction {
@@ -427,6 +435,26 @@ impl Actor {
         }
         if new_card || self.reader.state == ReaderState::Card {
             self.card_is_here();
+        }
+        if closed {
+            self.card_unwanted();
+        }
+    }
+
+    /// A phone polls only while a card is wanted, and iOS shows its sheet over the page then: what is typed comes first.
+    fn expect_card(&self) {
+        let first = self.settings.now.purses.is_empty();
+        let wants = |transaction: &Transaction| transaction.wants_card(first);
+        let wanted = self.transaction.as_ref().is_some_and(wants);
+        self.parts.reader.expect(wanted && !self.unwanted);
+    }
+
+    /// The person closed the sheet, or its time was over: the screen says so, and what was typed is kept.
+    fn card_unwanted(&mut self) {
+        self.unwanted = true;
+        let waits = |transaction: &&mut Transaction| transaction.stage == ipc::Stage::WaitCard;
+        if let Some(transaction) = self.transaction.as_mut().filter(waits) {
+            transaction.fail(Code::CardNone.into());
         }
     }
 }
@@ -443,5 +471,6 @@ fn reader_view(status: &ReaderStatus) -> ReaderView {
         name: status.reader.clone(),
         readers: status.readers.clone(),
         chosen: status.chosen.clone(),
+        low_battery: status.low_battery,
     }
 }

@@ -1,10 +1,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use serde_json::Value;
 use tokio::sync::OwnedSemaphorePermit;
 
 use super::field::NAME;
-use super::messages::{Batch, Order, Stop, Transceive};
+use super::messages::{Batch, Order, Release, Stop, Transceive};
 use super::reader::{Shared, TRANSCEIVE_MS};
 use crate::exchange::{Exchange, brief};
 use crate::{CardContact, Future, LinkError};
@@ -45,6 +46,13 @@ impl PhoneContact {
         if let Err(error) = result {
             self.over = Some(error);
             self.shared.change(|field| field.spend(tag));
+            let shared = self.shared.clone();
+            tokio::spawn(async move {
+                let release = shared.call::<Value>("release", Release { session, tag });
+                if let Err(refused) = release.await {
+                    log::warn!("a tag was not given up: {refused}");
+                }
+            });
         }
         result
     }

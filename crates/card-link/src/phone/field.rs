@@ -1,10 +1,13 @@
 //! What is known of the phone's field. No IO.
 
-use super::messages::{Nfc, PhoneEvent};
+use super::messages::{Nfc, PhoneEvent, Power};
 use crate::{ReaderState, ReaderStatus};
 
 /// The one reader that a phone has.
 pub(super) const NAME: &str = "NFC";
+
+/// With so little left a phone may go out in the middle of a load.
+const LOW_PERCENT: u8 = 20;
 
 #[derive(Debug, Default)]
 pub(super) struct Field {
@@ -15,6 +18,7 @@ pub(super) struct Field {
     closed: u64,
     /// The session ended by itself: not again before the wish for a card was taken back.
     pub(super) dismissed: bool,
+    low_battery: Option<u8>,
 }
 
 impl Field {
@@ -53,6 +57,11 @@ impl Field {
         }
     }
 
+    pub(super) fn power(&mut self, power: Power) {
+        let low = power.percent <= LOW_PERCENT && !power.charging;
+        self.low_battery = low.then_some(power.percent);
+    }
+
     pub(super) fn status(&self) -> ReaderStatus {
         let state = match self.nfc {
             Nfc::None => ReaderState::None,
@@ -68,6 +77,7 @@ impl Field {
             chosen: None,
             insertions: self.insertions,
             closed: self.closed,
+            low_battery: self.low_battery,
         }
     }
 }
@@ -107,6 +117,20 @@ mod tests {
         field.hear(&PhoneEvent::Lost { session: 1, tag: 8 });
         assert_eq!(field.status().state, ReaderState::Card, "this one lives");
         assert_eq!(field.status().insertions, 1);
+    }
+
+    #[test]
+    fn a_battery_is_low_at_20_percent_unless_it_is_charged() {
+        let mut field = polling();
+        for (percent, charging, low) in [
+            (21, false, None),
+            (20, false, Some(20)),
+            (3, true, None),
+            (3, false, Some(3)),
+        ] {
+            field.power(Power { percent, charging });
+            assert_eq!(field.status().low_battery, low, "{percent} {charging}");
+        }
     }
 
     #[test]

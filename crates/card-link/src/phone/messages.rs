@@ -53,6 +53,19 @@ pub(super) enum Stop {
     Io,
 }
 
+/// A tag that is given up here: the phone would go on to hold it.
+#[derive(Debug, Serialize)]
+pub(super) struct Release {
+    pub(super) session: u64,
+    pub(super) tag: u64,
+}
+
+#[derive(Clone, Copy, Debug, Deserialize)]
+pub(super) struct Power {
+    pub(super) percent: u8,
+    pub(super) charging: bool,
+}
+
 #[derive(Debug, Serialize)]
 pub(super) struct End {
     pub(super) session: u64,

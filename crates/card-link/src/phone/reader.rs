@@ -8,7 +8,7 @@ use tokio::sync::{Semaphore, mpsc, watch};
 
 use super::contact::PhoneContact;
 use super::field::Field;
-use super::messages::{Begin, Begun, End, Nfc, PhoneEvent};
+use super::messages::{Begin, Begun, End, Nfc, PhoneEvent, Power};
 use super::{PhoneBridge, Refused};
 use crate::{CardContact, CardReader, Future, LinkError, ReaderStatus};
 
@@ -19,6 +19,8 @@ const PRESENCE_CHECK_MS: u32 = 10_000;
 /// iOS opens no sheet for up to 3 s after the last one.
 const BEGIN_TRIES: u32 = 9;
 const BEGIN_PAUSE: Duration = Duration::from_millis(400);
+/// Between two looks at the battery.
+const POWER_EVERY: Duration = Duration::from_secs(60);
 /// A phone that says neither yes nor no.
 const BEGIN_LIMIT: Duration = Duration::from_secs(8);
 
@@ -131,6 +133,7 @@ async fn attend(
     mut events: mpsc::UnboundedReceiver<Value>,
     mut wish: watch::Receiver<bool>,
 ) {
+    let mut power = tokio::time::interval(POWER_EVERY);
     loop {
         tokio::select! {
             biased;
@@ -141,6 +144,7 @@ async fn attend(
             changed = wish.changed() => if changed.is_err() {
                 return;
             },
+            _ = power.tick() => look_at_power(&shared).await,
         }
         if *wish.borrow_and_update() {
             begin(&shared, &wish).await;
@@ -157,6 +161,15 @@ fn hear(shared: &Shared, event: Value) {
             shared.change(|field| field.hear(&event));
         }
         Err(error) => log::warn!("the phone tells what nobody understands: {error}"),
+    }
+}
+
+async fn look_at_power(shared: &Shared) {
+    let call = shared.call::<Power>("power", ());
+    match tokio::time::timeout(BEGIN_LIMIT, call).await {
+        Ok(Ok(power)) => shared.change(|field| field.power(power)),
+        Ok(Err(refused)) => log::warn!("the battery is not known: {refused}"),
+        Err(_) => log::warn!("the battery is not known"),
     }
 }
 

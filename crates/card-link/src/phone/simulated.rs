@@ -44,6 +44,7 @@ struct Inside {
     tags: u64,
     transceive_ms: u64,
     sheet_gone: Option<Instant>,
+    percent: u8,
 }
 
 impl SimulatedPhone {
@@ -58,6 +59,7 @@ impl SimulatedPhone {
             tags: 0,
             transceive_ms: 0,
             sheet_gone: None,
+            percent: 100,
         };
         let phone = Self {
             slot,
@@ -97,6 +99,11 @@ impl SimulatedPhone {
         }
         drop(inside);
         self.tell(&PhoneEvent::State { nfc });
+    }
+
+    /// So much is left in the battery; the app hears of it within a minute.
+    pub fn battery(&self, percent: u8) {
+        self.lock().percent = percent;
     }
 
     /// Whether the phone looks for a card.
@@ -275,6 +282,11 @@ impl PhoneBridge for SimulatedPhone {
             match command {
                 "begin" => self.begin(&arguments),
                 "end" => Ok(self.end(&arguments)),
+                "power" => Ok(json!({ "percent": self.lock().percent, "charging": false })),
+                "release" => {
+                    self.give_up(arguments["tag"].as_u64());
+                    Ok(Value::Null)
+                }
                 "transceive" => Ok(self.transceive(&arguments).await),
                 _ => Err(Refused { code: None }),
             }

@@ -188,3 +188,20 @@ async fn one_contact_at_a_time_and_a_command_nobody_waits_for_holds_the_card() {
     sleep(Duration::from_millis(300)).await;
     assert!(reader.open().await.is_ok());
 }
+
+#[tokio::test]
+async fn a_card_that_is_given_up_here_is_found_anew_though_it_never_left() {
+    for system in SYSTEMS {
+        let (slot, _phone, reader) = phone(system);
+        let mut contact = with_card(&reader).await;
+        let before = reader.watch().borrow().insertions;
+        slot.arm(Fault::Truncate { ins: None });
+        let select = hex::decode("00A4040009A00000000386980701").unwrap();
+        let cut = contact.transmit(select.clone()).await;
+        assert_eq!(cut, Err(LinkError::Lost), "a cut reply has no status word");
+        drop(contact);
+        until(&reader, |now| now.insertions > before).await;
+        let mut fresh = reader.open().await.unwrap();
+        assert!(fresh.transmit(select).await.is_ok(), "{system:?}");
+    }
+}
