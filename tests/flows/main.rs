@@ -7,6 +7,7 @@ mod hostile;
 mod industries;
 mod keys;
 mod lost;
+mod phone;
 mod refused;
 mod secrets;
 mod settled;
