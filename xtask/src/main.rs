@@ -8,6 +8,7 @@ mod fuzz;
 mod install;
 mod interop;
 mod kills;
+mod mobile;
 mod process;
 mod rig;
 mod session;
@@ -26,7 +27,7 @@ usage: cargo xtask <verb>
         --external-card PORT    leaves the virtual reader on PORT (and PORT + 1) empty for a card of your own
         --bank-config FILE      configuration for the bank (docs/testing.md)
         --keep                  goes on with the bank and the app data of the last demo
-  test [--only unit|flows|interop|kills|web|page|ui|samples|release] [--filter TEXT]
+  test [--only unit|flows|interop|kills|web|page|ui|samples|release|mobile] [--filter TEXT]
         everything, or one part; --filter takes the tests of page and ui whose name contains TEXT
   fuzz [--minutes N] [--only TARGET] [--replay] [--minimise]
         each target for N minutes (5); --replay runs the corpora through the targets without the fuzzer,
@@ -37,6 +38,9 @@ usage: cargo xtask <verb>
         runs a trace again that a person exported; fails when it goes another way (docs/support.md)
   kills [--count N] [--seed N]
         kills app or bank N times (500) at moments that the seed chooses, heals, and counts the money
+  mobile-check [--only android|ios|kotlin|swift|projects]
+        the code for phones: Rust checked for both systems, Kotlin compiled and tested on the JVM, Swift parsed,
+        manifest and plist read (docs/mobile.md says what that proves)
   lint  rustfmt, clippy, rustdoc and the checks of the web part
   bindings [--check]
         writes the TypeScript types of crates/ipc; --check only tells whether they changed
@@ -85,6 +89,7 @@ fn run(arguments: &[String]) -> Outcome<()> {
         )?),
         "replay" => simulate::replay(rest),
         "kills" => kills::asked(&Options::parse(rest, &[], &["--count", "--seed"])?),
+        "mobile-check" => mobile::asked(&Options::parse(rest, &[], &["--only"])?),
         "lint" => ci::lint(),
         "bindings" => ci::bindings(Options::parse(rest, &["--check"], &[])?.has("--check")),
         "rig" => rig::serve(&Options::parse(

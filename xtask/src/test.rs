@@ -6,7 +6,7 @@ use crate::build::{self, APP_FEATURES, cargo};
 use crate::install::{self, Extent};
 use crate::process::{find, run as finish};
 use crate::session::{Keyring, Session, SocketDir};
-use crate::{Options, Outcome, ci, fuzz, interop, kills};
+use crate::{Options, Outcome, ci, fuzz, interop, kills, mobile};
 
 /// A part of the tests, as `--only` names it.
 #[derive(Clone, Copy, Eq, PartialEq)]
@@ -31,10 +31,12 @@ enum Part {
     Samples,
     /// What is handed to people, looked at from outside.
     Release,
+    /// The phones' code, as far as it can be looked at here.
+    Mobile,
 }
 
 impl Part {
-    const EVERYTHING: [Self; 8] = [
+    const EVERYTHING: [Self; 9] = [
         Self::Web,
         Self::Page,
         Self::Rust,
@@ -43,8 +45,9 @@ impl Part {
         Self::Ui,
         Self::Samples,
         Self::Release,
+        Self::Mobile,
     ];
-    const NAMED: [Self; 9] = [
+    const NAMED: [Self; 10] = [
         Self::Unit,
         Self::Flows,
         Self::Interop,
@@ -54,6 +57,7 @@ impl Part {
         Self::Ui,
         Self::Samples,
         Self::Release,
+        Self::Mobile,
     ];
 
     const fn name(self) -> &'static str {
@@ -68,6 +72,7 @@ impl Part {
             Self::Ui => "ui",
             Self::Samples => "samples",
             Self::Release => "release",
+            Self::Mobile => "mobile",
         }
     }
 
@@ -79,6 +84,7 @@ impl Part {
             Self::Rust | Self::Page | Self::Ui | Self::Samples | Self::Release => {
                 Extent::WindowTests
             }
+            Self::Mobile => Extent::Mobile,
         }
     }
 
@@ -111,6 +117,7 @@ impl Part {
                 let mut command = node_tests(&format!("{WINDOW_TESTS}/release"), None)?;
                 finish(&mut command)
             }
+            Self::Mobile => mobile::test(),
         }
     }
 }
