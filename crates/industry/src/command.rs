@@ -47,7 +47,7 @@ impl Command {
             commits: text.commits,
             optional: text.optional,
             probe: text.probe,
-            repeat: text.repeat.unwrap_or(1),
+            repeat: repeat(&at("repeat"), text.repeat)?,
             status_as: text.status_as.clone(),
             take: Taking::new(&at("take"), &text.take, text.reply, document)?,
             follow: text.follow.clone(),
@@ -147,11 +147,6 @@ impl Command {
 
     fn check_repeat(&self, at: &str, text: &CommandText) -> Result<(), PackageError> {
         match text.repeat {
-            Some(times) if !(2..=MAX_REPEAT).contains(&times) => Err(broken(
-                Flaw::Endless,
-                at,
-                format!("2 to {MAX_REPEAT} times"),
-            )),
             Some(_) if !self.template.has_index() && !self.template.follows() => {
                 Err(rule(at, "needs {index}, or {record} and {file}, in `send`"))
             }
@@ -162,6 +157,15 @@ impl Command {
             Some(_) | None => Ok(()),
         }
     }
+}
+
+fn repeat(at: &str, text: Option<u32>) -> Result<u8, PackageError> {
+    let times = text.map_or(Some(1), |times| {
+        u8::try_from(times)
+            .ok()
+            .filter(|it| (2..=MAX_REPEAT).contains(it))
+    });
+    times.ok_or_else(|| broken(Flaw::Endless, at, format!("2 to {MAX_REPEAT} times")))
 }
 
 /// CLA with a secure-messaging bit (ISO/IEC 7816-4, 5.4.1): 04 and 84, and their channels. GET CHALLENGE of class 84

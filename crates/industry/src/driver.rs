@@ -71,7 +71,7 @@ struct Run {
     index: u8,
     /// Of a command that follows the card's locator: the records still to be read, the present one first.
     places: Vec<Place>,
-    commands: u16,
+    commands: u32,
     bytes: u32,
     written: Option<bool>,
 }

@@ -78,18 +78,26 @@ impl PackageError {
 
 /// The reader of JSON has one kind of error, and says the rest in words.
 fn json_code(text: &str) -> &'static str {
-    let bomb = [
+    let starts = |list: &[&str]| list.iter().any(|start| text.starts_with(start));
+    if starts(&["unknown field", "unknown variant"]) {
+        "package-field"
+    } else if starts(&[
         "number out of range",
         "recursion limit exceeded",
         "invalid value: integer",
-    ];
-    if text.starts_with("unknown field") {
-        "package-field"
-    } else if bomb.iter().any(|start| text.starts_with(start)) {
+    ]) || is_beyond_integers(text)
+    {
         "package-bomb"
     } else {
         "package-bad"
     }
+}
+
+/// A number of more digits than any integer has is read as a floating point number, which no member is.
+fn is_beyond_integers(text: &str) -> bool {
+    let number = text.strip_prefix("invalid type: floating point `");
+    let number = number.and_then(|rest| rest.split_once('`')?.0.parse().ok());
+    number.is_some_and(|number: f64| number.abs() > f64::from(u32::MAX))
 }
 
 pub(crate) fn rule(at: impl Into<String>, why: impl Into<String>) -> PackageError {

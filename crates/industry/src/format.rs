@@ -33,8 +33,7 @@ pub(crate) struct Document {
 }
 
 /// What stands for a tag: a constant or a field, or the first of several that has a value.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(untagged, expecting = "a constant or field, or a list of such")]
+#[derive(Clone, Debug)]
 pub(crate) enum Source {
     One(String),
     FirstOf(Vec<String>),
@@ -76,7 +75,7 @@ pub struct AmountLimits {
 #[derive(Clone, Copy, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Bounds {
-    pub(crate) commands: u16,
+    pub(crate) commands: u32,
     pub(crate) bytes: u32,
 }
 
@@ -129,11 +128,7 @@ pub(crate) enum Kind {
 }
 
 /// A number of bytes: `4`, or `{"min": 4, "max": 10}`.
-#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq)]
-#[serde(
-    untagged,
-    expecting = "a length: a number, or {\"min\": n, \"max\": n}"
-)]
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Length {
     Exact(u16),
     Range(LengthRange),
@@ -196,11 +191,7 @@ pub(crate) struct CardMap {
 }
 
 /// How a card says that it is active.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(
-    untagged,
-    expecting = "a flag's name, or {\"field\": f, \"values\": [hex, ...]}"
-)]
+#[derive(Clone, Debug)]
 pub(crate) enum Active {
     /// A field of type `flag`.
     Flag(String),
@@ -249,7 +240,7 @@ pub(crate) struct CommandText {
     #[serde(default)]
     pub(crate) probe: bool,
     #[serde(default)]
-    pub(crate) repeat: Option<u8>,
+    pub(crate) repeat: Option<u32>,
     /// The card's locator, for a repetition that goes through its records.
     #[serde(default)]
     pub(crate) follow: Option<String>,
@@ -299,11 +290,7 @@ pub(crate) enum Action {
 }
 
 /// Where a field's bytes are: the first of these that the reply has.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(
-    untagged,
-    expecting = "where the bytes are: {\"at\", \"length\", \"tag\", \"mask\", \"optional\"}, or a list of such"
-)]
+#[derive(Clone, Debug)]
 pub(crate) enum Takes {
     One(Take),
     FirstOf(Vec<Take>),

@@ -17,6 +17,7 @@ mod dol;
 mod driver;
 mod error;
 mod facts;
+mod forms;
 mod format;
 mod locator;
 mod opening;

@@ -13,7 +13,7 @@ use crate::{AmountLimits, Facts, LocalName, PackageError, card_map, defined, dol
 pub const MAX_PACKAGE: usize = 65_536;
 
 const FORMAT: u8 = 1;
-const MAX_COMMANDS: u16 = 128;
+const MAX_COMMANDS: u32 = 128;
 const MAX_BYTES: u32 = 32_768;
 const MAX_MEMBERS: usize = 64;
 const MAX_FIELD: usize = 256;

@@ -139,7 +139,7 @@ fn check_steps(at: &str, phase: &Phase, package: &Package) -> Result<(), Package
     if phase.steps.len() > MAX_STEPS {
         return Err(broken(Flaw::Endless, at, format!("at most {MAX_STEPS}")));
     }
-    let mut most = 0_u16;
+    let mut most = 0_u32;
     for step in &phase.steps {
         let names: &[String] = match step {
             Step::Run(name) => std::slice::from_ref(name),
