@@ -10,6 +10,14 @@ pub enum PackageError {
         /// Its length.
         bytes: usize,
     },
+    /// Objects and lists in each other, more than the format has.
+    #[error("line {line}, column {column}: nested too deep")]
+    TooDeep {
+        /// From 1.
+        line: usize,
+        /// From 1.
+        column: usize,
+    },
     /// Not JSON of the package format: syntax, unknown or missing member, wrong type.
     #[error("line {line}, column {column}: {text}")]
     Json {
@@ -64,6 +72,7 @@ impl PackageError {
     pub fn code(&self) -> &'static str {
         match self {
             Self::TooLarge { .. } => "package-oversized",
+            Self::TooDeep { .. } => "package-bomb",
             Self::Json { text, .. } => json_code(text),
             Self::Rule { flaw, .. } => match flaw {
                 Flaw::Form => "package-bad",
@@ -81,11 +90,7 @@ fn json_code(text: &str) -> &'static str {
     let starts = |list: &[&str]| list.iter().any(|start| text.starts_with(start));
     if starts(&["unknown field", "unknown variant"]) {
         "package-field"
-    } else if starts(&[
-        "number out of range",
-        "recursion limit exceeded",
-        "invalid value: integer",
-    ]) || is_beyond_integers(text)
+    } else if starts(&["number out of range", "invalid value: integer"]) || is_beyond_integers(text)
     {
         "package-bomb"
     } else {

@@ -16,6 +16,8 @@ const FORMAT: u8 = 1;
 const MAX_COMMANDS: u32 = 128;
 const MAX_BYTES: u32 = 32_768;
 const MAX_MEMBERS: usize = 64;
+/// Objects and lists in each other; the format has at most 9.
+const MAX_DEPTH: usize = 16;
 const MAX_FIELD: usize = 256;
 const MAX_TIMES: u8 = 32;
 
@@ -35,6 +37,7 @@ impl Package {
         if bytes.len() > MAX_PACKAGE {
             return Err(PackageError::TooLarge { bytes: bytes.len() });
         }
+        check_depth(bytes)?;
         let document: Document = serde_json::from_slice(bytes).map_err(|error| {
             let (line, column) = (error.line(), error.column());
             PackageError::Json {
@@ -218,6 +221,29 @@ pub(crate) fn check_members<T>(at: &str, members: &Map<T>) -> Result<(), Package
         )),
         None => Ok(()),
     }
+}
+
+/// Told apart from other errors before anything is read: the reader would stop at the first list that stands in a
+/// wrong place, and call it that.
+fn check_depth(bytes: &[u8]) -> Result<(), PackageError> {
+    let (mut depth, mut line, mut column) = (0_usize, 1_usize, 0_usize);
+    let (mut quoted, mut escaped) = (false, false);
+    for byte in bytes {
+        column = column.saturating_add(1);
+        match byte {
+            b'\n' => (line, column) = (line.saturating_add(1), 0),
+            _ if escaped => escaped = false,
+            b'\\' if quoted => escaped = true,
+            b'"' => quoted = !quoted,
+            b'[' | b'{' if !quoted => depth = depth.saturating_add(1),
+            b']' | b'}' if !quoted => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+        if depth > MAX_DEPTH {
+            return Err(PackageError::TooDeep { line, column });
+        }
+    }
+    Ok(())
 }
 
 fn message(error: &serde_json::Error) -> String {

@@ -174,9 +174,10 @@ impl Template {
     }
 }
 
-/// Commands that take money off a purse (JR/T 0025.1: DEBIT, and INITIALIZE for purchase, cash and compound).
+/// Commands that take money off a purse (JR/T 0025.1: DEBIT, and INITIALIZE for purchase, cash and compound), on any
+/// channel of the card's and in any wrapping (ISO/IEC 7816-4, 5.4.1).
 fn forbidden(class: u8, ins: u8, p1: Outline) -> Option<&'static str> {
-    match (class, ins, p1) {
+    match (class & 0xF0, ins, p1) {
         (0x80, 0x54, _) => Some("DEBIT"),
         (0x80, 0x50, Outline::Fixed(0x00)) => None,
         (0x80, 0x50, _) => Some("INITIALIZE for anything but a load"),

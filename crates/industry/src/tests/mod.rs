@@ -1,11 +1,17 @@
 //! The interpreter with the shipped transit purse, driven by scripted cards and banks.
 
+mod cash;
+mod codes;
 mod flows;
 mod hostile;
+mod hostile_cash;
+mod lists;
 mod other_cards;
 mod packages;
 mod refusals;
+mod rules;
 mod shipped;
+mod values;
 
 use relay::{Body, Letter, Message, Operation};
 
@@ -20,11 +26,33 @@ pub(crate) const FCI: &str = "6F0B8409A00000000386980701 9000";
 pub(crate) const INIT_REPLY: &str = "00003232 0005 01 00 C903814D 03976C22";
 
 pub(crate) fn packages() -> Packages {
+    packages_of(TRANSIT)
+}
+
+/// One package alone.
+pub(crate) fn packages_of(text: &str) -> Packages {
     let mut packages = Packages::new();
     packages
-        .insert(Package::parse(TRANSIT.as_bytes()).unwrap(), TODAY)
+        .insert(Package::parse(text.as_bytes()).unwrap(), TODAY)
         .unwrap();
     packages
+}
+
+/// A shipped package's text.
+pub(crate) fn shipped_text(code: &str) -> &'static str {
+    let found = industries::ALL
+        .iter()
+        .find(|(file, _)| file.starts_with(code));
+    found.unwrap().1
+}
+
+/// Why a text with one place changed is refused: its code and its words.
+pub(crate) fn refused(text: &str, from: &str, to: &str) -> (&'static str, String) {
+    assert!(text.contains(from), "the package has `{from}`");
+    match Package::parse(text.replacen(from, to, 1).as_bytes()) {
+        Ok(_) => panic!("accepted: `{to}`"),
+        Err(error) => (error.code(), error.to_string()),
+    }
 }
 
 pub(crate) fn hex(text: &str) -> Vec<u8> {
