@@ -41,7 +41,7 @@ enum Piece {
     /// P2 of the same.
     File,
     /// A length byte, then these.
-    Group(Vec<Piece>),
+    Group(Vec<Self>),
 }
 
 /// Where a repetition stands.

@@ -86,12 +86,16 @@ mod tests {
 
     use super::*;
 
-    fn find(path: &str, data: &str) -> Option<String> {
-        let data = hex::decode(data.replace(' ', "")).unwrap();
-        Path::parse(path)
-            .unwrap()
-            .find(&data)
-            .map(hex::encode_upper)
+    fn hex(text: &str) -> Vec<u8> {
+        hex::decode(text.replace(' ', "")).unwrap()
+    }
+
+    fn path(text: &str) -> Path {
+        Path::parse(text).unwrap()
+    }
+
+    fn find(way: &str, data: &str) -> Option<String> {
+        path(way).find(&hex(data)).map(hex::encode_upper)
     }
 
     #[test]

@@ -54,14 +54,17 @@ fn object(tag: &str, value: &str) -> String {
     format!("{tag}{:02X}{}", value.len(), hex::encode_upper(value))
 }
 
-/// SELECT's reply with these objects in 6F, and the counter; the command that asks comes next.
-fn after(objects: &str, operation: Operation) -> Turn {
+fn open_asking(operation: Operation) -> Turn {
     let message = Message {
         industry: "ASKS".parse().unwrap(),
         ..opening(operation)
     };
-    let packages = packages_of(ASKING);
-    let turn = Driver::open(&packages, &message.encode().unwrap(), TODAY);
+    Driver::open(&packages_of(ASKING), &message.encode().unwrap(), TODAY)
+}
+
+/// SELECT's reply with these objects in 6F, and the counter; the command that asks comes next.
+fn after(objects: &str, operation: Operation) -> Turn {
+    let turn = open_asking(operation);
     let reply = format!("{}9000", object("6F", objects));
     play(turn, &[("00CA9F3800", &reply), ("00CA9F3602", "0102 9000")])
 }
@@ -175,12 +178,7 @@ fn without_an_amount_a_list_gets_zeros_for_it() {
 
 /// `other` as a reading ends with it.
 fn other(reply: &str) -> Result<Option<String>, String> {
-    let message = Message {
-        industry: "ASKS".parse().unwrap(),
-        ..opening(Operation::Balance)
-    };
-    let packages = packages_of(ASKING);
-    let turn = Driver::open(&packages, &message.encode().unwrap(), TODAY);
+    let turn = open_asking(Operation::Balance);
     let reply = format!(
         "{}{reply}9000",
         object(
