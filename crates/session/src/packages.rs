@@ -38,6 +38,15 @@ pub(crate) struct Offer {
     pub(crate) packages: Option<Vec<SignedPackage>>,
 }
 
+impl SignedPackage {
+    /// The very bytes, signed with the very signature.
+    fn is(&self, other: &Self) -> bool {
+        self.package == other.package
+            && self.signature == other.signature
+            && self.version == other.version
+    }
+}
+
 /// A package that was not taken.
 #[derive(Clone, Debug, PartialEq)]
 struct Refused {
@@ -113,13 +122,22 @@ impl PackageStore {
         let mut packages = Packages::clone(&self.loaded);
         for signed in offered {
             let same = |known: &&SignedPackage| known.industry == signed.industry;
-            let known = self.signed.iter().find(same).map(|known| known.version);
-            if known == Some(signed.version) {
+            let known = self.signed.iter().find(same);
+            if known.is_some_and(|known| known.is(&signed)) {
                 continue;
             }
+            let present = known.map(|known| known.version);
             let taken = self.check(&signed).and_then(|package| {
                 let refused = |error: PackageError| (code_of(&error), error.to_string());
-                packages.insert(package, today).map_err(refused)
+                // Another content under a version that is here: only a higher one replaces it.
+                match present.filter(|present| *present == package.version()) {
+                    Some(present) => Err(refused(PackageError::Older {
+                        industry: package.industry(),
+                        version: package.version(),
+                        present,
+                    })),
+                    None => packages.insert(package, today).map_err(refused),
+                }
             });
             match taken {
                 Ok(()) => {
@@ -222,3 +240,6 @@ pub(crate) fn name(package: &Package) -> LocalName {
         en: package.name().en.clone(),
     }
 }
+
+#[cfg(test)]
+mod tests;
