@@ -24,7 +24,9 @@ impl fmt::Display for Position {
 #[must_use]
 pub fn position(text: &str, error: &PackageError) -> Option<Position> {
     match error {
-        PackageError::Json { line, column, .. } => Some(in_characters(text, *line, *column)),
+        PackageError::Json { line, column, .. } | PackageError::TooDeep { line, column } => {
+            Some(in_characters(text, *line, *column))
+        }
         PackageError::Rule { at, why, .. } => Some(position_of(text, at, why)),
         PackageError::TooLarge { .. }
         | PackageError::Older { .. }
