@@ -41,7 +41,8 @@ pub(crate) fn told(file: &str, text: &str, error: &PackageError) -> String {
     let what = match error {
         PackageError::Json { text, .. } => text.clone(),
         PackageError::Rule { at, why, .. } => format!("{at}: {why}"),
-        PackageError::TooLarge { .. }
+        PackageError::TooDeep { .. }
+        | PackageError::TooLarge { .. }
         | PackageError::Older { .. }
         | PackageError::NotYetValid { .. } => error.to_string(),
     };

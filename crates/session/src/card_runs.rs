@@ -224,15 +224,12 @@ impl Actor {
             .as_ref()
             .is_some_and(|t| t.opening.is_none())
         {
-            match self.industry_meant() {
-                Ok(None) => {
-                    self.identify();
-                    if let Some(transaction) = &mut self.transaction {
-                        transaction.on_card = OnCard::Run;
-                    }
-                    return;
+            if let Ok(None) = self.industry_meant() {
+                self.identify();
+                if let Some(transaction) = &mut self.transaction {
+                    transaction.on_card = OnCard::Run;
                 }
-                Ok(Some(_)) | Err(_) => {}
+                return;
             }
             let made = self.go();
             if let (Err(failure), Some(transaction)) = (made, &mut self.transaction) {
