@@ -55,6 +55,7 @@ export class Page {
           "webkitgtk:browserOptions": { binary: BROWSER, args: ["--automation"] },
         })
         .build();
+      await page.driver.manage().setTimeouts({ script: LOAD_MS * 3 });
       await page.driver.manage().window().setRect({ width: 1300, height: 1240 });
       await page.driver.get(`${page.#origin}/host`);
       return page;
@@ -119,8 +120,8 @@ export class Page {
   }
 
   /** What axe finds, its own rules of good practice included where `best`. */
-  faults({ best = true } = {}) {
-    return faults(this.driver, best ? ["best-practice"] : []);
+  faults({ best = true, within = null } = {}) {
+    return faults(this.driver, best ? ["best-practice"] : [], within);
   }
 
   async picture(name) {
