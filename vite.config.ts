@@ -1,6 +1,7 @@
 import { paraglideVitePlugin } from '@inlang/paraglide-js';
 import { svelte } from '@sveltejs/vite-plugin-svelte';
 import { defineConfig } from 'vitest/config';
+import { budget } from './ui/budget.ts';
 import { fileURLToPath } from 'node:url';
 
 // Absolute: some versions of Paraglide count from `root`, others from the working directory.
@@ -17,6 +18,7 @@ export default defineConfig(({ mode }) => ({
       outdir: here('ui/src/lib/paraglide'),
       strategy: ['globalVariable', 'baseLocale'],
     }),
+    budget(mode === 'production'),
   ],
   clearScreen: false,
   server: { port: 5173, strictPort: true, host: '127.0.0.1' },
@@ -33,7 +35,10 @@ export default defineConfig(({ mode }) => ({
   resolve: mode === 'test' ? { conditions: ['browser'] } : {},
   test: {
     environment: 'happy-dom',
-    include: ['src/**/*.test.ts'],
+    include: ['src/**/*.test.ts', '*.test.ts'],
     restoreMocks: true,
+    // Compiling all screens takes a busy machine its time.
+    hookTimeout: 60_000,
+    testTimeout: 30_000,
   },
 }));

@@ -2,6 +2,8 @@
 
 mod commands;
 mod parts;
+#[cfg(any(mobile, test))]
+mod phone;
 
 use tauri::{Emitter, Manager};
 
@@ -18,9 +20,12 @@ pub fn run() {
     automation::refuse();
     #[cfg(feature = "simulator")]
     ends_with_its_parent();
-    let built = tauri::Builder::default()
+    let builder = tauri::Builder::default()
         .plugin(tauri_plugin_http::init())
-        .plugin(log_plugin())
+        .plugin(log_plugin());
+    #[cfg(mobile)]
+    let builder = builder.plugin(tauri_plugin_iso_dep::init());
+    let built = builder
         .setup(|app| {
             let session = tauri::async_runtime::block_on(async {
                 Ok::<_, Box<dyn std::error::Error>>(Session::start(parts::of(app)?)?)
@@ -84,9 +89,13 @@ mod automation {
 /// Each new view goes to the page as one event.
 fn push_views(app: tauri::AppHandle, session: &Session) {
     let mut views = session.view();
+    #[cfg(mobile)]
+    let mut screen = phone::Screen::default();
     tauri::async_runtime::spawn(async move {
         while views.changed().await.is_ok() {
             let view = views.borrow_and_update().clone();
+            #[cfg(mobile)]
+            phone::follow(&app, &mut screen, &view);
             if let Err(error) = app.emit(VIEW_EVENT, view) {
                 log::warn!("a view did not reach the page: {error}");
             }

@@ -3,7 +3,9 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use session::shells::{BankClient, CardReader, OsVault, PcscReader, Profile};
+#[cfg(desktop)]
+use session::shells::PcscReader;
+use session::shells::{BankClient, CardReader, OsVault, Profile};
 use session::{Parts, SystemClock};
 use tauri::{App, Manager};
 
@@ -23,7 +25,7 @@ pub(crate) fn of(app: &App) -> Result<Parts, Failure> {
     };
     let documents = app.path().document_dir().unwrap_or_else(|_| dir.clone());
     Ok(Parts {
-        reader: reader()?,
+        reader: reader(app)?,
         bank: BankClient::with_builder(profile, builder)?,
         vault: Arc::new(OsVault::new(app.config().identifier.clone())),
         clock: Arc::new(SystemClock),
@@ -34,6 +36,7 @@ pub(crate) fn of(app: &App) -> Result<Parts, Failure> {
     })
 }
 
+#[cfg(desktop)]
 fn profile(app: &App) -> Result<Profile, Failure> {
     let path = match std::env::var_os("TAPFILL_PROFILE") {
         Some(path) => PathBuf::from(path),
@@ -44,35 +47,48 @@ fn profile(app: &App) -> Result<Profile, Failure> {
     Ok(Profile::parse(&bytes).map_err(|error| format!("profile-bad: {error}"))?)
 }
 
-#[cfg(not(feature = "simulator"))]
-#[expect(
-    clippy::unnecessary_wraps,
-    reason = "the same shape as with a simulator"
-)]
-fn reader() -> Result<Arc<dyn CardReader>, Failure> {
+/// A phone has no folder of the installation: the profile is among the files of the page, `profile.json`.
+#[cfg(mobile)]
+fn profile(app: &App) -> Result<Profile, Failure> {
+    let file = app.asset_resolver().get("profile.json".to_owned());
+    let file = file.ok_or("profile-bad: this build has no profile.json")?;
+    Ok(Profile::parse(&file.bytes).map_err(|error| format!("profile-bad: {error}"))?)
+}
+
+/// A simulator's card when this build and its environment have one, else the system's reader.
+fn reader(app: &App) -> Result<Arc<dyn CardReader>, Failure> {
+    #[cfg(feature = "simulator")]
+    if let Ok(card) = std::env::var("TAPFILL_SIMULATOR") {
+        return simulator::reader(&card);
+    }
+    system_reader(app)
+}
+
+#[cfg(desktop)]
+#[expect(clippy::unnecessary_wraps, reason = "the same shape as on phones")]
+fn system_reader(_: &App) -> Result<Arc<dyn CardReader>, Failure> {
     Ok(Arc::new(PcscReader::start()))
 }
 
-/// `TAPFILL_SIMULATOR` names the card of a reader inside the app (`demo`, `demo-inactive`, `empty` or a file),
-/// `TAPFILL_CONTROL` the loopback address where it takes orders. Without them the system's reader serves.
-#[cfg(feature = "simulator")]
-fn reader() -> Result<Arc<dyn CardReader>, Failure> {
-    match std::env::var("TAPFILL_SIMULATOR") {
-        Ok(card) => simulator::reader(&card),
-        Err(_) => Ok(Arc::new(PcscReader::start())),
-    }
+#[cfg(mobile)]
+fn system_reader(app: &App) -> Result<Arc<dyn CardReader>, Failure> {
+    use tauri_plugin_iso_dep::IsoDepExt;
+    let reader = app.card_reader();
+    reader.ok_or_else(|| "the phone's reader is not set up".into())
 }
 
+/// `TAPFILL_SIMULATOR` names the card of a reader inside the app (`empty`, a demo card's name or a file),
+/// `TAPFILL_CONTROL` the loopback address where it takes orders.
 #[cfg(feature = "simulator")]
 mod simulator {
     use super::{Arc, CardReader, Failure};
     use session::shells::SimulatedReader;
-    use virtual_card::{Card, CardProfile, Slot, control};
+    use virtual_card::{AnyProfile, Slot, control};
 
     pub(super) fn reader(card: &str) -> Result<Arc<dyn CardReader>, Failure> {
         let slot = match card {
             "empty" => Slot::empty(),
-            card => Slot::with_card(Card::new(profile(card)?)),
+            card => Slot::with_card(AnyProfile::find(card)?.into_card()),
         };
         if let Ok(address) = std::env::var("TAPFILL_CONTROL") {
             let slot = slot.clone();
@@ -86,13 +102,5 @@ mod simulator {
             });
         }
         Ok(Arc::new(SimulatedReader::new(slot)))
-    }
-
-    fn profile(card: &str) -> Result<CardProfile, Failure> {
-        match card {
-            "demo" => Ok(CardProfile::demo()),
-            "demo-inactive" => Ok(CardProfile::demo_inactive()),
-            path => Ok(serde_json::from_slice(&std::fs::read(path)?)?),
-        }
     }
 }

@@ -1,4 +1,4 @@
-use ipc::{Command, MoneyPlace, Reply, ResumeState, TransactionKind};
+use ipc::{Command, HistoryState, Language, MoneyPlace, Reply, ResumeState, TransactionKind};
 use virtual_card::CardProfile;
 
 use crate::stage::{CARD_BEFORE, Stage};
@@ -80,11 +80,29 @@ async fn a_second_start_finds_its_key_and_its_history() {
     };
     assert_eq!(entries.len(), 1);
     assert_eq!(entries[0].kind, TransactionKind::Topup);
-    let exported = stage.person.give(Command::ExportHistory).await.unwrap();
+    let all = Command::ExportHistory {
+        language: Language::ZhTw,
+        state: None,
+    };
+    let exported = stage.person.give(all).await.unwrap();
     let Reply::Exported { path } = exported else {
         panic!("a path")
     };
-    assert!(std::fs::read_to_string(path).unwrap().contains("20.00"));
+    let text = std::fs::read_to_string(path).unwrap();
+    assert!(text.contains("20.00"), "{text}");
+    assert!(text.contains("加值"), "in the language asked for: {text}");
+    let none_waits = Command::ExportHistory {
+        language: Language::En,
+        state: Some(HistoryState::Unfinished),
+    };
+    let Reply::Exported { path } = stage.person.give(none_waits).await.unwrap() else {
+        panic!("a path")
+    };
+    assert_eq!(
+        std::fs::read_to_string(path).unwrap().lines().count(),
+        1,
+        "the filter leaves out what it hides on the screen"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -19,7 +19,7 @@ pub(crate) type Lie = Box<dyn FnMut(&Message) -> Vec<u8> + Send>;
 
 #[derive(Default)]
 struct State {
-    packages: Option<Value>,
+    packages: Option<Vec<Value>>,
     lie: Option<Lie>,
     key: Option<Arc<WorkingKey>>,
     told: usize,
@@ -46,8 +46,7 @@ impl Liar {
 
     /// From now on these are the bank's packages.
     pub(crate) fn serve(&self, packages: &[Value]) {
-        let offer = json!({"etag": "", "packages": packages});
-        self.state.lock().unwrap().packages = Some(offer);
+        self.state.lock().unwrap().packages = Some(packages.to_vec());
     }
 
     /// From now on every relay message is answered so, and the codes of SMS are good whatever they are.
@@ -92,11 +91,16 @@ impl Liar {
         let lying = self.state.lock().unwrap().lie.is_some();
         match request.path.as_str() {
             "/v1/packages" => {
-                let offer = self.state.lock().unwrap().packages.clone();
-                match offer {
-                    Some(offer) => Ok(self.proven(&request, &offer)),
-                    None => self.pass(request).await,
-                }
+                let offered = self.state.lock().unwrap().packages.clone();
+                let honest = self.pass(request.clone()).await?;
+                Ok(match offered {
+                    None => honest,
+                    Some(packages) => {
+                        let mut offer: Value = serde_json::from_slice(&honest.body).unwrap();
+                        (offer["etag"], offer["packages"]) = (json!(""), json!(packages));
+                        self.proven(&request, &offer)
+                    }
+                })
             }
             "/v1/working-key" => {
                 let answer = self.pass(request).await?;

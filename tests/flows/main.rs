@@ -9,6 +9,7 @@ mod industries;
 mod keys;
 mod liar;
 mod lost;
+mod phone;
 mod refused;
 mod secrets;
 mod settled;

@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 
 use bank::{Config, Money, Running, Settings};
 use bank_client::{BankClient, Profile};
+use card_link::{CardReader, SimulatedPhone, System};
 use session::shells::{MemoryVault, SimulatedReader};
 use session::{Clock, Parts, Session, SystemClock};
 use tapfill_tests::{Person, Trouble};
@@ -21,6 +22,8 @@ pub(crate) const CARD_BEFORE: i64 = 12_850;
 pub(crate) struct Stage {
     pub(crate) person: Person,
     pub(crate) slot: Slot,
+    /// The phone whose reader the app has; none: a desktop's reader.
+    pub(crate) phone: Option<SimulatedPhone>,
     pub(crate) vault: Arc<MemoryVault>,
     pub(crate) dir: TempDir,
     /// The app's clock.
@@ -80,10 +83,12 @@ impl Stage {
         let slot = Slot::with_card(card.into_card());
         let vault = Arc::new(MemoryVault::default());
         let clock = Arc::new(TestClock::default());
-        let person = person(&profile, &slot, &vault, &clock, &dir.path().join("app"));
+        let reader = Arc::new(SimulatedReader::new(slot.clone()));
+        let person = person(&profile, reader, &vault, &clock, &dir.path().join("app"));
         Self {
             person,
             slot,
+            phone: None,
             vault,
             dir,
             clock,
@@ -104,6 +109,15 @@ impl Stage {
         stage.behind = Some(address(&stage.profile.transaction_url));
         stage.profile.transaction_url = format!("https://{}", wire.address);
         stage.wire = Some(wire);
+        stage.restart_app();
+        stage.person.ready().await.unwrap();
+        stage
+    }
+
+    /// The app on a phone, with the first start done.
+    pub(crate) async fn on_phone(system: System) -> Self {
+        let mut stage = Self::ready().await;
+        stage.phone = Some(SimulatedPhone::start(stage.slot.clone(), system).0);
         stage.restart_app();
         stage.person.ready().await.unwrap();
         stage
@@ -140,9 +154,17 @@ impl Stage {
 
     /// The app ends here and starts again on the same device.
     pub(crate) fn restart_app(&mut self) {
+        let reader: Arc<dyn CardReader> = match &self.phone {
+            None => Arc::new(SimulatedReader::new(self.slot.clone())),
+            Some(phone) => {
+                let (phone, reader) = SimulatedPhone::start(self.slot.clone(), phone.system());
+                self.phone = Some(phone);
+                Arc::new(reader)
+            }
+        };
         self.person = person(
             &self.profile,
-            &self.slot,
+            reader,
             &self.vault,
             &self.clock,
             &self.app_dir(),
@@ -159,7 +181,7 @@ impl Stage {
         let dir = self.dir.path().join("second");
         person(
             &self.profile,
-            &self.slot,
+            Arc::new(SimulatedReader::new(self.slot.clone())),
             &Arc::new(vault),
             &self.clock,
             &dir,
@@ -167,7 +189,10 @@ impl Stage {
     }
 
     pub(crate) fn person_at(&self, dir: &Path, vault: &Arc<MemoryVault>) -> Person {
-        person(&self.profile, &self.slot, vault, &self.clock, dir)
+        {
+            let reader = Arc::new(SimulatedReader::new(self.slot.clone()));
+            person(&self.profile, reader, vault, &self.clock, dir)
+        }
     }
 
     pub(crate) fn person_with(&self, reader: Arc<dyn session::shells::CardReader>) -> Person {
@@ -287,6 +312,10 @@ pub(crate) async fn card_back(stage: &Stage) {
 }
 
 pub(crate) async fn card_there(stage: &Stage) {
+    if stage.phone.is_some() {
+        // It looks for a card when one is wanted.
+        return;
+    }
     let there = |view: &ipc::AppView| view.reader.state == ipc::ReaderKind::Card;
     stage.person.until("the card", there).await.unwrap();
 }
@@ -332,13 +361,13 @@ impl Clock for TestClock {
 
 fn person(
     profile: &Profile,
-    slot: &Slot,
+    reader: Arc<dyn CardReader>,
     vault: &Arc<MemoryVault>,
     clock: &Arc<TestClock>,
     dir: &Path,
 ) -> Person {
     let session = Session::start(Parts {
-        reader: Arc::new(SimulatedReader::new(slot.clone())),
+        reader,
         bank: BankClient::new(profile.clone()).unwrap(),
         vault: vault.clone(),
         clock: clock.clone(),

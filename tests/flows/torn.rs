@@ -7,7 +7,11 @@ use crate::stage::{CARD_BEFORE, Stage, card_back, failure};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_card_torn_at_any_command_of_a_load_is_settled_by_a_re_top_up() {
-    let stage = Stage::ready().await;
+    torn_anywhere(&Stage::ready().await).await;
+}
+
+/// The tear matrix of a load: five commands, three moments, each settled.
+pub(crate) async fn torn_anywhere(stage: &Stage) {
     let mut expected = CARD_BEFORE;
     for ins in [0xA4, 0xB0, 0x5C, 0x50, 0x52] {
         for moment in [Moment::Before, Moment::During, Moment::After] {
@@ -27,7 +31,7 @@ async fn a_card_torn_at_any_command_of_a_load_is_settled_by_a_re_top_up() {
             assert_eq!(error.code, Code::CardLost, "{ins:02X} {moment:?}");
             stage.books_balance().await;
             stage.slot.clear();
-            card_back(&stage).await;
+            card_back(stage).await;
             if ins == 0x52 {
                 assert_eq!(error.money, MoneyPlace::InTransit);
                 assert_eq!(error.retry, Retry::Resume);
@@ -53,7 +57,11 @@ async fn a_card_torn_at_any_command_of_a_load_is_settled_by_a_re_top_up() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_re_top_up_torn_in_its_turn_is_settled_by_the_next() {
-    let stage = Stage::ready().await;
+    torn_again(&Stage::ready().await).await;
+}
+
+/// The tear matrix of a re-top-up.
+pub(crate) async fn torn_again(stage: &Stage) {
     let mut loads = 0;
     for ins in [0x5A, 0x50, 0x52] {
         for moment in [Moment::Before, Moment::During, Moment::After] {
@@ -64,7 +72,7 @@ async fn a_re_top_up_torn_in_its_turn_is_settled_by_the_next() {
             };
             stage.slot.arm(tear);
             failure(stage.person.top_up(100).await);
-            card_back(&stage).await;
+            card_back(stage).await;
             stage.slot.arm(Fault::Tear {
                 ins: Some(ins),
                 moment,
@@ -74,7 +82,7 @@ async fn a_re_top_up_torn_in_its_turn_is_settled_by_the_next() {
             assert_eq!(error.money, MoneyPlace::InTransit, "{ins:02X} {moment:?}");
             stage.books_balance().await;
             stage.slot.clear();
-            card_back(&stage).await;
+            card_back(stage).await;
             stage.person.resume().await.unwrap();
             loads += 100;
             assert_eq!(
@@ -306,6 +314,10 @@ async fn a_torn_load_and_its_re_top_up_leave_a_trace_to_export() {
         panic!("a path");
     };
     let trace = std::fs::read_to_string(path).unwrap();
+    // How `fixtures/traces/torn.jsonl` is made anew when the app asks the bank for something else.
+    if let Some(keep) = std::env::var_os("TAPFILL_KEEP_TRACE") {
+        std::fs::write(keep, &trace).unwrap();
+    }
     for word in [
         r#""head":"8052000"#,
         r#""fault":"lost""#,

@@ -138,10 +138,12 @@ impl Person {
 
     /// Asks for a code and reads it when it comes.
     pub async fn ask_for_code(&self) -> Result<String, Trouble> {
+        // A phone that knows a card asks for it last.
+        let asks_last =
+            |view: &AppView| !view.purses.is_empty() && view.reader.state == ipc::ReaderKind::Empty;
         self.until("the card", |view| {
-            view.transaction
-                .as_ref()
-                .is_some_and(|transaction| transaction.card.is_some())
+            let known = |transaction: &TransactionView| transaction.card.is_some();
+            view.transaction.as_ref().is_some_and(known) || asks_last(view)
         })
         .await?;
         let before = self.codes().await?.len();

@@ -11,7 +11,7 @@ scenario("a wrong SMS code is refused with the tries left, and the right one sti
   const code = await rig.smsCode(DEMO.tail, since - 1_000);
   await enterCode(app, code === "000000" ? "111111" : "000000");
   await failure(app, "code-wrong");
-  await app.picture("topup-code-wrong");
+  await app.look("topup-code-wrong");
   await enterCode(app, code);
   await app.get("submit");
 });
@@ -21,7 +21,7 @@ scenario("a wrong password moves no money, and the right one afterwards does", {
   await firstStart(app);
   await startTopup(world, "50", "135790");
   await failure(app, "password-wrong");
-  await app.picture("topup-password-wrong");
+  await app.look("topup-password-wrong");
   assert.equal((await world.rig.card("status")).card.balance, 12_850, "the card was not written");
   await typePassword(app, DEMO.password);
   await app.click("submit");
@@ -61,7 +61,7 @@ scenario("an inactive card is active after the activation", { card: "demo-inacti
   await typePassword(app, DEMO.password);
   await app.click("submit");
   await app.untilState("activate-state", "done");
-  await app.picture("activate-done");
+  await app.look("activate-done");
   assert.equal(await balance(app), "0.00");
 });
 

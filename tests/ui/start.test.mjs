@@ -83,7 +83,7 @@ const bankDown = { before: (rig) => rig.stopBank() };
 scenario("without a bank at the first start the app says so and enrols once there is one", bankDown, async ({ app, rig }) => {
   await app.untilScreen("welcome");
   await app.get("error-code");
-  await app.picture("welcome-bank-down");
+  await app.look("welcome-bank-down");
   await rig.startBank();
   await until(async () => {
     // Whether the page asks again by itself or on a click, and in whichever moment: both are right.

@@ -16,7 +16,7 @@ scenario("a top-up with the code from the inbox ends with a receipt, and no secr
     const state = await app.state(`step-${step}`);
     assert.ok(state === null || state === "done", `step ${step} is ${state}`);
   }
-  await app.picture("topup-receipt");
+  await app.look("topup-receipt");
   noSecret("the page", await app.everything(), code);
   await app.click("done");
   assert.equal(await balance(app), "178.50");
@@ -36,16 +36,16 @@ for (const [moment, state, words] of [
     await rig.card(`tear 52 ${moment}`);
     await startTopup(world);
     await failure(app, "card-lost");
-    await app.picture(`topup-torn-${moment}`);
+    await app.look(`topup-torn-${moment}`);
     await home(app);
     assert.equal(amount(await app.text("pending-amount")), "50.00");
-    await app.picture(`home-pending-${moment}`);
+    await app.look(`home-pending-${moment}`);
     await rig.card("clear");
     await rig.card("insert");
     assert.equal(await finishTopup(app), state);
     assert.equal((await receipt(app)).balance, "178.50");
     assert.equal((await rig.card("status")).card.balance, 17_850, "the card itself says so too");
-    await app.picture(`resume-${state}`);
+    await app.look(`resume-${state}`);
     await home(app);
     assert.ok(!(await app.shows("pending-load")), "nothing waits any more");
     assert.equal(await balance(app), "178.50");
@@ -67,7 +67,7 @@ scenario("the app killed in mid-load says so at the next start and finishes the 
   await world.restart();
   await world.app.get("pending-load");
   assert.equal(amount(await world.app.text("pending-amount")), "50.00");
-  await world.app.picture("home-after-kill");
+  await world.app.look("home-after-kill");
   assert.ok(["loaded", "already-on-card"].includes(await finishTopup(world.app)));
   assert.equal(await balance(world.app), "178.50");
   assert.equal((await world.rig.card("status")).card.balance, 17_850, "loaded once, not twice");
@@ -81,7 +81,7 @@ scenario("with the bank down a top-up stops before any money moves, and works on
   await pay(app, "50", DEMO.password);
   const code = await app.text("error-code");
   assert.ok(["offline", "bank-timeout", "bank-silent"].includes(code), code);
-  await app.picture("topup-bank-down");
+  await app.look("topup-bank-down");
   await rig.startBank();
   await home(app);
   if (await app.shows("pending-load")) await finishTopup(app);

@@ -24,9 +24,8 @@ const target = document.getElementById('app');
 if (target) {
   const app = new App(await backend());
   app.dress('system');
-  mount(Root, { target, props: { app } });
+  const style = __FAKE__ && new URLSearchParams(location.search).get('fake') === 'style';
+  mount(style ? (await import('./style/Style.svelte')).default : Root, { target, props: { app } });
   void app.start();
-  const page = new URLSearchParams(location.search).get('fake');
-  if (__FAKE__ && page?.startsWith('history')) app.page = 'history';
-  if (__FAKE__ && page?.startsWith('settings')) app.page = 'settings';
+  if (__FAKE__) void import('./lib/backend/fake').then(({ pose }) => pose(app));
 }

@@ -52,6 +52,36 @@ beforeAll(async () => {
 });
 afterEach(() => stop?.());
 
+describe('a phone with an almost empty battery', () => {
+  it('is told before a load starts, and not while one runs', async () => {
+    const { backend } = await open('topup-phone');
+    expect(all('battery-low')).toHaveLength(0);
+    backend.push({ reader: { state: 'empty', name: 'NFC', readers: ['NFC'], chosen: null, lowBattery: 17 } });
+    await settle();
+    expect(text('battery-low')).toContain('17');
+    stop?.();
+    const running = await open('topup-running');
+    running.backend.push({ reader: { state: 'card', name: 'NFC', readers: ['NFC'], chosen: null, lowBattery: 17 } });
+    await settle();
+    expect(all('battery-low')).toHaveLength(0);
+  });
+});
+
+describe('the back gesture', () => {
+  it('goes home from a screen, and never out of a load whose money moves', async () => {
+    const { backend } = await open('topup-phone');
+    window.dispatchEvent(new PopStateEvent('popstate'));
+    await settle();
+    expect(sent(backend, 'leave')).toHaveLength(1);
+    stop?.();
+    const running = await open('topup-running');
+    window.dispatchEvent(new PopStateEvent('popstate'));
+    await settle();
+    one('screen-topup');
+    expect(sent(running.backend, 'leave')).toHaveLength(0);
+  });
+});
+
 describe('the contract for UI testers', () => {
   const contract: Record<string, string[]> = {
     home: ['screen-home', 'nav-home', 'action-balance', 'action-topup', 'action-resume', 'action-activate', 'purse-card', 'reader-state', 'network-state'],
@@ -266,7 +296,7 @@ describe('what is said of the money', () => {
     for (const scene of Object.keys(scenes)) {
       await open(scene);
       const said = document.body.textContent.includes('不会扣钱');
-      expect(said, scene).toBe(scene === 'topup-read');
+      expect(said, scene).toBe(['topup-read', 'topup-poor'].includes(scene));
       stop?.();
     }
     stop = undefined;

@@ -4,7 +4,7 @@ use std::process::Command;
 use std::time::SystemTime;
 
 use crate::install::node_modules;
-use crate::process::run;
+use crate::process::{find, run};
 use crate::{Outcome, install};
 
 /// Development builds of the app carry the simulator; `custom-protocol` makes it load its own page.
@@ -122,6 +122,32 @@ pub(crate) fn npm(arguments: &[&str]) -> Outcome<()> {
     node_modules(&root())?;
     let npm = if cfg!(windows) { "npm.cmd" } else { "npm" };
     run(Command::new(npm).args(arguments).current_dir(root()))
+}
+
+/// A Python of its own, called `name`, with what a file of requirements asks for.
+pub(crate) fn python(name: &str, requirements: &str) -> Outcome<PathBuf> {
+    let folder = target().join(name);
+    let python = folder.join(if cfg!(windows) {
+        "Scripts/python.exe"
+    } else {
+        "bin/python"
+    });
+    let file = root().join(requirements);
+    let wanted = fs::read_to_string(&file).map_err(|e| format!("{}: {e}", file.display()))?;
+    let stamp = folder.join("requirements.txt");
+    if python.exists() && fs::read_to_string(&stamp).is_ok_and(|had| had == wanted) {
+        return Ok(python);
+    }
+    println!("Fetching what {name} needs in Python ...");
+    let system = find("python3").or_else(|| find("python"));
+    let system = system.ok_or("Python 3.11 or newer is missing")?;
+    run(Command::new(system).args(["-m", "venv"]).arg(&folder))?;
+    run(Command::new(&python)
+        .current_dir(root())
+        .args(["-m", "pip", "install", "--quiet"])
+        .args(["--disable-pip-version-check", "-r", requirements]))?;
+    fs::write(&stamp, wanted).map_err(|e| format!("{}: {e}", stamp.display()))?;
+    Ok(python)
 }
 
 /// The newest change of a file or of any file in a folder, generated ones left out.

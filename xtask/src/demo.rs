@@ -72,7 +72,8 @@ fn in_process(options: &Options) -> Outcome<()> {
     let rig = RigProcess::start(&arguments)?;
     what_to_try(&rig, options);
     let mut app = Command::new(binary("tapfill"));
-    process::run(app.envs(rig.environment()).env("TAPFILL_SIMULATOR", "demo"))
+    let card = options.value("--card").unwrap_or("demo");
+    process::run(app.envs(rig.environment()).env("TAPFILL_SIMULATOR", card))
 }
 
 /// The demo's folder belongs to one demo at a time. Held until the file is closed.
@@ -119,7 +120,7 @@ fn folder(keep: bool) -> Outcome<PathBuf> {
 
 fn rig_arguments(dir: &Path, options: &Options) -> Vec<String> {
     let mut arguments = vec!["--dir".to_owned(), dir.display().to_string()];
-    for name in ["--external-card", "--bank-config"] {
+    for name in ["--card", "--external-card", "--bank-config"] {
         if let Some(value) = options.value(name) {
             arguments.extend([name.to_owned(), value.to_owned()]);
         }

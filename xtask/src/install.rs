@@ -99,6 +99,43 @@ const WINDOW_TESTS: &[Need] = &[
     need("xauth", "access to that display", Program("xauth")),
 ];
 
+/// What looks at the phones' code. Debian's own Rust brings its standard library's sources along.
+const PHONES: &[Need] = &[
+    need("rustc-web", "Rust for phones", File("/usr/bin/rustc")),
+    need("cargo-web", "cargo for phones", File("/usr/bin/cargo")),
+    need(
+        "rust-web-src",
+        "the standard library's sources",
+        File("/usr/lib/rustlib/src/rust"),
+    ),
+    need(
+        "rust-web-clippy",
+        "clippy for phones",
+        File("/usr/bin/cargo-clippy"),
+    ),
+    need(
+        "default-jre-headless",
+        "runs Kotlin's compiler and tests",
+        Program("java"),
+    ),
+    need(
+        "libjackson2-databind-java",
+        "JSON, as Tauri has it on Android",
+        File("/usr/share/java/jackson-databind.jar"),
+    ),
+    need(
+        "libandroid-json-java",
+        "Android's JSON",
+        File("/usr/share/java/com.android.json.jar"),
+    ),
+    need(
+        "junit4",
+        "Kotlin's tests",
+        File("/usr/share/java/junit4.jar"),
+    ),
+    need("python3-venv", "Swift's grammar", Program("python3")),
+];
+
 /// How much of the project a verb runs.
 #[derive(Clone, Copy, Eq, PartialEq)]
 pub(crate) enum Extent {
@@ -110,6 +147,8 @@ pub(crate) enum Extent {
     Window,
     /// The window, driven by tests on a display of its own.
     WindowTests,
+    /// The code for phones, only looked at.
+    Mobile,
 }
 
 /// Installs the system packages that are missing for `extent`.
@@ -128,6 +167,7 @@ pub(crate) fn system_packages(extent: Extent) -> Outcome<()> {
             let window = WINDOW.iter().chain(WINDOW_TESTS);
             HEADLESS.iter().chain(TESTS).chain(window).collect()
         }
+        Extent::Mobile => PHONES.iter().collect(),
     };
     if find("dpkg-query").is_none() || find("apt-get").is_none() {
         return other_system(&needs);

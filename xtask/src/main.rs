@@ -8,6 +8,8 @@ mod fuzz;
 mod install;
 mod interop;
 mod kills;
+mod mobile;
+mod package;
 mod process;
 mod rig;
 mod session;
@@ -20,14 +22,15 @@ use std::process::ExitCode;
 const USAGE: &str = "\
 usage: cargo xtask <verb>
 
-  demo [--headless] [--external-card PORT] [--bank-config FILE] [--keep]
+  demo [--headless] [--card NAME|FILE] [--external-card PORT] [--bank-config FILE] [--keep]
         opens the app with a bank, an SMS inbox and a virtual card, all started for it
+        --card NAME|FILE        another virtual card than the demo's (docs/testing.md)
         --headless              all four transactions and torn loads, without a window, with times
         --external-card PORT    leaves the virtual reader on PORT (and PORT + 1) empty for a card of your own
         --bank-config FILE      configuration for the bank (docs/testing.md)
         --keep                  goes on with the bank and the app data of the last demo
-  test [--only unit|flows|interop|kills|web|ui|release] [--filter TEXT]
-        everything, or one part; --filter takes the UI tests whose name contains TEXT
+  test [--only unit|flows|interop|kills|web|page|ui|samples|release|mobile] [--filter TEXT]
+        everything, or one part; --filter takes the tests of page and ui whose name contains TEXT
   fuzz [--minutes N] [--only TARGET] [--replay] [--minimise]
         each target for N minutes (5); --replay runs the corpora through the targets without the fuzzer,
         --minimise puts what was found into the tree, as little as covers the same
@@ -37,6 +40,11 @@ usage: cargo xtask <verb>
         runs a trace again that a person exported; fails when it goes another way (docs/support.md)
   kills [--count N] [--seed N]
         kills app or bank N times (500) at moments that the seed chooses, heals, and counts the money
+  mobile-check [--only android|ios|kotlin|swift|projects]
+        the code for phones: Rust checked for both systems, Kotlin compiled and tested on the JVM, Swift parsed,
+        manifest and plist read (docs/mobile.md says what that proves)
+  package new|check|sign|try ...
+        makes, checks, signs and tries an industry package (docs/industry-packages.md); `package help` says more
   lint  rustfmt, clippy, rustdoc and the checks of the web part
   bindings [--check]
         writes the TypeScript types of crates/ipc; --check only tells whether they changed
@@ -68,7 +76,7 @@ fn run(arguments: &[String]) -> Outcome<()> {
         "demo" => demo::run(&Options::parse(
             rest,
             &["--headless", "--keep"],
-            &["--external-card", "--bank-config"],
+            &["--card", "--external-card", "--bank-config"],
         )?),
         "test" => test::run(&Options::parse(rest, &[], &["--only", "--filter"])?),
         "fuzz" => fuzz::run(&Options::parse(
@@ -85,6 +93,8 @@ fn run(arguments: &[String]) -> Outcome<()> {
         )?),
         "replay" => simulate::replay(rest),
         "kills" => kills::asked(&Options::parse(rest, &[], &["--count", "--seed"])?),
+        "mobile-check" => mobile::asked(&Options::parse(rest, &[], &["--only"])?),
+        "package" => package::run(rest),
         "lint" => ci::lint(),
         "bindings" => ci::bindings(Options::parse(rest, &["--check"], &[])?.has("--check")),
         "rig" => rig::serve(&Options::parse(

@@ -6,7 +6,7 @@ use crate::build::{self, APP_FEATURES, cargo};
 use crate::install::{self, Extent};
 use crate::process::{find, run as finish};
 use crate::session::{Keyring, Session, SocketDir};
-use crate::{Options, Outcome, ci, fuzz, interop, kills};
+use crate::{Options, Outcome, ci, fuzz, interop, kills, mobile};
 
 /// A part of the tests, as `--only` names it.
 #[derive(Clone, Copy, Eq, PartialEq)]
@@ -23,29 +23,41 @@ enum Part {
     Kills,
     /// The page's checks and tests, and the bindings.
     Web,
+    /// The page alone, on its scripted views, in the window's engine.
+    Page,
     /// The real window under WebDriver.
     Ui,
+    /// The suites that show testers how to begin.
+    Samples,
     /// What is handed to people, looked at from outside.
     Release,
+    /// The phones' code, as far as it can be looked at here.
+    Mobile,
 }
 
 impl Part {
-    const EVERYTHING: [Self; 6] = [
+    const EVERYTHING: [Self; 9] = [
         Self::Web,
+        Self::Page,
         Self::Rust,
         Self::Interop,
         Self::Kills,
         Self::Ui,
+        Self::Samples,
         Self::Release,
+        Self::Mobile,
     ];
-    const NAMED: [Self; 7] = [
+    const NAMED: [Self; 10] = [
         Self::Unit,
         Self::Flows,
         Self::Interop,
         Self::Kills,
         Self::Web,
+        Self::Page,
         Self::Ui,
+        Self::Samples,
         Self::Release,
+        Self::Mobile,
     ];
 
     const fn name(self) -> &'static str {
@@ -56,8 +68,11 @@ impl Part {
             Self::Interop => "interop",
             Self::Kills => "kills",
             Self::Web => "web",
+            Self::Page => "page",
             Self::Ui => "ui",
+            Self::Samples => "samples",
             Self::Release => "release",
+            Self::Mobile => "mobile",
         }
     }
 
@@ -66,7 +81,10 @@ impl Part {
             Self::Unit | Self::Flows | Self::Interop | Self::Kills | Self::Web => {
                 Extent::HeadlessTests
             }
-            Self::Rust | Self::Ui | Self::Release => Extent::WindowTests,
+            Self::Rust | Self::Page | Self::Ui | Self::Samples | Self::Release => {
+                Extent::WindowTests
+            }
+            Self::Mobile => Extent::Mobile,
         }
     }
 
@@ -90,13 +108,16 @@ impl Part {
             }
             Self::Kills => kills::run(KILLS, 1),
             Self::Web => ci::web().and_then(|()| ci::bindings(true)),
+            Self::Page => page_tests(options),
             Self::Ui => window_tests(options),
+            Self::Samples => samples(),
             Self::Release => {
                 build::app()?;
                 build::release()?;
                 let mut command = node_tests(&format!("{WINDOW_TESTS}/release"), None)?;
                 finish(&mut command)
             }
+            Self::Mobile => mobile::test(),
         }
     }
 }
@@ -114,7 +135,8 @@ pub(crate) fn run(options: &Options) -> Outcome<()> {
         Some(name) => {
             let part = Part::NAMED.into_iter().find(|part| part.name() == name);
             vec![part.ok_or_else(|| {
-                format!("--only {name}: unit, flows, interop, kills, web, ui or release")
+                let names: Vec<_> = Part::NAMED.iter().map(|part| part.name()).collect();
+                format!("--only {name}: one of {}", names.join(", "))
             })?]
         }
     };
@@ -183,6 +205,32 @@ fn window_tests(options: &Options) -> Outcome<()> {
     });
     println!("Screenshots: {}", screens.display());
     outcome
+}
+
+/// Every scene of the page in every language and theme: axe, the keyboard, large text.
+fn page_tests(options: &Options) -> Outcome<()> {
+    build::npm(&["run", "--silent", "build:fake"])?;
+    let mut command = node_tests(&format!("{WINDOW_TESTS}/page"), options.value("--filter"))?;
+    let outcome = finish(&mut command).or_else(|why| {
+        println!("{why}\nOnce more, to tell a fault of the page from one of the driver.");
+        finish(&mut command)
+    });
+    println!(
+        "Pictures: {}",
+        build::target().join("artefacts/page").display()
+    );
+    outcome
+}
+
+/// Each suite by the one command that its reader is told.
+fn samples() -> Outcome<()> {
+    build::app()?;
+    for language in ["javascript", "python"] {
+        println!("{language} ...");
+        let run = build::root().join(format!("{WINDOW_TESTS}/samples/{language}/run"));
+        finish(Command::new(run).current_dir(build::root()))?;
+    }
+    Ok(())
 }
 
 /// Node's test runner on the files of a folder, with a display of its own.

@@ -27,6 +27,8 @@ pub(crate) struct Bank {
     pub(crate) enrolment_secret: Zeroizing<[u8; 32]>,
     pub(crate) enrolment_public: [u8; 32],
     pub(crate) signer_secret: Zeroizing<[u8; 32]>,
+    /// Signs receipts.
+    pub(crate) receipt_secret: Zeroizing<[u8; 32]>,
     #[cfg(feature = "development")]
     pub(crate) inbox: Option<crate::inbox::Inbox>,
     /// Rings when the outbox has something new.

@@ -71,7 +71,7 @@ pub async fn start(config: Config) -> Result<Running, StartError> {
     let profile = profile(&bank, &identity, (security_addr, transaction_addr));
     dir.write("profile.json", profile.to_string().as_bytes())?;
     restrict(&dir.path("profile.json"), 0o644)?;
-    let security_routes = http::security::routes();
+    let security_routes = http::security::routes().merge(http::receipt::routes());
     #[cfg(feature = "development")]
     let security_routes = match &bank.inbox {
         Some(_) => security_routes.merge(http::inbox::routes()),
@@ -226,6 +226,7 @@ pub(crate) async fn bank(config: &Config, dir: &Directory) -> Result<Bank, Start
         enrolment_secret: zeroize::Zeroizing::new(*enrolment_secret.expose()),
         enrolment_public,
         signer_secret: dir.secret("enrolment-signer.key")?,
+        receipt_secret: dir.secret("receipt-signer.key")?,
         #[cfg(feature = "development")]
         inbox: config.dev.then(crate::inbox::Inbox::default),
         outbox: Notify::new(),

@@ -5,43 +5,79 @@ use crate::LinkError;
 /// A card that answers `61xx` for ever is not a card.
 const MOST_PARTS: usize = 8;
 
-/// Sends `command` by `send` and collects the whole reply.
-///
-/// A reply without a status word means that contact was lost in the middle of the command. So does a status word that
-/// begins with neither 6 nor 9 (ISO/IEC 7816-3, 10.3.3): the reply was cut. And so does a refused GET RESPONSE: the
-/// command before it was done, and its outcome stayed on the card.
+/// Sends `command` by `send` and collects the whole reply, as [`Exchange`] says.
 pub(crate) fn exchange(
     command: &[u8],
     mut send: impl FnMut(&[u8]) -> Result<Vec<u8>, LinkError>,
 ) -> Result<Vec<u8>, LinkError> {
-    let mut whole = Vec::new();
-    let mut next = command.to_vec();
-    let mut fetching = false;
-    for _ in 0..MOST_PARTS {
-        let mut reply = send(&next)?;
+    let mut exchange = Exchange::new(command);
+    loop {
+        let reply = send(exchange.next())?;
+        if let Some(whole) = exchange.reply(reply)? {
+            return Ok(whole);
+        }
+    }
+}
+
+/// One command until its whole reply is there, for shells that wait in their own way.
+///
+/// A reply without a status word means that contact was lost in the middle of the command. So does a status word that
+/// begins with neither 6 nor 9 (ISO/IEC 7816-3, 10.3.3): the reply was cut. And so does a refused GET RESPONSE: the
+/// command before it was done, and its outcome stayed on the card.
+pub(crate) struct Exchange {
+    command: Vec<u8>,
+    next: Vec<u8>,
+    whole: Vec<u8>,
+    parts: usize,
+    fetching: bool,
+}
+
+impl Exchange {
+    pub(crate) fn new(command: &[u8]) -> Self {
+        Self {
+            command: command.to_vec(),
+            next: command.to_vec(),
+            whole: Vec::new(),
+            parts: 0,
+            fetching: false,
+        }
+    }
+
+    /// What to send now.
+    pub(crate) fn next(&self) -> &[u8] {
+        &self.next
+    }
+
+    /// Takes the reply to [`Self::next`]; the whole one when nothing is left to send.
+    pub(crate) fn reply(&mut self, mut reply: Vec<u8>) -> Result<Option<Vec<u8>>, LinkError> {
         let Some(&[sw1, sw2]) = reply.last_chunk::<2>() else {
             return Err(LinkError::Lost);
         };
         match sw1 {
             0x61 => {
                 reply.truncate(reply.len() - 2);
-                whole.append(&mut reply);
-                next = get_response(command, sw2);
-                fetching = true;
+                self.whole.append(&mut reply);
+                self.next = get_response(&self.command, sw2);
+                self.fetching = true;
             }
             0x6C if reply.len() == 2 => {
-                next.truncate(body_length(&next));
-                next.push(sw2);
+                self.next.truncate(body_length(&self.next));
+                self.next.push(sw2);
             }
             0x62 | 0x63 | 0x90..=0x9F => {
-                whole.append(&mut reply);
-                return Ok(whole);
+                self.whole.append(&mut reply);
+                return Ok(Some(std::mem::take(&mut self.whole)));
             }
-            0x60..=0x6F if !fetching => return Ok(reply),
+            0x60..=0x6F if !self.fetching => return Ok(Some(reply)),
             _ => return Err(LinkError::Lost),
         }
+        self.parts += 1;
+        if self.parts < MOST_PARTS {
+            Ok(None)
+        } else {
+            Err(LinkError::Lost)
+        }
     }
-    Err(LinkError::Lost)
 }
 
 /// On the logical channel of `command`, without secure messaging.

@@ -1,12 +1,8 @@
-//! One way to talk to a card: PC/SC on desktops, in process for simulations.
+//! One way to talk to a card: PC/SC on desktops, a phone's own reader, in process for simulations.
 //!
 //! A [`CardReader`] tells what is on the reader and opens contacts; a [`CardContact`] is one exclusive phase with one
 //! card. After [`LinkError::Lost`] or [`LinkError::Timeout`] the outcome of the last command is unknown: nothing is
 //! ever sent again by itself.
-#![cfg_attr(
-    any(target_os = "android", target_os = "ios"),
-    allow(dead_code, reason = "phones bring a shell of their own")
-)]
 
 mod exchange;
 #[cfg(not(any(target_os = "android", target_os = "ios")))]
@@ -15,6 +11,7 @@ mod pcsc_contact;
 mod pcsc_monitor;
 #[cfg(not(any(target_os = "android", target_os = "ios")))]
 mod pcsc_reader;
+mod phone;
 #[cfg(feature = "simulator")]
 mod simulated;
 mod status;
@@ -23,6 +20,9 @@ use std::pin::Pin;
 
 #[cfg(not(any(target_os = "android", target_os = "ios")))]
 pub use pcsc_reader::{PcscReader, Timing};
+pub use phone::{PhoneBridge, PhoneReader, Refused};
+#[cfg(feature = "simulator")]
+pub use phone::{SimulatedPhone, System};
 #[cfg(feature = "simulator")]
 pub use simulated::SimulatedReader;
 pub use status::{ReaderState, ReaderStatus};
@@ -38,6 +38,8 @@ pub trait CardReader: Send + Sync {
     fn watch(&self) -> watch::Receiver<ReaderStatus>;
     /// Prefers one reader by name, or any with `None`.
     fn choose(&self, reader: Option<String>);
+    /// Whether a card is wanted now. A phone polls for one, and shows that it does, only then; other readers always do.
+    fn expect(&self, _wanted: bool) {}
     /// Connects to the card that is there now and begins an exclusive transaction.
     fn open(&self) -> Future<'_, Result<Box<dyn CardContact>, LinkError>>;
 }
@@ -54,8 +56,8 @@ pub trait CardContact: Send {
 /// What is wrong with the way to the card; never what the card itself says.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
 pub enum LinkError {
-    /// The PC/SC service does not run.
-    #[error("the PC/SC service does not run")]
+    /// The PC/SC service does not run, or a phone's NFC is switched off.
+    #[error("the reader service does not run")]
     ServiceDown,
     /// No reader is connected.
     #[error("no reader")]

@@ -8,7 +8,7 @@ pub enum ReaderState {
     Empty,
     /// A reader with a card.
     Card,
-    /// The PC/SC service does not run.
+    /// The PC/SC service does not run, or a phone's NFC is switched off.
     ServiceDown,
     /// The system does not let this program use readers.
     Denied,
@@ -27,6 +27,11 @@ pub struct ReaderStatus {
     pub chosen: Option<String>,
     /// Rises with each card that comes.
     pub insertions: u64,
+    /// Rises each time that a phone stops to look for a card though one is wanted: the person closed the sheet, or its
+    /// time was over.
+    pub closed: u64,
+    /// Percent left in a phone that may not last for a load: 20 or less, and not being charged.
+    pub low_battery: Option<u8>,
 }
 
 /// One reader as the system tells it.
@@ -63,6 +68,8 @@ impl ReaderStatus {
             readers: seen.iter().map(|reader| reader.name.clone()).collect(),
             chosen: chosen.map(str::to_owned),
             insertions,
+            closed: 0,
+            low_battery: None,
         }
     }
 

@@ -26,6 +26,8 @@ pub struct Closing {
     pub reference: Option<String>,
     /// The bank's time, ms since 1970-01-01 UTC.
     pub time_ms: Option<u64>,
+    /// What the bank's page makes a receipt of that anybody can check (protocol, section 8).
+    pub receipt: Option<String>,
     /// It was on the card, or active, before.
     pub already: bool,
     /// Fen: the limit that was passed.
@@ -87,6 +89,7 @@ pub fn decode(packages: &Packages, closing: &[u8]) -> Result<Closing, DecodeErro
         new_balance: number("new_balance")?,
         reference: body.reference.clone(),
         time_ms: exact::<8>(body.field("time"), "time")?.map(u64::from_be_bytes),
+        receipt: body.field("receipt").map(printable),
         already: byte("already")?.is_some_and(|it| it != 0),
         limit: number("limit")?,
         tries_left: byte("tries_left")?,
@@ -120,9 +123,14 @@ fn check_length(package: &crate::Package, name: &str, value: &[u8]) -> Result<()
 }
 
 fn readable(bytes: &[u8]) -> String {
+    printable(bytes).chars().take(32).collect()
+}
+
+/// Letters, digits and signs, at most 400.
+fn printable(bytes: &[u8]) -> String {
     bytes
         .iter()
-        .take(32)
+        .take(400)
         .filter(|byte| byte.is_ascii_graphic())
         .map(|&byte| char::from(byte))
         .collect()

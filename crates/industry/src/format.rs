@@ -11,6 +11,9 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Document {
+    /// Where an author's editor finds the schema; nothing here reads it.
+    #[serde(default, rename = "$schema")]
+    pub(crate) _schema: Option<String>,
     pub(crate) format: u8,
     pub(crate) industry: IndustryCode,
     pub(crate) version: u32,

@@ -345,12 +345,13 @@ fn check_constants(document: &Document) -> Result<(), PackageError> {
 }
 
 /// What the bank's closing messages call their own fields (protocol, section 1).
-const OF_CLOSINGS: [&str; 7] = [
+const OF_CLOSINGS: [&str; 8] = [
     "already",
     "command",
     "limit",
     "new_balance",
     "old_balance",
+    "receipt",
     "time",
     "tries_left",
 ];

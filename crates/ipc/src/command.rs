@@ -62,12 +62,25 @@ pub enum Command {
     SetLock {
         on: bool,
     },
+    /// Short tones at the card.
+    SetSound {
+        on: bool,
+    },
     /// Asks again who is there, after [`Code::UnlockRefused`](crate::Code::UnlockRefused).
     Unlock,
     /// Receipts and unfinished loads, newest first.
     History,
-    /// The history as a CSV file in the person's documents folder.
-    ExportHistory,
+    /// The history as a CSV file in the person's documents folder, in the language of the screen: with `state`, what
+    /// the screen's filter shows.
+    ExportHistory {
+        language: Language,
+        state: Option<HistoryState>,
+    },
+    /// A receipt as a picture in the person's documents folder: `png` is what the page has drawn.
+    SaveReceipt {
+        reference: Option<String>,
+        png: Vec<u8>,
+    },
     /// What happened lately, without anything private, as a file in the person's documents folder.
     ExportTrace,
     /// Checks each part.

@@ -74,6 +74,10 @@ pub struct ReaderView {
     pub readers: Vec<String>,
     /// The person's choice; null: any.
     pub chosen: Option<String>,
+    /// Percent left in a phone that may not last for a load.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[ts(optional)]
+    pub low_battery: Option<u8>,
 }
 
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize, TS)]
@@ -334,6 +338,9 @@ pub struct ReceiptView {
     #[ts(type = "number")]
     pub time_ms: u64,
     pub reference: Option<String>,
+    /// Goes behind `AboutView::receipt_page`: the bank's signature over this receipt.
+    #[serde(default)]
+    pub proof: Option<String>,
     pub place: MoneyPlace,
 }
 
@@ -387,6 +394,13 @@ pub struct SettingsView {
     /// The system asks who is there before the app takes its keys from the keystore.
     #[serde(default)]
     pub lock: bool,
+    /// Short tones at the card, one for each phase. Settings from before there were any hear them.
+    #[serde(default = "yes")]
+    pub sound: bool,
+}
+
+const fn yes() -> bool {
+    true
 }
 
 #[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq, Serialize, TS)]
@@ -397,6 +411,8 @@ pub enum Language {
     System,
     #[serde(rename = "zh-CN")]
     ZhCn,
+    #[serde(rename = "zh-TW")]
+    ZhTw,
     #[serde(rename = "en")]
     En,
 }
@@ -417,6 +433,8 @@ pub enum Theme {
 pub struct AboutView {
     pub version: String,
     pub bank: String,
+    /// The bank's page that checks receipts, up to and with its `?`.
+    pub receipt_page: String,
     /// A build with the simulator or a development bank.
     pub development: bool,
 }

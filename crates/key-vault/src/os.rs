@@ -1,3 +1,4 @@
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use keyring_core::{CredentialStore, Entry, Error};
@@ -5,7 +6,8 @@ use zeroize::Zeroizing;
 
 use crate::{KeyVault, VaultError, person};
 
-/// The OS keystore: the Secret Service on Linux.
+/// The OS keystore: the Secret Service on Linux, the keychains of Apple, the Credential Manager of Windows, and on
+/// Android a key in the Keystore that seals what lies in the app's own preferences.
 ///
 /// The store is made anew for each call: a connection to a service that was not there at start would stay dead,
 /// and a person who unlocks the keystore expects the app to go on.
@@ -22,8 +24,26 @@ impl OsVault {
     }
 
     fn entry(&self, name: &str) -> Result<Entry, VaultError> {
-        store()?.build(&self.service, name, None).map_err(failure)
+        let kept_on = kept_on();
+        let entry = store()?.build(&self.service, name, kept_on.as_ref());
+        entry.map_err(failure)
     }
+}
+
+/// A phone's secrets stay on that phone: neither a backup nor a cloud gets them. Android's key never leaves its
+/// Keystore, and `allowBackup` is off.
+#[cfg(target_os = "ios")]
+fn kept_on() -> Option<HashMap<&'static str, &'static str>> {
+    Some(HashMap::from([(
+        "access-policy",
+        "when-unlocked-this-device-only",
+    )]))
+}
+
+/// Other stores know no such choice.
+#[cfg(not(target_os = "ios"))]
+const fn kept_on() -> Option<HashMap<&'static str, &'static str>> {
+    None
 }
 
 impl KeyVault for OsVault {
@@ -78,7 +98,30 @@ fn store() -> Result<Arc<CredentialStore>, VaultError> {
     }
 }
 
-#[cfg(not(any(target_os = "linux", target_os = "macos", target_os = "windows")))]
+#[cfg(target_os = "ios")]
+fn store() -> Result<Arc<CredentialStore>, VaultError> {
+    match apple_native_keyring_store::protected::Store::new() {
+        Ok(store) => Ok(store),
+        Err(error) => Err(failure(error)),
+    }
+}
+
+/// The app's context, which the store needs, is there since the window's library set it up.
+#[cfg(target_os = "android")]
+fn store() -> Result<Arc<CredentialStore>, VaultError> {
+    match android_native_keyring_store::Store::new() {
+        Ok(store) => Ok(store),
+        Err(error) => Err(failure(error)),
+    }
+}
+
+#[cfg(not(any(
+    target_os = "linux",
+    target_os = "macos",
+    target_os = "windows",
+    target_os = "ios",
+    target_os = "android"
+)))]
 fn store() -> Result<Arc<CredentialStore>, VaultError> {
     Err(VaultError::Missing)
 }

@@ -20,7 +20,7 @@ use crate::failure::Failure;
 use crate::journal::Journal;
 use crate::packages::{Offer, PackageStore};
 use crate::run::{self, Ended, Shells, lock};
-use crate::settings::{BankLimits, SettingsFile};
+use crate::settings::SettingsFile;
 use crate::terminal::{Outcome, SmsSent, TerminalLink};
 use crate::trace::{TraceEvent, Tracer};
 use crate::traced::{self, TracedReader};
@@ -110,6 +110,7 @@ impl Session {
             key_queries: 0,
             runs: 0,
             inserted_before: 0,
+            unwanted: false,
             delivering: 0,
             asking: 0,
             asked_outcomes: None,
@@ -186,7 +187,7 @@ pub(crate) struct Ask {
 pub(crate) enum Happened {
     Unlocked(Result<bool, Failure>),
     Enrolled(Result<(), Failure>, Option<Answer>),
-    Connected(Result<Online, Failure>, Option<Answer>),
+    Connected(Result<Offer, Failure>, Option<Answer>),
     KeyChecked(Result<(), Failure>),
     CodeSent([u8; 16], String, Result<SmsSent, Failure>, Answer),
     CodeVerified([u8; 16], Result<[u8; 16], Failure>, Answer),
@@ -197,12 +198,6 @@ pub(crate) enum Happened {
     Learnt([u8; 16], Result<Outcome, Failure>),
     Erased(Result<(), Failure>, Answer),
     Confirmed(bool, Result<(), Failure>, Answer),
-}
-
-/// What a start with a network brings.
-pub(crate) struct Online {
-    pub(crate) offer: Offer,
-    pub(crate) limits: Vec<(String, BankLimits)>,
 }
 
 pub(crate) struct Actor {
@@ -224,6 +219,8 @@ pub(crate) struct Actor {
     pub(crate) runs: u32,
     /// The reader's count of insertions when the newest run began.
     pub(crate) inserted_before: u64,
+    /// The person closed the sheet that asks for a card; the next command takes that back.
+    pub(crate) unwanted: bool,
     /// Proofs on their way to the bank.
     pub(crate) delivering: usize,
     /// Loads whose outcome the bank is being asked for.
@@ -261,6 +258,7 @@ impl Actor {
         self.unlock();
         loop {
             self.revision += 1;
+            self.expect_card();
             self.trace_view();
             tell.send_replace(self.view());
             // Whoever gets an answer finds its effect in the view.
@@ -271,7 +269,10 @@ impl Actor {
                 // Not by lot: the same events at the same time give the same life.
                 biased;
                 ask = asked.recv() => match ask {
-                    Some(ask) => self.command(ask),
+                    Some(ask) => {
+                        self.unwanted = false;
+                        self.command(ask);
+                    }
                     None => return,
                 },
                 Some(event) = happened.recv() => self.happened(event),
@@ -307,6 +308,7 @@ impl Actor {
             about: AboutView {
                 version: self.parts.version.clone(),
                 bank: self.parts.bank.profile().name.clone(),
+                receipt_page: format!("{}/receipt?", self.parts.bank.profile().security_url),
                 development: self.parts.development,
             },
         }
@@ -324,6 +326,7 @@ impl Actor {
             theme: ipc::Theme::System,
             text_size: 100,
             lock: false,
+            sound: true,
         })
     }
 
@@ -424,6 +427,7 @@ impl Actor {
 
     fn reader_changed(&mut self, status: ReaderStatus) {
         let new_card = status.insertions != self.reader.insertions;
+        let closed = status.closed != self.reader.closed;
         self.reader = status;
         self.trace_reader();
         if let Some(transaction) = &mut self.transaction {
@@ -431,6 +435,26 @@ impl Actor {
         }
         if new_card || self.reader.state == ReaderState::Card {
             self.card_is_here();
+        }
+        if closed {
+            self.card_unwanted();
+        }
+    }
+
+    /// A phone polls only while a card is wanted, and iOS shows its sheet over the page then: what is typed comes first.
+    fn expect_card(&self) {
+        let first = self.settings.now.purses.is_empty();
+        let wants = |transaction: &Transaction| transaction.wants_card(first);
+        let wanted = self.transaction.as_ref().is_some_and(wants);
+        self.parts.reader.expect(wanted && !self.unwanted);
+    }
+
+    /// The person closed the sheet, or its time was over: the screen says so, and what was typed is kept.
+    fn card_unwanted(&mut self) {
+        self.unwanted = true;
+        let waits = |transaction: &&mut Transaction| transaction.stage == ipc::Stage::WaitCard;
+        if let Some(transaction) = self.transaction.as_mut().filter(waits) {
+            transaction.fail(Code::CardNone.into());
         }
     }
 }
@@ -447,5 +471,6 @@ fn reader_view(status: &ReaderStatus) -> ReaderView {
         name: status.reader.clone(),
         readers: status.readers.clone(),
         chosen: status.chosen.clone(),
+        low_battery: status.low_battery,
     }
 }

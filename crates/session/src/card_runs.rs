@@ -224,15 +224,12 @@ impl Actor {
             .as_ref()
             .is_some_and(|t| t.opening.is_none())
         {
-            match self.industry_meant() {
-                Ok(None) => {
-                    self.identify();
-                    if let Some(transaction) = &mut self.transaction {
-                        transaction.on_card = OnCard::Run;
-                    }
-                    return;
+            if let Ok(None) = self.industry_meant() {
+                self.identify();
+                if let Some(transaction) = &mut self.transaction {
+                    transaction.on_card = OnCard::Run;
                 }
-                Ok(Some(_)) | Err(_) => {}
+                return;
             }
             let made = self.go();
             if let (Err(failure), Some(transaction)) = (made, &mut self.transaction) {
@@ -423,6 +420,7 @@ fn finish(transaction: &mut Transaction, closing: &industry::Closing, now_ms: u6
         tail,
         time_ms: closing.time_ms.unwrap_or(now_ms),
         reference: closing.reference.clone(),
+        proof: closing.receipt.clone(),
         place: match transaction.kind {
             TransactionKind::Topup | TransactionKind::Resume if refunded => MoneyPlace::Account,
             TransactionKind::Topup | TransactionKind::Resume => MoneyPlace::OnCard,

@@ -106,6 +106,7 @@ fn fill_receipt(receipt: &mut ReceiptView, closing: &Closing) {
     receipt.new_balance = closing.new_balance.or(receipt.new_balance);
     receipt.time_ms = closing.time_ms.unwrap_or(receipt.time_ms);
     receipt.reference = closing.reference.clone().or(receipt.reference.take());
+    receipt.proof = closing.receipt.clone().or(receipt.proof.take());
 }
 
 /// The failure that a closing message tells.

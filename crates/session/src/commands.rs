@@ -2,8 +2,8 @@
 
 use envelope::pin::{PIN_LENGTH, PinDigits};
 use ipc::{
-    Code, Command, ErrorView, Language, Reply, SettingsView, SmsView, Stage, StepState,
-    TransactionKind,
+    Code, Command, ErrorView, HistoryState, Language, Reply, SettingsView, SmsView, Stage,
+    StepState, TransactionKind,
 };
 use relay::IndustryCode;
 
@@ -40,10 +40,14 @@ impl Actor {
             Command::SetLanguage { language } => self.set(|view| view.language = language),
             Command::SetTheme { theme } => self.set(|view| view.theme = theme),
             Command::SetTextSize { percent } => self.set_text_size(percent),
+            Command::SetSound { on } => self.set(|view| view.sound = on),
             Command::History => Ok(Reply::History {
                 entries: lock(&self.journal).history(),
             }),
-            Command::ExportHistory => self.export_history(),
+            Command::ExportHistory { language, state } => self.export_history(language, state),
+            Command::SaveReceipt { reference, png } => {
+                self.save_receipt(reference.as_deref(), &png)
+            }
             Command::ExportTrace => self.export_trace(),
         };
         if let Err(failure) = &result {
@@ -408,13 +412,20 @@ impl Actor {
         self.set(|view| view.text_size = percent)
     }
 
-    fn export_history(&self) -> Result<Reply, Failure> {
-        let chinese = self.settings_view().language != Language::En;
-        let path = export::write(
-            &self.parts.documents,
-            &lock(&self.journal).history(),
-            chinese,
-        )?;
+    fn export_history(
+        &self,
+        language: Language,
+        state: Option<HistoryState>,
+    ) -> Result<Reply, Failure> {
+        let mut entries = lock(&self.journal).history();
+        entries.retain(|entry| state.is_none_or(|state| entry.state == state));
+        let path = export::write(&self.parts.documents, &entries, language)?;
+        Ok(Reply::Exported { path })
+    }
+
+    fn save_receipt(&self, reference: Option<&str>, png: &[u8]) -> Result<Reply, Failure> {
+        let name = export::picture_name(reference, png).ok_or(Code::CommandBad)?;
+        let path = export::picture(&self.parts.documents, &name, png)?;
         Ok(Reply::Exported { path })
     }
 
@@ -493,8 +504,10 @@ pub(crate) fn traced(command: &Command) -> Option<TraceEvent> {
         | Command::SetTheme { .. }
         | Command::SetTextSize { .. }
         | Command::SetLock { .. }
+        | Command::SetSound { .. }
         | Command::History
-        | Command::ExportHistory
+        | Command::ExportHistory { .. }
+        | Command::SaveReceipt { .. }
         | Command::ExportTrace
         | Command::EraseDevice => return None,
     };

@@ -3,7 +3,7 @@
 use std::fmt::Write;
 use std::path::Path;
 
-use ipc::{HistoryEntry, HistoryState, TransactionKind};
+use ipc::{HistoryEntry, HistoryState, Language, MoneyPlace, TransactionKind};
 
 use crate::disk::DiskError;
 
@@ -12,33 +12,118 @@ use crate::disk::DiskError;
 pub(crate) fn write(
     folder: &Path,
     entries: &[HistoryEntry],
-    chinese: bool,
+    language: Language,
 ) -> Result<String, DiskError> {
     std::fs::create_dir_all(folder)?;
     let path = folder.join("tapfill-history.csv");
-    std::fs::write(&path, csv(entries, chinese))?;
+    std::fs::write(&path, csv(entries, words(language)))?;
     Ok(path.display().to_string())
 }
 
-fn csv(entries: &[HistoryEntry], chinese: bool) -> String {
+/// What a PNG file begins with.
+const PNG: &[u8] = b"\x89PNG\r\n\x1a\n";
+/// A receipt of two screens at twice their size stays far below.
+const PICTURE_MAX: usize = 2_000_000;
+/// `TF-7K2M-91QX` and a little more.
+const REFERENCE_MAX: usize = 24;
+
+/// The name of a receipt's picture; nothing when it is no picture or its reference could leave the folder.
+pub(crate) fn picture_name(reference: Option<&str>, png: &[u8]) -> Option<String> {
+    let reference = reference.unwrap_or("receipt");
+    let plain = reference
+        .bytes()
+        .all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
+    let good = plain
+        && (1..=REFERENCE_MAX).contains(&reference.len())
+        && png.len() <= PICTURE_MAX
+        && png.starts_with(PNG);
+    good.then(|| format!("tapfill-{reference}.png"))
+}
+
+/// Writes a picture into `folder` and returns its path.
+pub(crate) fn picture(folder: &Path, name: &str, png: &[u8]) -> Result<String, DiskError> {
+    std::fs::create_dir_all(folder)?;
+    let path = folder.join(name);
+    std::fs::write(&path, png)?;
+    Ok(path.display().to_string())
+}
+
+/// The words of one language, each list in the order of its enum.
+struct Words {
+    head: &'static str,
+    kinds: [&'static str; 4],
+    states: [&'static str; 3],
+    places: [&'static str; 6],
+}
+
+const ZH_CN: Words = Words {
+    head: "时间(UTC),类型,状态,金额(元),充值后余额(元),卡尾号,凭证号,钱在哪里",
+    kinds: ["查余额", "充值", "补充值", "激活"],
+    states: ["已完成", "未完成", "没有成交"],
+    places: [
+        "账户",
+        "待核对",
+        "替卡留着",
+        "卡上,待通知银行",
+        "卡上",
+        "银行结案",
+    ],
+};
+
+const ZH_TW: Words = Words {
+    head: "時間(UTC),類型,狀態,金額(元),加值後餘額(元),卡片末四碼,收據編號,錢在哪裡",
+    kinds: ["查餘額", "加值", "接續加值", "開卡"],
+    states: ["已完成", "未完成", "未成立"],
+    places: [
+        "帳戶",
+        "待核對",
+        "為卡片保留",
+        "卡片上,待通知銀行",
+        "卡片上",
+        "銀行結案",
+    ],
+};
+
+const EN: Words = Words {
+    head: "time (UTC),kind,state,amount (CNY),balance after (CNY),card tail,reference,where the money is",
+    kinds: ["balance", "top-up", "re-top-up", "activation"],
+    states: ["done", "unfinished", "not done"],
+    places: [
+        "account",
+        "being checked",
+        "set aside for the card",
+        "on the card, bank not told yet",
+        "on the card",
+        "closed by the bank",
+    ],
+};
+
+/// The page names the language that it shows, so `System` comes from no person.
+const fn words(language: Language) -> &'static Words {
+    match language {
+        Language::ZhCn => &ZH_CN,
+        Language::ZhTw => &ZH_TW,
+        Language::En | Language::System => &EN,
+    }
+}
+
+fn csv(entries: &[HistoryEntry], words: &Words) -> String {
     let mut text = String::from("\u{feff}");
-    text.push_str(if chinese {
-        "时间(UTC),类型,状态,金额(元),充值后余额(元),卡尾号,凭证号\r\n"
-    } else {
-        "time (UTC),kind,state,amount (CNY),balance after (CNY),card tail,reference\r\n"
-    });
+    text.push_str(words.head);
+    text.push_str("\r\n");
     for entry in entries {
         let receipt = &entry.receipt;
         let _ = write!(
             text,
-            "{},{},{},{},{},{},{}\r\n",
+            "{},{},{},{},{},{},{},\"{}\"\r\n",
             time(entry.started_ms),
-            kind(entry.kind, chinese),
-            state(entry.state, chinese),
+            kind(entry.kind, words),
+            state(entry.state, words),
             yuan(receipt.amount),
             yuan(receipt.new_balance),
             receipt.tail,
             receipt.reference.as_deref().unwrap_or_default(),
+            place(receipt.place, words),
         );
     }
     text
@@ -57,26 +142,103 @@ fn yuan(fen: Option<u32>) -> String {
         .unwrap_or_default()
 }
 
-fn kind(kind: TransactionKind, chinese: bool) -> &'static str {
-    match (kind, chinese) {
-        (TransactionKind::Balance, true) => "查余额",
-        (TransactionKind::Balance, false) => "balance",
-        (TransactionKind::Topup, true) => "充值",
-        (TransactionKind::Topup, false) => "top-up",
-        (TransactionKind::Resume, true) => "补充值",
-        (TransactionKind::Resume, false) => "re-top-up",
-        (TransactionKind::Activate, true) => "激活",
-        (TransactionKind::Activate, false) => "activation",
+const fn kind(kind: TransactionKind, words: &Words) -> &'static str {
+    let [balance, topup, resume, activate] = words.kinds;
+    match kind {
+        TransactionKind::Balance => balance,
+        TransactionKind::Topup => topup,
+        TransactionKind::Resume => resume,
+        TransactionKind::Activate => activate,
     }
 }
 
-fn state(state: HistoryState, chinese: bool) -> &'static str {
-    match (state, chinese) {
-        (HistoryState::Done, true) => "已完成",
-        (HistoryState::Done, false) => "done",
-        (HistoryState::Unfinished, true) => "未完成",
-        (HistoryState::Unfinished, false) => "unfinished",
-        (HistoryState::NotDone, true) => "未发生",
-        (HistoryState::NotDone, false) => "not done",
+const fn state(state: HistoryState, words: &Words) -> &'static str {
+    let [done, unfinished, not_done] = words.states;
+    match state {
+        HistoryState::Done => done,
+        HistoryState::Unfinished => unfinished,
+        HistoryState::NotDone => not_done,
+    }
+}
+
+const fn place(place: MoneyPlace, words: &Words) -> &'static str {
+    let [
+        account,
+        unsure,
+        in_transit,
+        unreported,
+        on_card,
+        written_off,
+    ] = words.places;
+    match place {
+        MoneyPlace::Account => account,
+        MoneyPlace::Unsure => unsure,
+        MoneyPlace::InTransit => in_transit,
+        MoneyPlace::OnCardUnreported => unreported,
+        MoneyPlace::OnCard => on_card,
+        MoneyPlace::WrittenOff => written_off,
+        MoneyPlace::None => "",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use ipc::ReceiptView;
+
+    use super::*;
+
+    fn entry() -> HistoryEntry {
+        HistoryEntry {
+            id: "0".repeat(32),
+            kind: TransactionKind::Topup,
+            started_ms: 1_795_762_800_000,
+            state: HistoryState::Unfinished,
+            receipt: ReceiptView {
+                amount: Some(5_000),
+                old_balance: None,
+                new_balance: None,
+                tail: "4471".to_owned(),
+                time_ms: 1_795_762_800_000,
+                reference: Some("TF-7K2M-91QX".to_owned()),
+                proof: None,
+                place: MoneyPlace::OnCardUnreported,
+            },
+            error: None,
+        }
+    }
+
+    #[test]
+    fn a_picture_stays_in_its_folder_and_is_one() {
+        let png = [PNG, b"rest"].concat();
+        assert_eq!(
+            picture_name(Some("TF-7K2M-91QX"), &png).as_deref(),
+            Some("tapfill-TF-7K2M-91QX.png")
+        );
+        for bad in ["../x", "a/b", "", "a.b", "0123456789012345678901234"] {
+            assert_eq!(picture_name(Some(bad), &png), None, "{bad:?} as a name");
+        }
+        assert_eq!(picture_name(None, b"MZ"), None, "a program is no picture");
+        let large = [PNG, &vec![0; PICTURE_MAX]].concat();
+        assert_eq!(picture_name(None, &large), None, "no disk is filled");
+    }
+
+    #[test]
+    fn each_language_has_its_words_and_as_many_fields_as_headings() {
+        for (language, word) in [
+            (Language::ZhCn, "充值"),
+            (Language::ZhTw, "加值"),
+            (Language::En, "top-up"),
+        ] {
+            let text = csv(&[entry()], words(language));
+            let lines: Vec<&str> = text.trim_start_matches('\u{feff}').lines().collect();
+            assert!(lines[1].contains(word), "{language:?}: {text}");
+            let place = lines[1].find('"').unwrap();
+            let fields = lines[1][..place].matches(',').count();
+            assert_eq!(
+                fields,
+                lines[0].matches(',').count(),
+                "a comma in a word is quoted: {text}"
+            );
+        }
     }
 }

@@ -312,6 +312,7 @@ mod tests {
             tail: "4471".to_owned(),
             time_ms: 1,
             reference: None,
+            proof: None,
             place: MoneyPlace::Unsure,
         };
         Record {

@@ -38,8 +38,10 @@ pub use trace::{TraceWatch, watch_trace};
 /// The shells that a program puts into [`Parts`], so that it needs this crate alone.
 pub mod shells {
     pub use bank_client::{BankClient, Profile, ProfileError};
+    pub use card_link::CardReader;
+    #[cfg(not(any(target_os = "android", target_os = "ios")))]
+    pub use card_link::PcscReader;
     #[cfg(feature = "simulator")]
     pub use card_link::SimulatedReader;
-    pub use card_link::{CardReader, PcscReader};
     pub use key_vault::{KeyVault, MemoryVault, OsVault, VaultError};
 }

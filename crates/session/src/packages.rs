@@ -1,5 +1,6 @@
 //! The industry packages on this device: from the bank, signature checked at every start.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -9,6 +10,7 @@ use relay::Operation;
 use serde::{Deserialize, Serialize};
 
 use crate::disk::{self, DiskError};
+use crate::settings::BankLimits;
 
 /// A package as the bank sends it: hex.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
@@ -30,6 +32,8 @@ pub(crate) struct Offer {
     /// Names this very list; sent back with the next question. Empty: of a bank that names none.
     #[serde(default)]
     pub(crate) etag: String,
+    /// For one load of each industry that the bank loads.
+    pub(crate) limits: BTreeMap<String, BankLimits>,
     /// Absent: as before.
     pub(crate) packages: Option<Vec<SignedPackage>>,
 }
@@ -41,16 +45,6 @@ impl SignedPackage {
             && self.signature == other.signature
             && self.version == other.version
     }
-
-    /// Whether money can be loaded with it, as far as it is a package at all. Nothing rests on this but a question.
-    pub(crate) fn loads(&self) -> bool {
-        let bytes = hex::decode(&self.package).unwrap_or_default();
-        Package::parse(&bytes).is_ok_and(|package| loads(&package))
-    }
-}
-
-fn loads(package: &Package) -> bool {
-    package.operations().any(|it| it == Operation::TopUp)
 }
 
 /// A package that was not taken.
@@ -188,12 +182,6 @@ impl PackageStore {
         let same = package.industry().to_string() == signed.industry
             && package.version() == signed.version;
         if same { Ok(package) } else { Err(altered()) }
-    }
-
-    /// The industries of which cards can be loaded.
-    pub(crate) fn loading(&self) -> Vec<String> {
-        let packages = self.loaded.iter().filter(|package| loads(package));
-        packages.map(|it| it.industry().to_string()).collect()
     }
 
     /// Everything that was offered last is here: the same need not be sent again.

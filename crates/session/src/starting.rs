@@ -6,10 +6,11 @@ use tokio::time::Instant;
 
 use ipc::{Code, MoneyPlace, NetworkState, Phase, Reply};
 
-use crate::actor::{Actor, Answer, Happened, Online};
+use crate::actor::{Actor, Answer, Happened};
 use crate::clock::card_date;
 use crate::closing;
 use crate::failure::Failure;
+use crate::packages::Offer;
 use crate::run::{self, lock};
 use crate::terminal::Outcome;
 
@@ -95,53 +96,38 @@ impl Actor {
         }
     }
 
-    /// Every start with a network: a working key, the packages, the limits.
+    /// Every start with a network: a working key; the packages with their limits.
     pub(crate) fn connect(&mut self, answer: Option<Answer>) {
         self.connecting = true;
         let link = self.link.clone();
         let complete = self.packages.is_complete();
         let etag = self.settings.now.packages_etag.clone();
         let etag = etag.filter(|_| complete);
-        let loading = self.packages.loading();
         self.beside(async move {
             let online = async {
                 link.fetch_working_key().await?;
                 let _ = link.bank().warm().await;
-                let offer = link.packages(etag.as_deref()).await?;
-                let industries = match &offer.packages {
-                    None => loading,
-                    Some(packages) => {
-                        let loads = packages.iter().filter(|it| it.loads());
-                        loads.map(|it| it.industry.clone()).collect()
-                    }
-                };
-                let mut limits = Vec::new();
-                for industry in industries {
-                    let limit = link.limits(&industry).await?;
-                    limits.push((industry, limit));
-                }
-                Ok(Online { offer, limits })
+                link.packages(etag.as_deref()).await
             };
             Happened::Connected(online.await, answer)
         });
     }
 
-    pub(crate) fn connected(&mut self, result: Result<Online, Failure>, answer: Option<Answer>) {
+    pub(crate) fn connected(&mut self, result: Result<Offer, Failure>, answer: Option<Answer>) {
         self.connecting = false;
         self.bank_answered(result.as_ref().err());
         if self.phase == Phase::Enrolling {
             self.phase = Phase::Ready;
         }
-        let result = result.and_then(|online| {
+        let result = result.and_then(|offer| {
             let offset_ms = self.link.clock_offset_ms();
             let today = card_date(self.link.bank_now_ms());
-            if let Some(packages) = online.offer.packages {
+            if let Some(packages) = offer.packages {
                 self.packages.update(packages, today)?;
             }
-            let etag = online.offer.etag;
             self.settings.change(|settings| {
-                settings.packages_etag = Some(etag).filter(|etag| !etag.is_empty());
-                settings.limits = online.limits;
+                settings.packages_etag = Some(offer.etag).filter(|etag| !etag.is_empty());
+                settings.limits = offer.limits.into_iter().collect();
                 settings.clock_offset_ms = offset_ms;
             })?;
             Ok(())

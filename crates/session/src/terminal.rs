@@ -15,7 +15,6 @@ use zeroize::Zeroizing;
 use crate::clock::Clock;
 use crate::failure::Failure;
 use crate::packages::Offer;
-use crate::settings::BankLimits;
 
 mod exchange;
 
@@ -315,11 +314,6 @@ impl TerminalLink {
             None => serde_json::json!({}),
         };
         self.security("/v1/packages", body.to_string()).await
-    }
-
-    pub(crate) async fn limits(&self, industry: &str) -> Result<BankLimits, Failure> {
-        let body = serde_json::json!({"industry": industry});
-        self.security("/v1/limits", body.to_string()).await
     }
 
     /// What became of a load: `docs/protocol.md`, 3.3.

@@ -24,6 +24,10 @@ impl CardReader for TracedReader {
         self.inner.choose(reader);
     }
 
+    fn expect(&self, wanted: bool) {
+        self.inner.expect(wanted);
+    }
+
     fn open(&self) -> Future<'_, Result<Box<dyn CardContact>, LinkError>> {
         Box::pin(async {
             let started = Instant::now();

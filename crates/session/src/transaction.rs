@@ -94,6 +94,16 @@ impl Transaction {
         self.card.as_ref().map(CardMark::from)
     }
 
+    /// A card is at work or waited for. Before the `first` card was ever seen here, nobody can be asked to type: the
+    /// bank wants to know for which card.
+    pub(crate) fn wants_card(&self, first: bool) -> bool {
+        match self.stage {
+            Stage::WaitCard | Stage::Running => true,
+            Stage::Phone => self.running || (first && self.card.is_none()),
+            Stage::Code | Stage::Password | Stage::Done | Stage::Failed => self.running,
+        }
+    }
+
     /// Money may move, and leaving can't stop it any more.
     pub(crate) fn is_committed(&self) -> bool {
         self.running && self.stage == Stage::Running && self.kind != TransactionKind::Balance

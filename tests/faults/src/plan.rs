@@ -38,7 +38,7 @@ pub(crate) struct Wrong {
 impl Plan {
     /// An act without a fault of its own.
     pub(crate) fn plain(card: Kind, act: Act) -> Self {
-        let faults = preparation(act).map(|cell| (cell, LONG));
+        let faults = preparation(act, card).map(|cell| (cell, LONG));
         Self {
             seed: 0,
             card,
@@ -127,20 +127,23 @@ impl Matrix {
         };
         let act = main.point.act;
         let mut faults: Vec<(Cell, u64)> = Vec::new();
-        faults.extend(preparation(act).map(|cell| (cell, LONG)));
+        faults.extend(preparation(act, card).map(|cell| (cell, LONG)));
         faults.push((main, random.next() >> 8));
         let beside: Vec<&Cell> = self
             .cells
             .iter()
             .filter(|cell| cell.point.act == act)
             .collect();
-        for _ in 0..more(&mut random) {
+        // A tear of a certain card late in its act is not reached behind other faults: the cells have those.
+        let alone = self.by_card && !random.one_in(4);
+        let more = if alone { 0 } else { more(&mut random) };
+        for _ in 0..more {
             if let Some(cell) = random.pick(&beside) {
                 faults.push((cell.clone(), random.next() >> 8));
             }
         }
         let mut rare = Vec::new();
-        if random.one_in(4) {
+        if !alone && random.one_in(4) {
             let point = random.pick(&beside).map(|cell| cell.point.clone());
             rare.extend(point.map(|point| (point, Rare::draw(&mut random))));
         }

@@ -177,7 +177,7 @@ impl CardContact for FaultyContact {
     }
 }
 
-/// The field's names of the commands that a purse knows.
+/// The field's names of the commands that our cards know.
 fn command_name(command: &[u8]) -> &'static str {
     match command.get(..2) {
         Some([0x00, 0xA4]) => "SELECT",
@@ -192,6 +192,11 @@ fn command_name(command: &[u8]) -> &'static str {
         Some([0x80, 0x5A]) => "PROVE",
         Some([0x04, 0xD6]) => "UPDATE BINARY",
         Some([0x84, 0x18]) => "UNBLOCK",
+        Some([0x80, 0xA8]) => "GPO",
+        Some([0x80, 0xCA]) => "GET DATA",
+        Some([0x80, 0xAE]) => "GENERATE AC",
+        Some([0x00, 0x82]) => "AUTHENTICATE",
+        Some([0x04, 0xDA]) => "PUT DATA",
         Some(_) | None => "another command",
     }
 }

@@ -5,9 +5,8 @@ use std::time::Duration;
 
 use ipc::{Phase, TransactionKind};
 use tokio::time::{Instant, sleep};
-use virtual_card::CardProfile;
 
-use crate::cards::PLAIN;
+use crate::cards::{Kind, PLAIN};
 use crate::person::Ended;
 use crate::plan::Plan;
 use crate::point::{Act, Cell, Point, When, Who};
@@ -94,13 +93,7 @@ fn wallet(plan: &Plan) -> Wallet {
         | Act::ResumeNotLoaded
         | Act::ResumeLoaded
         | Act::LateReport
-        | Act::Healing => {
-            let other = CardProfile {
-                enable_flag: 1,
-                ..sleeping
-            };
-            Wallet::new(active, other)
-        }
+        | Act::Healing => Wallet::new(active, plan.card.second()),
     }
 }
 
@@ -241,7 +234,7 @@ fn template(package: Option<String>) -> Result<Template, TemplateError> {
 }
 
 /// What `act` needs of the main fault to be there at all.
-pub(crate) fn preparation(act: Act) -> Option<Cell> {
+pub(crate) fn preparation(act: Act, card: Kind) -> Option<Cell> {
     let at = |step: &str, nth, who, when| Cell {
         point: Point {
             act: Act::TopUp,
@@ -252,9 +245,9 @@ pub(crate) fn preparation(act: Act) -> Option<Cell> {
         when,
     };
     match act {
-        Act::ResumeNotLoaded => Some(at("CREDIT", 1, Who::Card, When::Before)),
-        Act::ResumeLoaded => Some(at("CREDIT", 1, Who::Card, When::After)),
-        Act::LateReport => Some(at("CREDIT", 1, Who::Network, When::After)),
+        Act::ResumeNotLoaded => Some(at(card.write, 1, Who::Card, When::Before)),
+        Act::ResumeLoaded => Some(at(card.write, 1, Who::Card, When::After)),
+        Act::LateReport => Some(at(card.write, 1, Who::Network, When::After)),
         Act::Start | Act::Balance | Act::TopUp | Act::Activation | Act::Healing => None,
     }
 }

@@ -2,19 +2,19 @@
 
 use std::sync::{Mutex, PoisonError};
 
-use virtual_card::{Card, CardProfile, Slot};
+use virtual_card::{AnyProfile, Slot};
 
 pub(crate) struct Wallet {
     pub(crate) slot: Slot,
-    pocket: Mutex<CardProfile>,
+    pocket: Mutex<AnyProfile>,
     before: i64,
 }
 
 impl Wallet {
-    pub(crate) fn new(card: CardProfile, pocket: CardProfile) -> Self {
-        let before = i64::from(card.balance) + i64::from(pocket.balance);
+    pub(crate) fn new(card: AnyProfile, pocket: AnyProfile) -> Self {
+        let before = balance(&card) + balance(&pocket);
         Self {
-            slot: Slot::with_card(Card::new(card)),
+            slot: Slot::with_card(card.into_card()),
             pocket: Mutex::new(pocket),
             before,
         }
@@ -22,11 +22,11 @@ impl Wallet {
 
     /// Puts the card of the pocket on the reader, and the one there into the pocket.
     pub(crate) fn change(&self, seen: bool) {
-        let Some(card) = self.slot.profile() else {
+        let Some(card) = self.slot.memory() else {
             return;
         };
         let mut pocket = self.pocket.lock().unwrap_or_else(PoisonError::into_inner);
-        let next = Card::new(std::mem::replace(&mut *pocket, card));
+        let next = std::mem::replace(&mut *pocket, card).into_card();
         if seen {
             self.slot.replace(next);
         } else {
@@ -36,8 +36,17 @@ impl Wallet {
 
     /// What all cards together have got since the beginning, fen.
     pub(crate) fn gained(&self) -> i64 {
-        let here = self.slot.profile().map_or(0, |card| card.balance);
+        let here = self.slot.memory().map_or(0, |card| balance(&card));
         let pocket = self.pocket.lock().unwrap_or_else(PoisonError::into_inner);
-        i64::from(here) + i64::from(pocket.balance) - self.before
+        here + balance(&pocket) - self.before
+    }
+}
+
+/// Fen.
+fn balance(card: &AnyProfile) -> i64 {
+    match card {
+        AnyProfile::Purse(purse) => purse.balance.into(),
+        AnyProfile::ElectronicCash(cash) => cash.balance.into(),
+        AnyProfile::Recorded(_) => 0,
     }
 }

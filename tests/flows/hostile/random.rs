@@ -158,7 +158,10 @@ async fn random_commands_and_faults_leave_the_books_right() {
                 26 => Command::RenewKey,
                 27 => Command::ChooseReader { name: None },
                 28 => Command::History,
-                29 => Command::ExportHistory,
+                29 => Command::ExportHistory {
+                    language: ipc::Language::System,
+                    state: None,
+                },
                 30 => {
                     if random(3) == 0 {
                         Command::Enrol

@@ -5,6 +5,7 @@ import net from "node:net";
 import path from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { Builder, By } from "selenium-webdriver";
+import { faults } from "./axe.mjs";
 
 const APP = path.resolve(process.env.TAPFILL_APP ?? "target/debug/tapfill");
 const SCREENS = path.resolve(process.env.TAPFILL_SCREENS ?? "target/artefacts/screens");
@@ -163,6 +164,13 @@ export class App {
     const png = await Promise.race([this.driver.takeScreenshot(), sleep(WAIT_MS, null, { ref: false })]);
     if (!png) throw new Error(`no picture of ${name}`);
     writeFileSync(path.join(SCREENS, `${name}.png`), Buffer.from(png, "base64"));
+  }
+
+  /** A picture of a state that stays, and what axe says of it. */
+  async look(name) {
+    await this.picture(name);
+    const found = await faults(this.driver);
+    if (found.length > 0) throw new Error(`${name}: ${found.join("\n")}`);
   }
 
   async situation() {

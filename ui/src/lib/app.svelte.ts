@@ -6,7 +6,9 @@ import type { Theme } from './bindings/Theme';
 import type { TransactionKind } from './bindings/TransactionKind';
 import type { TransactionView } from './bindings/TransactionView';
 import { asErrorView, type Backend } from './backend/types';
+import { beatOf, feel, prime } from './feel';
 import { useLanguage } from './i18n/words.svelte';
+import { learn } from './pace';
 
 export type Page = 'home' | 'history' | 'settings';
 export type Screen = Page | TransactionKind | 'welcome';
@@ -68,7 +70,10 @@ export class App {
   take(view: AppView): void {
     if (this.view && view.revision < this.view.revision) return;
     const stage = this.transaction?.stage;
+    const beat = beatOf(this.view?.transaction ?? null, view.transaction);
     this.view = view;
+    if (beat) feel(beat, view.settings.sound);
+    if (view.transaction?.stage === 'done') learn(view.transaction.steps);
     this.now = Date.now();
     if (this.page === 'home' && this.background?.stage !== 'running') this.hidden = null;
     if (this.transaction?.stage !== stage) this.error = null;
@@ -124,6 +129,7 @@ export class App {
   async begin(kind: TransactionKind): Promise<void> {
     if (this.flying('begin')) return;
     this.hidden = null;
+    prime(this.view?.settings.sound ?? false);
     await this.run({ command: 'begin', kind });
   }
 

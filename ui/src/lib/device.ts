@@ -4,6 +4,9 @@ export const device: 'reader' | 'phone' = /Android|iPhone|iPad/.test(navigator.u
 /** True where the web view's own print dialog opens, which also saves as PDF. On macOS Tauri wants a permission for it; phones have none. */
 export const prints = device === 'reader' && !/Mac OS X/.test(navigator.userAgent);
 
+/** True where the system has a sheet for sharing. WebKitGTK has none. */
+export const shares = (): boolean => typeof navigator.share === 'function';
+
 /** Copies text; false when the system refuses. */
 export async function copy(text: string): Promise<boolean> {
   try {

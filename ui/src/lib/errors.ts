@@ -30,6 +30,11 @@ export function titleOf(error: ErrorView): string {
   return failureWord(`code.${error.code}.title`);
 }
 
+/** Why it happens, in general. */
+export function causeOf(error: ErrorView): string {
+  return failureWord(`code.${error.code}.cause`);
+}
+
 /** What to do, with the particulars that came with the failure. */
 export function actionOf(error: ErrorView): string {
   return [failureWord(`code.${error.code}.remedy`), ...particulars(error.params)].join(gap());

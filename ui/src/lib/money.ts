@@ -1,12 +1,25 @@
-/** Fen as yuan with two decimals: 12850 is `128.50`. Integers only, so that no cent is ever rounded. */
-export function yuan(fen: number): string {
-  const cents = fen % 100;
-  return `${(fen - cents) / 100}.${String(cents).padStart(2, '0')}`;
+import { locale } from './i18n/words.svelte';
+
+/** Making one costs far more than using it, and amounts are everywhere. */
+const formats = new Map<string, Intl.NumberFormat>();
+function format(): Intl.NumberFormat {
+  const tag = locale();
+  const known = formats.get(tag) ?? new Intl.NumberFormat(tag, { minimumFractionDigits: 2 });
+  formats.set(tag, known);
+  return known;
 }
 
-/** Fen as yuan, without the decimals when there are none: 5000 is `50`. */
-export function shortYuan(fen: number): string {
-  return fen % 100 === 0 ? String(fen / 100) : yuan(fen);
+/** Fen as yuan the way the language writes it: 1234550 is `12,345.50`. Of integers, so that no cent is ever rounded. */
+export function yuan(fen: number): string {
+  const cents = fen % 100;
+  const shown: Partial<Record<Intl.NumberFormatPartTypes, string>> = { fraction: String(cents).padStart(2, '0') };
+  return format().formatToParts((fen - cents) / 100).map((part) => shown[part.type] ?? part.value).join('');
+}
+
+/** Fen as yuan to be typed on, without the decimals when there are none: 5000 is `50`. */
+export function typedYuan(fen: number): string {
+  const cents = fen % 100;
+  return cents === 0 ? String(fen / 100) : `${(fen - cents) / 100}.${String(cents).padStart(2, '0')}`;
 }
 
 /** The most that the core's amounts can hold, fen. */
@@ -17,7 +30,8 @@ const MAX_FEN = 4_294_967_295;
  * because Chinese keyboards give them.
  */
 export function parseYuan(text: string): number | null {
-  const plain = halfWidth(text).replace(/[。，,]/g, '.').trim();
+  const half = halfWidth(text).trim();
+  const plain = /^\d{1,3}(,\d{3})+(\.\d{0,2})?$/.test(half) ? half.replaceAll(',', '') : half.replace(/[。，,]/g, '.');
   const match = /^(\d{1,9})(?:\.(\d{0,2}))?$/.exec(plain);
   if (!match) return null;
   const whole = Number.parseInt(match[1] ?? '0', 10);

@@ -3,15 +3,15 @@ import { m } from './paraglide/messages.js';
 
 const DAY_MS = 86_400_000;
 
-/** `18:06` today, `昨天 18:06`, else `11-19 07:55`, with the year when it is another. */
+/** Today and yesterday in words, else the day as the language writes it, with the year when it is another. */
 export function when(ms: number, nowMs: number): string {
   const date = new Date(ms);
   const time = clock(date);
   const days = Math.round((midnight(nowMs) - midnight(ms)) / DAY_MS);
   if (days === 0) return m['time.today']({ time });
   if (days === 1) return m['time.yesterday']({ time });
-  const sameYear = date.getFullYear() === new Date(nowMs).getFullYear();
-  return `${sameYear ? day(date).slice(5) : day(date)} ${time}`;
+  const year = date.getFullYear() === new Date(nowMs).getFullYear() ? undefined : 'numeric';
+  return `${day(date, year)} ${time}`;
 }
 
 /** {@link when} where it begins a line. */
@@ -23,14 +23,13 @@ export function whenFirst(ms: number, nowMs: number): string {
 /** `24 Nov 06:44`, for what is to come. */
 export function until(ms: number): string {
   const date = new Date(ms);
-  const month = m['time.months']().split(' ')[date.getMonth()] ?? '';
-  return m['time.day']({ day: date.getDate(), month, time: clock(date) });
+  return `${day(date, undefined)} ${clock(date)}`;
 }
 
-/** `2026-11-23 18:06:09`, for receipts. */
+/** To the second, for receipts. */
 export function stamp(ms: number): string {
   const date = new Date(ms);
-  return `${day(date)} ${clock(date)}:${two(date.getSeconds())}`;
+  return `${day(date, 'numeric')} ${clock(date)}:${two(date.getSeconds())}`;
 }
 
 /** The card's own local time, `2026-11-23T18:06:00`, as milliseconds; null when it is none. */
@@ -57,8 +56,10 @@ function midnight(ms: number): number {
   return new Date(ms).setHours(0, 0, 0, 0);
 }
 
-function day(date: Date): string {
-  return `${date.getFullYear()}-${two(date.getMonth() + 1)}-${two(date.getDate())}`;
+/** English as in most of the world: the day before the month. */
+function day(date: Date, year: 'numeric' | undefined): string {
+  const tag = locale() === 'en' ? 'en-GB' : locale();
+  return new Intl.DateTimeFormat(tag, { day: 'numeric', month: 'short', year }).format(date);
 }
 
 function clock(date: Date): string {

@@ -123,8 +123,9 @@ impl Step<'_> {
                 let file = self
                     .body
                     .field("file15")
-                    .and_then(|it| File15::parse(it).ok());
-                let file = file.ok_or_else(|| Problem::internal("the package has no file 15"))?;
+                    .and_then(|it| File15::parse_longer(it).ok());
+                let (file, _) =
+                    file.ok_or_else(|| Problem::internal("the package has no file 15"))?;
                 let data = self.enabled_file(&file, today);
                 ("enable", "update", UPDATE_HEAD, data)
             }

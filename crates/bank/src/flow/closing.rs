@@ -1,12 +1,13 @@
 //! How a load's state is told to a terminal.
 
+use envelope::receipt::Receipt;
 use ledger::{Event, Kind, Phase, Refusal};
 use relay::Message;
 
 use crate::error::Problem;
 use crate::flow::Step;
-use crate::store::Conn;
 use crate::store::load::{self, LoadRow};
+use crate::store::{Conn, card};
 
 impl Step<'_> {
     /// Lets the machine take an event and stores what follows. Where the machine has no such event now nothing
@@ -66,6 +67,16 @@ impl Step<'_> {
                 .body
                 .put("old_balance", attempt.balance.to_be_bytes());
             message.body.put("new_balance", new_balance.to_be_bytes());
+            let receipt = Receipt {
+                reference: row.reference.clone(),
+                tail: card::tail(&row.identity.serial),
+                amount: row.load.order().amount,
+                old_balance: attempt.balance,
+                new_balance,
+                time_ms: row.load.changed_ms(),
+            };
+            let signed = receipt.signed(&self.bank.receipt_secret);
+            message.body.put("receipt", signed);
         }
         message
             .body

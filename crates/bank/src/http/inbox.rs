@@ -9,7 +9,7 @@ use axum::response::Response;
 use axum::routing::get;
 
 use crate::bank::Bank;
-use crate::http::respond;
+use crate::http::{escaped, respond};
 use crate::sms::Sms;
 
 const HEAD: &str = r#"<!doctype html><html lang="en"><head><meta charset="utf-8">
@@ -60,11 +60,4 @@ fn all(bank: &Bank) -> Vec<Sms> {
         .as_ref()
         .map(crate::inbox::Inbox::all)
         .unwrap_or_default()
-}
-
-fn escaped(text: &str) -> String {
-    text.replace('&', "&amp;")
-        .replace('<', "&lt;")
-        .replace('>', "&gt;")
-        .replace('"', "&quot;")
 }

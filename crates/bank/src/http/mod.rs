@@ -2,6 +2,7 @@
 
 #[cfg(feature = "development")]
 pub(crate) mod inbox;
+pub(crate) mod receipt;
 pub(crate) mod security;
 pub(crate) mod transaction;
 
@@ -31,6 +32,14 @@ pub(crate) fn routes(bank: Arc<Bank>, router: Router<Arc<Bank>>) -> Router {
         .fallback(unknown)
         .method_not_allowed_fallback(unknown)
         .with_state(bank)
+}
+
+/// Text as it stands in a page.
+pub(crate) fn escaped(text: &str) -> String {
+    text.replace('&', "&amp;")
+        .replace('<', "&lt;")
+        .replace('>', "&gt;")
+        .replace('"', "&quot;")
 }
 
 async fn health(State(bank): State<Arc<Bank>>) -> Response {

@@ -14,9 +14,10 @@ use envelope::keys::{self, KeyAnswer, KeyFacts, MasterKey, WorkingKey};
 use envelope::{Suite, Terminal};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use crate::bank::Bank;
+use crate::config::IndustrySettings;
 use crate::error::Problem;
 use crate::http::transaction::{MOST_SKEW_MS, owns, terminal_of, usable};
 use crate::http::{Asked, limited, problem, respond};
@@ -316,8 +317,12 @@ async fn key_query(bank: &Bank, row: &TerminalRow, query: &KeyQuery) -> Result<V
 
 fn packages(bank: &Bank, asked: &PackagesQuery) -> Value {
     let shelf = &bank.packages;
+    let served = bank.settings.industries.iter();
+    let limits: Map<String, Value> = served
+        .map(|industry| (industry.code.clone(), limits_of(industry)))
+        .collect();
     if asked.etag.as_ref() == Some(&shelf.etag) {
-        return json!({"etag": shelf.etag});
+        return json!({"etag": shelf.etag, "limits": limits});
     }
     let signer = hex::encode(shelf.signer);
     let packages: Vec<Value> = shelf
@@ -333,7 +338,7 @@ fn packages(bank: &Bank, asked: &PackagesQuery) -> Value {
             })
         })
         .collect();
-    json!({"etag": shelf.etag, "packages": packages})
+    json!({"etag": shelf.etag, "limits": limits, "packages": packages})
 }
 
 fn limits(bank: &Bank, query: &LimitsQuery) -> Result<Value, Problem> {
@@ -341,11 +346,15 @@ fn limits(bank: &Bank, query: &LimitsQuery) -> Result<Value, Problem> {
     let industry = bank
         .industry(&query.industry)
         .ok_or_else(Problem::bad_request)?;
-    Ok(json!({
+    Ok(limits_of(industry))
+}
+
+fn limits_of(industry: &IndustrySettings) -> Value {
+    json!({
         "min_amount": industry.min_amount,
         "max_amount": industry.max_amount,
         "max_balance": industry.max_balance,
-    }))
+    })
 }
 
 /// Whoever holds the other end of the connection.

@@ -21,7 +21,7 @@ fn number_hash(bank: &Bank, industry: &str, serial: &[u8]) -> [u8; 32] {
 }
 
 /// The last four digits of a serial; F at its end only fills it up.
-fn tail(serial: &[u8]) -> String {
+pub(crate) fn tail(serial: &[u8]) -> String {
     let digits = hex::encode_upper(serial);
     let digits = digits.trim_end_matches('F');
     let start = digits.len().saturating_sub(4);

@@ -7,8 +7,10 @@ mod faults;
 #[cfg(target_os = "linux")]
 mod hsm;
 mod keys;
+mod packages;
 mod people;
 mod process;
+mod receipts;
 mod reference;
 mod resume;
 mod secrets;

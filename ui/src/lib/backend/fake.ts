@@ -1,7 +1,10 @@
+import type { App } from '../app.svelte';
 import type { AppView } from '../bindings/AppView';
 import type { Command } from '../bindings/Command';
+import type { Language } from '../bindings/Language';
 import type { Reply } from '../bindings/Reply';
 import type { TransactionView } from '../bindings/TransactionView';
+import { loadFailureWords } from '../i18n/failures.svelte';
 import { baseView, card, failure, history, receipt, scenes, steps, transaction } from './scenes';
 import type { Backend } from './types';
 
@@ -55,12 +58,14 @@ export class FakeBackend implements Backend {
     switch (command.command) {
       case 'history': return { reply: 'history', entries: history() };
       case 'export-history': return { reply: 'exported', path: 'Documents/tapfill-history.csv' };
+      case 'save-receipt': return { reply: 'exported', path: `Documents/tapfill-${command.reference ?? 'receipt'}.png` };
       case 'export-trace': return { reply: 'exported', path: 'Documents/tapfill-trace.jsonl' };
       case 'run-diagnostics': return this.#diagnostics();
       case 'set-language': this.push({ settings: { ...settings, language: command.language } }); break;
       case 'set-theme': this.push({ settings: { ...settings, theme: command.theme } }); break;
       case 'set-text-size': this.push({ settings: { ...settings, textSize: command.percent } }); break;
       case 'set-lock': this.push({ settings: { ...settings, lock: command.on } }); break;
+      case 'set-sound': this.push({ settings: { ...settings, sound: command.on } }); break;
       case 'unlock': this.push({ trouble: null }); break;
       case 'choose-reader': this.push({ reader: { ...this.#view.reader, chosen: command.name } }); break;
       case 'enrol': this.push({ phase: 'enrolling', trouble: null }); setTimeout(() => this.push({ ...baseView(), phase: 'ready' }), 3 * STEP_MS); break;
@@ -123,11 +128,23 @@ export class FakeBackend implements Backend {
   }
 }
 
+/** Opens the page that a scene is about, and says when all of it is drawn. */
+export async function pose(app: App): Promise<void> {
+  const scene = new URLSearchParams(location.search).get('fake') ?? '';
+  if (scene.startsWith('history')) app.page = 'history';
+  if (scene.startsWith('settings')) app.page = 'settings';
+  await Promise.all([import('../../features/screens'), loadFailureWords(), document.fonts.ready]);
+  await new Promise((resolve) => setTimeout(resolve, 50));
+  // For tests of the page alone: the scenes there are, and a way to change settings without loading anew.
+  Object.assign(window, { tapfill: app, scenes: Object.keys(scenes) });
+  document.documentElement.dataset.ready = 'yes';
+}
+
 export function fakeBackend(scene: string): FakeBackend {
   const query = new URLSearchParams(location.search);
   const view = baseView();
   const settings = { ...view.settings };
-  if (query.get('lang') === 'en') settings.language = 'en';
+  settings.language = (query.get('lang') as Language | null) ?? settings.language;
   if (query.get('theme') === 'dark') settings.theme = 'dark';
   settings.textSize = Number(query.get('text') ?? 100);
   return new FakeBackend(scene, { settings });

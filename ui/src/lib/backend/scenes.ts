@@ -16,6 +16,7 @@ import type { TransactionView } from '../bindings/TransactionView';
 
 const MINUTE = 60_000;
 const NAME = { 'zh-CN': '公交钱包', en: 'Transit purse' };
+const PROOF = `r=TF-7K2M-91QX&c=4471&a=5000&o=12850&n=17850&t=1795428000000&s=${'0123456789abcdef'.repeat(8)}`;
 const PACKAGES: AppView['packages'] = [
   { industry: '0001', name: NAME, version: 3, signer: '7b1e90c4', covers: ['balance', 'topup', 'resume', 'activate'], applications: ['A00000000386980701'] },
   { industry: 'TUNI', name: { 'zh-CN': '交通联合卡', en: 'T-Union card' }, version: 1, signer: null, covers: ['balance'], applications: ['A000000632010105'] },
@@ -33,8 +34,8 @@ export function baseView(now = Date.now()): AppView {
     pending: [],
     transaction: null,
     packages: PACKAGES, refusedPackages: [],
-    settings: { language: 'zh-CN', theme: 'light', textSize: 100, lock: false },
-    about: { version: '0.1.0', bank: 'Tapfill Demo Bank', development: false },
+    settings: { language: 'zh-CN', theme: 'light', textSize: 100, lock: false, sound: true },
+    about: { version: '0.1.0', bank: 'Tapfill Demo Bank', receiptPage: 'https://bank.example/receipt?', development: false },
   };
 }
 
@@ -61,7 +62,7 @@ export function card(now = Date.now(), patch: Partial<CardView> = {}): CardView 
 }
 
 export function receipt(now = Date.now(), patch: Partial<ReceiptView> = {}): ReceiptView {
-  return { amount: 5000, oldBalance: 12_850, newBalance: 17_850, tail: '4471', timeMs: now, reference: 'TF-7K2M-91QX', place: 'on-card', ...patch };
+  return { amount: 5000, oldBalance: 12_850, newBalance: 17_850, tail: '4471', timeMs: now, reference: 'TF-7K2M-91QX', proof: patch.place === undefined ? PROOF : null, place: 'on-card', ...patch };
 }
 
 export function steps(...states: StepState[]): StepView[] {
@@ -153,6 +154,8 @@ export const scenes: Record<string, Scene> = {
   'activate-running': show(() => transaction('activate', { stage: 'running', steps: steps('done', 'done', 'running') , card: card(Date.now(), { tail: '8826', balance: 0, active: false, log: [] }) })),
   'activate-done': show((now) => transaction('activate', { stage: 'done', card: card(now, { tail: '8826', balance: 0, log: [] }), receipt: receipt(now, { amount: null, oldBalance: null, newBalance: null, tail: '8826', reference: null, place: 'none' }) })),
   'topup-read': show(() => transaction('topup', { stage: 'running', amount: 5000, card: card(), steps: steps('running', 'waiting', 'waiting', 'waiting') })),
+  'topup-poor': show(() => transaction('topup', { stage: 'running', amount: 5000, steps: steps('running', 'waiting', 'waiting', 'waiting'), contact: 'poor' })),
+  'topup-confirm': show(() => transaction('topup', { stage: 'running', amount: 5000, card: card(), steps: steps('done', 'done', 'done', 'running'), place: 'on-card-unreported', canCancel: false })),
   'topup-gone': show(() => transaction('topup', { stage: 'running', amount: 5000, card: card(), steps: steps('done', 'done', 'running', 'waiting'), place: 'in-transit', canCancel: false })),
   'resume-wait': (now) => ({ pending: pending(now, 'in-transit'), transaction: transaction('resume', { steps: steps('waiting', 'waiting', 'waiting', 'waiting') }) }),
   'resume-read': (now) => ({ reader, pending: pending(now, 'in-transit'), transaction: transaction('resume', { stage: 'running', steps: steps('running', 'waiting', 'waiting', 'waiting') }) }),

@@ -2,6 +2,10 @@
 
 export type AboutView = { version: string, bank: string, 
 /**
+ * The bank's page that checks receipts, up to and with its `?`.
+ */
+receiptPage: string, 
+/**
  * A build with the simulator or a development bank.
  */
 development: boolean, };

@@ -13,4 +13,8 @@ readers: Array<string>,
 /**
  * The person's choice; null: any.
  */
-chosen: string | null, };
+chosen: string | null, 
+/**
+ * Percent left in a phone that may not last for a load.
+ */
+lowBattery?: number, };

@@ -5,4 +5,8 @@ export type ReceiptView = {
 /**
  * Fen; null for activation.
  */
-amount: number | null, oldBalance: number | null, newBalance: number | null, tail: string, timeMs: number, reference: string | null, place: MoneyPlace, };
+amount: number | null, oldBalance: number | null, newBalance: number | null, tail: string, timeMs: number, reference: string | null, 
+/**
+ * Goes behind `AboutView::receipt_page`: the bank's signature over this receipt.
+ */
+proof: string | null, place: MoneyPlace, };

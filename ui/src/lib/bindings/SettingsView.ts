@@ -6,4 +6,8 @@ export type SettingsView = { language: Language, theme: Theme, textSize: number,
 /**
  * The system asks who is there before the app takes its keys from the keystore.
  */
-lock: boolean, };
+lock: boolean, 
+/**
+ * Short tones at the card, one for each phase. Settings from before there were any hear them.
+ */
+sound: boolean, };

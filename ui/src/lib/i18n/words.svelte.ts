@@ -16,17 +16,24 @@ export function useLanguage(language: Language): void {
   document.documentElement.lang = current;
 }
 
-/** The first of the system's languages that there are words for; Chinese of any kind is `zh-CN`. */
+/** Chinese is written in two ways, and a tag names one by its script or by the place. */
+const TRADITIONAL = /^zh\b.*-(Hant|TW|HK|MO)\b/i;
+
+/** The first of the system's languages that there are words for; any Chinese is read in one of its two scripts. */
 export function ofSystem(wanted: readonly string[]): Locale {
   for (const tag of wanted) {
     if (isLocale(tag)) return tag;
+    if (TRADITIONAL.test(tag)) return 'zh-TW';
     const found = locales.find((known) => known.split('-')[0] === tag.split('-')[0]);
     if (found) return found;
   }
   return wanted.length > 0 ? 'en' : baseLocale;
 }
 
-/** A name from an industry package in the language of the screen. */
+/** What each language calls itself, for choosing one. */
+export const LANGUAGES: Record<Locale, string> = { 'zh-CN': '简体中文', 'zh-TW': '繁體中文', en: 'English' };
+
+/** A name from an industry package in the language of the screen; a package gives Chinese in one script alone. */
 export function nameOf(name: LocalName): string {
-  return current === 'zh-CN' ? name['zh-CN'] : name.en;
+  return current.startsWith('zh') ? name['zh-CN'] : name.en;
 }

@@ -2,6 +2,7 @@ import { beforeAll, describe, expect, it } from 'vitest';
 
 import en from '../../../messages/en.json';
 import zh from '../../../messages/zh-CN.json';
+import tw from '../../../messages/zh-TW.json';
 import codeType from '../bindings/Code.ts?raw';
 import placeType from '../bindings/MoneyPlace.ts?raw';
 import { actionOf, moneyOf, titleOf } from '../errors';
@@ -24,7 +25,7 @@ function flat(tree: object, prefix = ''): Map<string, string> {
   }
   return found;
 }
-const languages = { 'zh-CN': flat(zh), en: flat(en) };
+const languages = { 'zh-CN': flat(zh), 'zh-TW': flat(tw), en: flat(en) };
 const blanks = (text: string): string[] => [...text.matchAll(/\{(\w+)\}/g)].map((match) => match[1] ?? '').sort();
 
 beforeAll(loadFailureWords);
@@ -35,18 +36,23 @@ describe('the words', () => {
     expect(new Set(Object.keys(messages))).toEqual(new Set(languages['zh-CN'].keys()));
   });
 
-  it('exist in both languages with the same blanks', () => {
-    expect([...languages.en.keys()].sort()).toEqual([...languages['zh-CN'].keys()].sort());
-    for (const [key, text] of languages['zh-CN']) expect(blanks(languages.en.get(key) ?? ''), key).toEqual(blanks(text));
+  it.each(['zh-TW', 'en'] as const)('exist in %s with the same blanks', (language) => {
+    expect([...languages[language].keys()].sort()).toEqual([...languages['zh-CN'].keys()].sort());
+    for (const [key, text] of languages['zh-CN']) expect(blanks(languages[language].get(key) ?? ''), key).toEqual(blanks(text));
   });
 
   it('are never empty and never left in the other language', () => {
-    for (const [key, text] of languages['zh-CN']) expect(text.trim(), key).not.toBe('');
+    for (const words of Object.values(languages)) for (const [key, text] of words) expect(text.trim(), key).not.toBe('');
     for (const [key, text] of languages.en) expect(text, key).toMatch(/^[^\u4e00-\u9fff]+$/);
+  });
+
+  it('are written in Taiwan as they are there', () => {
+    const mainland = /[们这说为时钱银码还过开关书读写给让应该网络线图会对账证号币户]|充值|激活|短信|軟件|信息|屏幕|默認|服務器|網絡|打印|設置|這臺/;
+    for (const [key, text] of languages['zh-TW']) expect(text, key).not.toMatch(mainland);
   });
 });
 
-describe.each(['zh-CN', 'en'] as const)('in %s', (language) => {
+describe.each(['zh-CN', 'zh-TW', 'en'] as const)('in %s', (language) => {
   beforeAll(() => useLanguage(language));
 
   it('every code says what happened and what to do', () => {
@@ -76,7 +82,8 @@ describe.each(['zh-CN', 'en'] as const)('in %s', (language) => {
 
 describe('the language', () => {
   it('follows the system, and Chinese of any kind is Chinese', () => {
-    expect(ofSystem(['zh-TW', 'en'])).toBe('zh-CN');
+    for (const tag of ['zh-TW', 'zh-Hant', 'zh-Hant-TW', 'zh-HK', 'zh-MO']) expect(ofSystem([tag, 'en']), tag).toBe('zh-TW');
+    for (const tag of ['zh', 'zh-CN', 'zh-Hans-SG', 'zh-SG']) expect(ofSystem([tag, 'en']), tag).toBe('zh-CN');
     expect(ofSystem(['en-GB'])).toBe('en');
     expect(ofSystem(['fr'])).toBe('en');
     expect(ofSystem([])).toBe('zh-CN');

@@ -1,0 +1,221 @@
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+use tokio::sync::{Semaphore, mpsc, watch};
+
+use super::contact::PhoneContact;
+use super::field::Field;
+use super::messages::{Begin, Begun, End, Nfc, PhoneEvent, Power};
+use super::{PhoneBridge, Refused};
+use crate::{CardContact, CardReader, Future, LinkError, ReaderStatus};
+
+/// As long as a card on a desktop's reader may take.
+pub(super) const TRANSCEIVE_MS: u32 = 5_000;
+const PRESENCE_CHECK_MS: u32 = 10_000;
+
+/// iOS opens no sheet for up to 3 s after the last one.
+const BEGIN_TRIES: u32 = 9;
+const BEGIN_PAUSE: Duration = Duration::from_millis(400);
+/// Between two looks at the battery.
+const POWER_EVERY: Duration = Duration::from_secs(60);
+/// A phone that says neither yes nor no.
+const BEGIN_LIMIT: Duration = Duration::from_secs(8);
+
+/// The reader of a phone.
+pub struct PhoneReader {
+    shared: Arc<Shared>,
+    wanted: watch::Sender<bool>,
+    /// One contact at a time, as a transaction has it.
+    free: Arc<Semaphore>,
+}
+
+impl PhoneReader {
+    /// A reader behind `bridge`. `events` is what the phone tells by itself. Needs a tokio runtime.
+    pub fn new(bridge: Arc<dyn PhoneBridge>, events: mpsc::UnboundedReceiver<Value>) -> Self {
+        let (wanted, wish) = watch::channel(false);
+        let (status, _) = watch::channel(ReaderStatus::default());
+        let shared = Arc::new(Shared {
+            bridge,
+            field: Mutex::default(),
+            status,
+        });
+        tokio::spawn(attend(shared.clone(), events, wish));
+        Self {
+            shared,
+            wanted,
+            free: Arc::new(Semaphore::new(1)),
+        }
+    }
+}
+
+impl CardReader for PhoneReader {
+    fn watch(&self) -> watch::Receiver<ReaderStatus> {
+        self.shared.status.subscribe()
+    }
+
+    fn choose(&self, _: Option<String>) {}
+
+    fn expect(&self, wanted: bool) {
+        self.wanted.send_if_modified(|now| {
+            let changed = *now != wanted;
+            *now = wanted;
+            changed
+        });
+    }
+
+    fn open(&self) -> Future<'_, Result<Box<dyn CardContact>, LinkError>> {
+        Box::pin(async {
+            let (session, tag) = self.shared.card()?;
+            let hold = Arc::clone(&self.free).try_acquire_owned();
+            let hold = hold.map_err(|_| LinkError::Busy)?;
+            let contact = PhoneContact {
+                shared: self.shared.clone(),
+                session,
+                tag,
+                hold: Arc::new(hold),
+                over: None,
+            };
+            Ok(Box::new(contact) as Box<dyn CardContact>)
+        })
+    }
+}
+
+pub(super) struct Shared {
+    bridge: Arc<dyn PhoneBridge>,
+    field: Mutex<Field>,
+    status: watch::Sender<ReaderStatus>,
+}
+
+impl Shared {
+    pub(super) async fn call<T: DeserializeOwned>(
+        &self,
+        command: &'static str,
+        arguments: impl Serialize,
+    ) -> Result<T, Refused> {
+        let unreadable = |_| Refused { code: None };
+        let arguments = serde_json::to_value(arguments).map_err(unreadable)?;
+        let answer = self.bridge.call(command, arguments).await?;
+        serde_json::from_value(answer).map_err(unreadable)
+    }
+
+    pub(super) fn change(&self, change: impl FnOnce(&mut Field)) {
+        let mut field = self.field.lock().unwrap_or_else(PoisonError::into_inner);
+        change(&mut field);
+        let now = field.status();
+        self.status.send_if_modified(|known| {
+            let changed = *known != now;
+            *known = now;
+            changed
+        });
+    }
+
+    fn look<T>(&self, look: impl FnOnce(&Field) -> T) -> T {
+        look(&self.field.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// The session and the tag that are there now.
+    fn card(&self) -> Result<(u64, u64), LinkError> {
+        self.look(|field| match (field.nfc, field.session, field.tag) {
+            (Nfc::None, ..) => Err(LinkError::NoReader),
+            (Nfc::Off, ..) => Err(LinkError::ServiceDown),
+            (Nfc::On, Some(session), Some(tag)) => Ok((session, tag)),
+            (Nfc::On, _, _) => Err(LinkError::NoCard),
+        })
+    }
+}
+
+/// Lives as long as the reader.
+async fn attend(
+    shared: Arc<Shared>,
+    mut events: mpsc::UnboundedReceiver<Value>,
+    mut wish: watch::Receiver<bool>,
+) {
+    let mut power = tokio::time::interval(POWER_EVERY);
+    loop {
+        tokio::select! {
+            biased;
+            event = events.recv() => match event {
+                Some(event) => hear(&shared, event),
+                None => return,
+            },
+            changed = wish.changed() => if changed.is_err() {
+                return;
+            },
+            _ = power.tick() => look_at_power(&shared).await,
+        }
+        if *wish.borrow_and_update() {
+            begin(&shared, &wish).await;
+        } else {
+            end(&shared).await;
+        }
+    }
+}
+
+fn hear(shared: &Shared, event: Value) {
+    match serde_json::from_value::<PhoneEvent>(event) {
+        Ok(event) => {
+            log::debug!("the phone tells {event:?}");
+            shared.change(|field| field.hear(&event));
+        }
+        Err(error) => log::warn!("the phone tells what nobody understands: {error}"),
+    }
+}
+
+async fn look_at_power(shared: &Shared) {
+    let call = shared.call::<Power>("power", ());
+    match tokio::time::timeout(BEGIN_LIMIT, call).await {
+        Ok(Ok(power)) => shared.change(|field| field.power(power)),
+        Ok(Err(refused)) => log::warn!("the battery is not known: {refused}"),
+        Err(_) => log::warn!("the battery is not known"),
+    }
+}
+
+async fn begin(shared: &Shared, wish: &watch::Receiver<bool>) {
+    let ready = shared.look(|it| it.nfc == Nfc::On && it.session.is_none() && !it.dismissed);
+    if !ready {
+        return;
+    }
+    for _ in 0..BEGIN_TRIES {
+        if !*wish.borrow() {
+            return;
+        }
+        let options = Begin {
+            presence_check_ms: PRESENCE_CHECK_MS,
+            transceive_ms: TRANSCEIVE_MS,
+        };
+        let call = shared.call::<Begun>("begin", options);
+        let refused = match tokio::time::timeout(BEGIN_LIMIT, call).await {
+            Ok(Ok(Begun { session })) => {
+                return shared.change(|field| field.session = Some(session));
+            }
+            Ok(Err(refused)) => refused,
+            Err(_) => Refused { code: None },
+        };
+        log::info!("{refused}");
+        match refused.code.as_deref() {
+            Some("busy") => tokio::time::sleep(BEGIN_PAUSE).await,
+            Some("off") => return shared.change(|field| field.nfc = Nfc::Off),
+            Some("none") => return shared.change(|field| field.nfc = Nfc::None),
+            Some(_) | None => break,
+        }
+    }
+    shared.change(Field::close);
+}
+
+async fn end(shared: &Shared) {
+    let mut open = None;
+    shared.change(|field| {
+        field.dismissed = false;
+        field.tag = None;
+        open = field.session.take();
+    });
+    if let Some(session) = open {
+        let ended = shared.call::<Value>("end", End { session }).await;
+        if let Err(refused) = ended {
+            log::warn!("a session did not end: {refused}");
+        }
+    }
+}

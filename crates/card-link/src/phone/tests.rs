@@ -1,0 +1,207 @@
+//! The reader against a phone that answers as Kotlin and Swift do.
+
+use std::time::Duration;
+
+use tokio::time::{sleep, timeout};
+use virtual_card::{Card, CardProfile, Fault, Moment, Slot};
+
+use super::*;
+use crate::{CardContact, CardReader, LinkError, ReaderState, ReaderStatus};
+
+const CHALLENGE: [u8; 5] = [0x00, 0x84, 0x00, 0x00, 0x04];
+const SYSTEMS: [System; 2] = [System::Android, System::Ios];
+
+fn phone(system: System) -> (Slot, SimulatedPhone, PhoneReader) {
+    let slot = Slot::with_card(Card::new(CardProfile::demo()));
+    let (phone, reader) = SimulatedPhone::start(slot.clone(), system);
+    (slot, phone, reader)
+}
+
+async fn until(reader: &PhoneReader, is: impl Fn(&ReaderStatus) -> bool) -> ReaderStatus {
+    let mut status = reader.watch();
+    let seen = timeout(Duration::from_secs(5), status.wait_for(|now| is(now))).await;
+    seen.expect("within 5 s").expect("the reader lives").clone()
+}
+
+async fn with_card(reader: &PhoneReader) -> Box<dyn CardContact> {
+    reader.expect(true);
+    until(reader, |now| now.state == ReaderState::Card).await;
+    reader.open().await.expect("a card is there")
+}
+
+#[tokio::test]
+async fn the_phone_looks_for_a_card_only_while_one_is_wanted() {
+    for system in SYSTEMS {
+        let (_slot, phone, reader) = phone(system);
+        until(&reader, |now| now.state == ReaderState::Empty).await;
+        sleep(Duration::from_millis(60)).await;
+        assert!(!phone.is_polling(), "what is typed comes first");
+        assert_eq!(reader.open().await.err(), Some(LinkError::NoCard));
+        let mut contact = with_card(&reader).await;
+        assert_eq!(contact.transmit(CHALLENGE.to_vec()).await.unwrap().len(), 6);
+        drop(contact);
+        reader.expect(false);
+        until(&reader, |now| now.state == ReaderState::Empty).await;
+        sleep(Duration::from_millis(60)).await;
+        assert!(!phone.is_polling(), "the sheet is closed");
+    }
+}
+
+#[tokio::test]
+async fn a_card_torn_at_any_moment_is_lost_and_never_sent_anything_again_on_the_old_contact() {
+    for system in SYSTEMS {
+        for moment in [Moment::Before, Moment::During, Moment::After] {
+            let (slot, _phone, reader) = phone(system);
+            let mut contact = with_card(&reader).await;
+            let seen = reader.watch().borrow().insertions;
+            let nth = 2;
+            slot.arm(Fault::Tear {
+                ins: None,
+                moment,
+                nth,
+            });
+            contact.transmit(CHALLENGE.to_vec()).await.unwrap();
+            let torn = contact.transmit(CHALLENGE.to_vec()).await;
+            assert_eq!(torn, Err(LinkError::Lost), "{system:?} {moment:?}");
+            let sent = slot.record().len();
+            assert_eq!(reader.open().await.err(), Some(LinkError::NoCard));
+            slot.insert();
+            let still = contact.transmit(CHALLENGE.to_vec()).await;
+            assert_eq!(still, Err(LinkError::Lost), "never again");
+            assert_eq!(slot.record().len(), sent, "and nothing by itself");
+            drop(contact);
+            until(&reader, |now| now.insertions == seen + 1).await;
+            let mut fresh = reader.open().await.unwrap();
+            assert!(fresh.transmit(CHALLENGE.to_vec()).await.is_ok());
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_card_that_was_taken_away_and_laid_back_between_two_commands_is_a_new_one() {
+    for system in SYSTEMS {
+        let (slot, _phone, reader) = phone(system);
+        let mut contact = with_card(&reader).await;
+        slot.replace(Card::new(CardProfile::demo_inactive()));
+        let swapped = contact.transmit(CHALLENGE.to_vec()).await;
+        assert_eq!(swapped, Err(LinkError::Lost), "{system:?}");
+        assert_eq!(slot.record().len(), 0, "the other card heard nothing");
+    }
+}
+
+#[tokio::test]
+async fn a_sheet_that_was_closed_is_told_and_comes_back_when_a_card_is_wanted_anew() {
+    for system in SYSTEMS {
+        let (slot, phone, reader) = phone(system);
+        slot.remove();
+        reader.expect(true);
+        until_polling(&phone).await;
+        phone.dismiss();
+        until(&reader, |now| now.closed == 1).await;
+        sleep(Duration::from_millis(60)).await;
+        assert!(!phone.is_polling(), "the person just closed it");
+        reader.expect(false);
+        sleep(Duration::from_millis(20)).await;
+        reader.expect(true);
+        until_polling(&phone).await;
+    }
+}
+
+async fn until_polling(phone: &SimulatedPhone) {
+    let waits = async {
+        while !phone.is_polling() {
+            sleep(Duration::from_millis(5)).await;
+        }
+    };
+    // iOS is busy for half a second after its last sheet.
+    let polls = timeout(Duration::from_secs(3), waits).await;
+    polls.expect("the phone looks for a card");
+}
+
+#[tokio::test]
+async fn a_session_that_ends_in_mid_command_loses_the_card() {
+    for system in SYSTEMS {
+        let (slot, phone, reader) = phone(system);
+        let mut contact = with_card(&reader).await;
+        slot.arm(Fault::Slow { ms: 200 });
+        let closing = async {
+            sleep(Duration::from_millis(50)).await;
+            phone.dismiss();
+        };
+        let (reply, ()) = tokio::join!(contact.transmit(CHALLENGE.to_vec()), closing);
+        assert_eq!(reply, Err(LinkError::Lost), "{system:?}");
+        assert_eq!(slot.record().len(), 0, "it never reached the card");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_card_that_answers_too_late_is_a_time_out_whatever_it_did() {
+    for system in SYSTEMS {
+        let (slot, _phone, reader) = phone(system);
+        let mut contact = with_card(&reader).await;
+        slot.arm(Fault::Slow { ms: 6_000 });
+        let late = contact.transmit(CHALLENGE.to_vec()).await;
+        assert_eq!(late, Err(LinkError::Timeout), "{system:?}");
+        assert_eq!(slot.record().len(), 1, "once");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_sheet_lives_for_a_minute_and_its_end_is_told() {
+    let (slot, _phone, reader) = phone(System::Ios);
+    slot.remove();
+    reader.expect(true);
+    let mut status = reader.watch();
+    let closed = status.wait_for(|now| now.closed == 1);
+    timeout(Duration::from_secs(70), closed)
+        .await
+        .unwrap()
+        .unwrap();
+}
+
+#[tokio::test]
+async fn nfc_that_is_switched_off_is_a_state_of_its_own_and_heals() {
+    let (_slot, phone, reader) = phone(System::Android);
+    reader.expect(true);
+    until(&reader, |now| now.state == ReaderState::Card).await;
+    phone.switch(false);
+    until(&reader, |now| now.state == ReaderState::ServiceDown).await;
+    assert_eq!(reader.open().await.err(), Some(LinkError::ServiceDown));
+    phone.switch(true);
+    until(&reader, |now| now.state == ReaderState::Card).await;
+}
+
+#[tokio::test]
+async fn one_contact_at_a_time_and_a_command_nobody_waits_for_holds_the_card() {
+    let (slot, _phone, reader) = phone(System::Android);
+    let mut contact = with_card(&reader).await;
+    assert_eq!(reader.open().await.err(), Some(LinkError::Busy));
+    slot.arm(Fault::Slow { ms: 150 });
+    let given_up = contact.transmit(CHALLENGE.to_vec());
+    assert!(timeout(Duration::from_millis(30), given_up).await.is_err());
+    drop(contact);
+    assert_eq!(
+        reader.open().await.err(),
+        Some(LinkError::Busy),
+        "the card is at work still"
+    );
+    sleep(Duration::from_millis(300)).await;
+    assert!(reader.open().await.is_ok());
+}
+
+#[tokio::test]
+async fn a_card_that_is_given_up_here_is_found_anew_though_it_never_left() {
+    for system in SYSTEMS {
+        let (slot, _phone, reader) = phone(system);
+        let mut contact = with_card(&reader).await;
+        let before = reader.watch().borrow().insertions;
+        slot.arm(Fault::Truncate { ins: None });
+        let select = hex::decode("00A4040009A00000000386980701").unwrap();
+        let cut = contact.transmit(select.clone()).await;
+        assert_eq!(cut, Err(LinkError::Lost), "a cut reply has no status word");
+        drop(contact);
+        until(&reader, |now| now.insertions > before).await;
+        let mut fresh = reader.open().await.unwrap();
+        assert!(fresh.transmit(select).await.is_ok(), "{system:?}");
+    }
+}

@@ -1,0 +1,165 @@
+package org.tapfill.isodep
+
+import android.nfc.NfcAdapter
+import android.nfc.Tag
+import android.nfc.TagLostException
+import android.nfc.tech.IsoDep
+import android.view.WindowManager.LayoutParams
+import androidx.appcompat.app.AppCompatActivity
+import app.tauri.plugin.Channel
+import app.tauri.plugin.Invoke
+import app.tauri.plugin.PluginHandle
+import app.tauri.plugin.PluginManager
+import app.tauri.plugin.jsonMapperOf
+import com.fasterxml.jackson.databind.JsonNode
+import java.util.concurrent.LinkedBlockingQueue
+import java.util.concurrent.TimeUnit
+import org.junit.Assert.assertEquals
+import org.junit.Assert.assertNotNull
+import org.junit.Assert.assertNull
+import org.junit.Assert.assertTrue
+import org.junit.Before
+import org.junit.Test
+
+/** The whole way that Rust goes: JSON in, Tauri's own dispatch, the radio, JSON out. */
+class PluginTest {
+    private val told = LinkedBlockingQueue<String>()
+    private val mapper = jsonMapperOf { _, data -> told.add(data) }
+    private val activity = AppCompatActivity()
+    private lateinit var nfc: NfcAdapter
+    private lateinit var plugin: IsoDepPlugin
+    private lateinit var handle: PluginHandle
+
+    @Before
+    fun phone() {
+        nfc = NfcAdapter()
+        NfcAdapter.present = nfc
+        plugin = IsoDepPlugin(activity)
+        handle = PluginHandle(PluginManager, "iso-dep", plugin, "{}", mapper)
+    }
+
+    private fun call(command: String, arguments: String): JsonNode {
+        val answered = LinkedBlockingQueue<String>()
+        handle.invoke(Invoke(1, command, 0, 1, { _, data -> answered.add(data) }, arguments, mapper))
+        val answer = answered.poll(PATIENCE_S, TimeUnit.SECONDS)
+        assertNotNull("an answer to $command", answer)
+        return mapper.readTree(answer)
+    }
+
+    private fun event(): JsonNode {
+        val event = told.poll(PATIENCE_S, TimeUnit.SECONDS)
+        assertNotNull("an event", event)
+        return mapper.readTree(event)
+    }
+
+    private fun watch() {
+        call("watch", """{"channel":"__CHANNEL__:7"}""")
+        assertEquals("on", event()["nfc"].asText())
+    }
+
+    private fun hold(answer: (ByteArray) -> ByteArray): IsoDep {
+        watch()
+        val begun = call("begin", """{"presenceCheckMs":10000,"transceiveMs":5000}""")
+        assertEquals(1, begun["session"].asInt())
+        val radio = IsoDep(answer)
+        nfc.found(Tag(radio))
+        assertEquals("tag", event()["kind"].asText())
+        return radio
+    }
+
+    private val batch = """{"session":1,"tag":1,"commands":[
+        {"data":"00A40000023F00","goOn":["9000","61"]},{"data":"00B095001E","goOn":[]}]}"""
+
+    @Test
+    fun `a batch goes through Tauri's dispatch to the radio and back`() {
+        val radio = hold { command -> command + byteArrayOf(0x90.toByte(), 0) }
+        val answer = call("transceive", batch)
+        assertEquals("done", answer["stop"].asText())
+        assertEquals("00A40000023F009000", answer["replies"][0].asText())
+        assertEquals("00B095001E9000", answer["replies"][1].asText())
+        assertEquals("set after connect, or Android forgets it", 5000, radio.timeout)
+    }
+
+    @Test
+    fun `reader mode is asked for with what keeps Android's own hands off the card`() {
+        hold { it }
+        val wanted = NfcAdapter.FLAG_READER_NFC_A or NfcAdapter.FLAG_READER_NFC_B or
+            NfcAdapter.FLAG_READER_SKIP_NDEF_CHECK or NfcAdapter.FLAG_READER_NO_PLATFORM_SOUNDS
+        assertEquals(wanted, nfc.flags)
+        assertEquals(10_000, nfc.extras?.values?.get(NfcAdapter.EXTRA_READER_PRESENCE_CHECK_DELAY))
+        call("end", """{"session":1}""")
+        assertNull(nfc.polling)
+    }
+
+    @Test
+    fun `a tag lost in the second command is a resolved answer with the first reply`() {
+        var sent = 0
+        hold { if (sent++ == 0) byteArrayOf(0x90.toByte(), 0) else throw TagLostException() }
+        val answer = call("transceive", batch)
+        assertEquals("tag-lost", answer["stop"].asText())
+        assertEquals(listOf("9000"), answer["replies"].map { it.asText() })
+        val lost = event()
+        assertEquals("lost", lost["kind"].asText())
+        assertEquals("reader mode was started anew", 2, nfc.openings)
+    }
+
+    @Test
+    fun `a tag lost after the time-out counts as slow`() {
+        watch()
+        call("begin", """{"presenceCheckMs":10000,"transceiveMs":30}""")
+        nfc.found(Tag(IsoDep { Thread.sleep(40); throw TagLostException() }))
+        assertEquals("tag", event()["kind"].asText())
+        assertEquals("timeout", call("transceive", batch)["stop"].asText())
+    }
+
+    @Test
+    fun `a tag of another kind is passed over`() {
+        watch()
+        call("begin", "{}")
+        nfc.found(Tag(null))
+        assertTrue(told.isEmpty())
+    }
+
+    @Test
+    fun `a refusal carries its code`() {
+        nfc.isEnabled = false
+        assertEquals("off", call("begin", "{}")["code"].asText())
+        NfcAdapter.present = null
+        assertEquals("none", call("begin", "{}")["code"].asText())
+    }
+
+    @Test
+    fun `the screen is secret and awake as long as it is asked to be`() {
+        call("screen", """{"secret":true,"awake":true}""")
+        assertEquals(LayoutParams.FLAG_SECURE or LayoutParams.FLAG_KEEP_SCREEN_ON, activity.window.flags)
+        call("screen", """{"secret":false,"awake":true}""")
+        assertEquals(LayoutParams.FLAG_KEEP_SCREEN_ON, activity.window.flags)
+    }
+
+    @Test
+    fun `the app that leaves the screen gives reader mode back`() {
+        hold { it }
+        plugin.onPause(activity)
+        assertNull(nfc.polling)
+        assertEquals("lost", event()["kind"].asText())
+        plugin.onResume(activity)
+        assertNotNull(nfc.polling)
+    }
+
+    @Test
+    fun `crossing the bridge costs less than two milliseconds`() {
+        hold { byteArrayOf(0x90.toByte(), 0) }
+        repeat(WARM) { call("transceive", batch) }
+        val began = System.nanoTime()
+        repeat(MEASURED) { call("transceive", batch) }
+        val ms = (System.nanoTime() - began) / 1e6 / MEASURED
+        println("bridge: %.3f ms for a batch of two commands on this JVM (%d batches)".format(ms, MEASURED))
+        assertTrue("$ms ms", ms < 2)
+    }
+
+    private companion object {
+        const val PATIENCE_S = 5L
+        const val WARM = 500
+        const val MEASURED = 2_000
+    }
+}

@@ -1,0 +1,105 @@
+// What crosses to Rust, under the same names as in crates/card-link (docs/mobile.md).
+
+public struct BeginArgs: Decodable {
+  public var transceiveMs: Int
+
+  public init(transceiveMs: Int) {
+    self.transceiveMs = transceiveMs
+  }
+}
+
+public struct Begun: Encodable {
+  public let session: UInt64
+
+  public init(session: UInt64) {
+    self.session = session
+  }
+}
+
+/// One command, hexadecimal, and the beginnings of status words after which the next is sent; none: all.
+public struct Order: Decodable {
+  public let data: String
+  public let goOn: [String]
+
+  public init(data: String, goOn: [String] = []) {
+    self.data = data
+    self.goOn = goOn
+  }
+}
+
+public struct TransceiveArgs: Decodable {
+  public let session: UInt64
+  public let tag: UInt64
+  public let commands: [Order]
+
+  public init(session: UInt64, tag: UInt64, commands: [Order]) {
+    self.session = session
+    self.tag = tag
+    self.commands = commands
+  }
+}
+
+public enum Stop: String, Encodable {
+  case done
+  case statusWord = "status-word"
+  case tagLost = "tag-lost"
+  case timeout
+  case closed
+  case io
+}
+
+/// The replies until the batch stopped, and why.
+public struct BatchAnswer: Encodable {
+  public let replies: [String]
+  public let stop: Stop
+}
+
+/// A card that is given up.
+public struct ReleaseArgs: Decodable {
+  public let session: UInt64
+  public let tag: UInt64
+}
+
+public struct EndArgs: Decodable {
+  public let session: UInt64
+}
+
+/// What the phone tells by itself.
+public struct PhoneEvent: Encodable, Equatable {
+  public enum Kind: String, Encodable {
+    case state, tag, lost, closed
+  }
+
+  public var kind: Kind
+  public var session: UInt64 = 0
+  public var tag: UInt64 = 0
+  public var nfc: String?
+  public var why: String?
+
+  public init(
+    _ kind: Kind, session: UInt64 = 0, tag: UInt64 = 0, nfc: String? = nil, why: String? = nil
+  ) {
+    self.kind = kind
+    self.session = session
+    self.tag = tag
+    self.nfc = nfc
+    self.why = why
+  }
+}
+
+/// What the page needs of the screen around it.
+public struct ScreenArgs: Decodable {
+  /// iOS can't keep a screenshot from being made.
+  public let secret: Bool
+  public let awake: Bool
+}
+
+public struct Power: Encodable {
+  public let percent: Int
+  public let charging: Bool
+
+  public init(percent: Int, charging: Bool) {
+    self.percent = percent
+    self.charging = charging
+  }
+}

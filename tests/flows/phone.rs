@@ -1,0 +1,150 @@
+//! The same flows with a phone's reader: a bridge that answers as Android's and iOS's sides do.
+
+use std::time::Duration;
+
+use card_link::System;
+use ipc::{Code, Command, MoneyPlace, ResumeState, Retry, StepName, StepState, TransactionKind};
+use virtual_card::{Fault, Moment};
+
+use crate::stage::{CARD_BEFORE, Stage, failure};
+use crate::torn::{torn_again, torn_anywhere};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_card_torn_at_any_command_of_a_load_is_settled_on_android() {
+    torn_anywhere(&Stage::on_phone(System::Android).await).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_card_torn_at_any_command_of_a_load_is_settled_on_ios() {
+    torn_anywhere(&Stage::on_phone(System::Ios).await).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_re_top_up_torn_in_its_turn_is_settled_by_the_next_on_both() {
+    for system in [System::Android, System::Ios] {
+        torn_again(&Stage::on_phone(system).await).await;
+    }
+}
+
+/// Longer than a phone takes to find a card that it looks for.
+const A_WHILE: Duration = Duration::from_millis(150);
+
+fn polls(stage: &Stage) -> bool {
+    stage.phone.as_ref().is_some_and(|phone| phone.is_polling())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn number_code_and_password_come_before_the_card() {
+    for system in [System::Android, System::Ios] {
+        let stage = Stage::on_phone(system).await;
+        assert!(!polls(&stage), "nobody asked for a card");
+        stage.person.top_up(1_000).await.unwrap();
+        stage.person.begin(TransactionKind::Topup).await.unwrap();
+        tokio::time::sleep(A_WHILE).await;
+        assert!(!polls(&stage), "{system:?}: the phone number first");
+        stage.person.verify().await.unwrap();
+        tokio::time::sleep(A_WHILE).await;
+        assert!(!polls(&stage), "{system:?}: the password first");
+        stage.slot.clear();
+        let person = &stage.person;
+        person.submit(&person.password, Some(2_000)).await.unwrap();
+        person.end().await.unwrap();
+        let selects = stage.slot.record();
+        let selects = selects.iter().filter(|it| it.command[1] == 0xA4).count();
+        assert_eq!(selects, 1, "one contact, from the first to the last");
+        tokio::time::sleep(A_WHILE).await;
+        assert!(!polls(&stage), "{system:?}: done");
+        assert_eq!(stage.card_balance(), CARD_BEFORE + 3_000);
+        assert_eq!(person.session.times().unwrap().requests_before_write, 1);
+        stage.healed().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_card_that_was_never_seen_is_read_first_in_a_contact_of_its_own() {
+    let stage = Stage::on_phone(System::Ios).await;
+    stage.person.begin(TransactionKind::Topup).await.unwrap();
+    let known = |view: &ipc::AppView| !view.purses.is_empty();
+    stage.person.until("the card", known).await.unwrap();
+    tokio::time::sleep(A_WHILE).await;
+    assert!(!polls(&stage), "read, and the page is free for typing");
+    stage.person.verify().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_sheet_that_is_closed_while_the_card_is_waited_for_moves_nothing_and_opens_again() {
+    for system in [System::Android, System::Ios] {
+        let stage = Stage::on_phone(system).await;
+        stage.person.balance().await.unwrap();
+        stage.slot.remove();
+        stage.person.begin(TransactionKind::Topup).await.unwrap();
+        stage.person.verify().await.unwrap();
+        stage.person.submit("246810", Some(1_000)).await.unwrap();
+        for _ in 0..100 {
+            if polls(&stage) {
+                break;
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        stage.phone.as_ref().unwrap().dismiss();
+        let error = failure(stage.person.end().await);
+        assert_eq!((error.code, error.retry), (Code::CardNone, Retry::Again));
+        assert_eq!(error.money, MoneyPlace::Account);
+        stage.insert();
+        tokio::time::sleep(A_WHILE).await;
+        assert_eq!(stage.card_balance(), CARD_BEFORE, "not by itself");
+        stage.person.give(Command::Retry).await.unwrap();
+        stage.person.end().await.unwrap();
+        assert_eq!(stage.card_balance(), CARD_BEFORE + 1_000, "typed once");
+        stage.healed().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_session_that_the_system_ends_in_the_write_is_settled_by_a_re_top_up() {
+    for system in [System::Android, System::Ios] {
+        let mut stage = Stage::on_phone(system).await;
+        stage.person.begin(TransactionKind::Topup).await.unwrap();
+        stage.person.verify().await.unwrap();
+        stage.slot.arm(Fault::Slow { ms: 300 });
+        stage.person.submit("246810", Some(1_000)).await.unwrap();
+        let writes = |view: &ipc::AppView| {
+            view.transaction.as_ref().is_some_and(|it| {
+                let is = |step: &ipc::StepView| step.state == StepState::Running;
+                it.steps
+                    .iter()
+                    .any(|it| it.name == StepName::Write && is(it))
+            })
+        };
+        stage.person.until("the write", writes).await.unwrap();
+        stage.phone.as_ref().unwrap().dismiss();
+        let error = failure(stage.person.end().await);
+        assert_eq!(error.money, MoneyPlace::InTransit, "{system:?}");
+        stage.slot.clear();
+        stage.books_balance().await;
+        // The system also ends an app that is in the background.
+        stage.restart_app();
+        stage.person.ready().await.unwrap();
+        assert_eq!(stage.person.look().pending.len(), 1);
+        let resumed = stage.person.resume().await.unwrap();
+        assert_eq!(resumed.resume, Some(ResumeState::Loaded));
+        assert_eq!(stage.card_balance(), CARD_BEFORE + 1_000);
+        stage.healed().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_card_that_moves_between_the_banks_yes_and_the_write_is_settled() {
+    let stage = Stage::on_phone(System::Android).await;
+    stage.slot.arm(Fault::Tear {
+        ins: Some(0x52),
+        moment: Moment::After,
+        nth: 1,
+    });
+    let error = failure(stage.person.top_up(500).await);
+    assert_eq!(error.money, MoneyPlace::InTransit);
+    stage.insert();
+    let resumed = stage.person.resume().await.unwrap();
+    assert_eq!(resumed.resume, Some(ResumeState::AlreadyOnCard));
+    stage.healed().await;
+}

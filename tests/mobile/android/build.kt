@@ -1,0 +1,6 @@
+package app.tauri
+
+/** Gradle's, on a device. */
+object BuildConfig {
+    const val DEBUG = false
+}

@@ -1,0 +1,53 @@
+// Every scene of the page, and every component of the style page, in each language and theme, under axe.
+import assert from "node:assert/strict";
+import { after, before, test } from "node:test";
+import { LANGUAGES, Page, THEMES } from "../lib/page.mjs";
+
+let page;
+before(async () => (page = await Page.start()), { timeout: 120_000 });
+after(() => page?.close());
+
+// A phone in every language; a window is the same parts in other places.
+for (const [size, languages] of [["phone", LANGUAGES], ["desktop", ["zh-CN"]]]) {
+  test(`axe finds nothing in any scene, ${size}`, { timeout: 2_400_000 }, async (t) => {
+    const scenes = await page.scenes();
+    assert.ok(scenes.length > 50, "there are scenes to look at");
+    for (const scene of scenes) {
+      await t.test(scene, async () => {
+        await page.show(scene, { size });
+        for (const language of languages) {
+          for (const theme of THEMES) {
+            await page.dress({ language, theme });
+            assert.deepEqual(await page.faults(), [], `${language}, ${theme}`);
+          }
+        }
+      });
+    }
+  });
+}
+
+test("axe finds nothing in any component", { timeout: 1_800_000 }, async (t) => {
+  for (const theme of THEMES) {
+    for (const language of LANGUAGES) {
+      await page.show("style", { size: "desktop", theme, language });
+      const kits = await page.script("return document.querySelectorAll('.kit').length");
+      assert.equal(kits, 5, "tokens, controls, money, stage, failures");
+      for (let kit = 1; kit <= kits; kit += 1) {
+        await t.test(`part ${kit}, ${language}, ${theme}`, async () => {
+          assert.deepEqual(await page.faults({ best: false, within: `.kit:nth-of-type(${kit})` }), []);
+        });
+      }
+    }
+  }
+});
+
+test("axe finds nothing in the dialog that erases", { timeout: 300_000 }, async () => {
+  await page.show("settings");
+  await page.script(`document.querySelector('[data-testid="erase-device"]').click()`);
+  for (const theme of THEMES) {
+    for (const language of LANGUAGES) {
+      await page.dress({ theme, language });
+      assert.deepEqual(await page.faults(), [], `${language}, ${theme}`);
+    }
+  }
+});

@@ -1,0 +1,134 @@
+// Each transaction from beginning to end with the keyboard alone: Tab, Enter, Escape and what is typed.
+import assert from "node:assert/strict";
+import { after, before, test } from "node:test";
+import { Key } from "selenium-webdriver";
+import { until } from "../lib/app.mjs";
+import { Page } from "../lib/page.mjs";
+
+let page;
+before(async () => (page = await Page.start()), { timeout: 120_000 });
+after(() => page?.close());
+
+const LIMIT = { timeout: 240_000 };
+const MOST_TABS = 60;
+const focused = () => page.script("return document.activeElement?.dataset.testid ?? null");
+const press = (...keys) => page.driver.actions().sendKeys(...keys).perform();
+const shown = (id) => until(async () => (await page.find(id)).length > 0, `${id} is shown`, focused, 60_000);
+const screen = (name) => shown(`screen-${name}`);
+const state = (id, value) =>
+  until(() => page.script(`return document.querySelector('[data-testid="' + arguments[0] + '"]')?.dataset.state === arguments[1]`, id, value), `${id} is ${value}`, null, 60_000);
+
+/** Presses Tab until the focus is there, and looks that it can be seen. */
+async function tabTo(id, key = Key.TAB) {
+  for (let i = 0; i < MOST_TABS; i += 1) {
+    if ((await focused()) === id) {
+      const ring = await page.script("const s = getComputedStyle(document.activeElement); return [s.outlineStyle, s.outlineWidth, document.activeElement.closest('.field, .code') !== null]");
+      assert.ok(ring[2] || (ring[0] !== "none" && Number.parseFloat(ring[1]) >= 2), `${id} shows that it has the focus`);
+      return;
+    }
+    await press(key);
+  }
+  assert.fail(`${id} is not reached by Tab; the focus is at ${await focused()}`);
+}
+const go = async (id) => {
+  await tabTo(id);
+  await press(Key.ENTER);
+};
+
+for (const size of ["phone", "desktop"]) {
+  test(`a top-up, ${size}`, LIMIT, async () => {
+    await page.show("home", { size });
+    await go("action-topup");
+    await shown("phone-input");
+    assert.equal(await focused(), "phone-input", "typing may begin at once");
+    await press("13800006021", Key.ENTER);
+    await shown("code-input");
+    assert.equal(await focused(), "code-input");
+    await press("409128", Key.ENTER);
+    await shown("amount-input");
+    assert.equal(await focused(), "amount-input");
+    await press("50", Key.ENTER);
+    assert.equal(await focused(), "pin-pad", "digits are the password's from here");
+    await press("246810", Key.ENTER);
+    await shown("receipt");
+    await go("done");
+    await screen("home");
+  });
+
+  test(`a top-up by the keys on the screen, ${size}`, LIMIT, async () => {
+    await page.show("topup-amount", { size });
+    await tabTo("amount-chip-50");
+    await press(Key.SPACE);
+    for (const digit of "810") await go(`pin-key-${digit}`);
+    await go("submit");
+    await shown("receipt");
+  });
+
+  test(`a balance, its chart as a table, and back, ${size}`, LIMIT, async () => {
+    await page.show("home", { size });
+    await go("action-balance");
+    await shown("balance-amount");
+    await go("chart-table");
+    assert.equal(await page.script("return document.querySelectorAll('figure table tbody tr').length"), 6);
+    await press(Key.ESCAPE);
+    await screen("home");
+  });
+
+  test(`an unfinished load is finished, ${size}`, LIMIT, async () => {
+    await page.show("home-pending", { size });
+    await go("pending-finish");
+    await state("resume-state", "none");
+    await go("done");
+    await screen("home");
+  });
+
+  test(`money is given back, ${size}`, LIMIT, async () => {
+    await page.show("home-pending", { size });
+    await go("action-refund");
+    await state("resume-state", "refunded");
+    await go("done");
+    await screen("home");
+  });
+
+  test(`an activation, ${size}`, LIMIT, async () => {
+    await page.show("home", { size });
+    await go("action-activate");
+    await shown("pin-pad");
+    await press("246810", Key.ENTER);
+    await state("activate-state", "done");
+    await go("done");
+    await screen("home");
+  });
+
+  test(`a torn load: its failure, then its end, ${size}`, LIMIT, async () => {
+    await page.show("topup-torn", { size });
+    await go("retry");
+    await screen("resume");
+    await state("resume-state", "none");
+  });
+}
+
+test("history: filter, a record, its export", LIMIT, async () => {
+  await page.show("history");
+  await go("filter-unfinished");
+  await go("history-open");
+  await shown("history-detail");
+  await go("detail-back");
+  await tabTo("filter-all");
+  await press(Key.SPACE);
+  await go("export-history");
+  await shown("toast");
+});
+
+test("settings: language, checks, and a device that is not erased after all", LIMIT, async () => {
+  await page.show("settings");
+  await go("run-diagnostics");
+  await shown("diagnostic-clock");
+  await go("erase-device");
+  await until(() => page.script("return document.querySelector('dialog').open"), "the dialog opens");
+  await tabTo("erase-cancel");
+  await press(Key.ENTER);
+  assert.equal(await page.script("return document.querySelector('dialog').open"), false);
+  assert.equal(await focused(), "erase-device", "the focus comes back to where it was");
+  await screen("settings");
+});
