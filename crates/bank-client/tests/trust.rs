@@ -45,6 +45,17 @@ async fn server(
     key: &KeyPair,
     version: &'static rustls::SupportedProtocolVersion,
 ) -> (SocketAddr, Arc<AtomicUsize>) {
+    let answer = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\nconnection: close\r\n\r\nok";
+    server_saying(certificate, key, version, answer.to_vec()).await
+}
+
+/// The same with an answer of its own. A request that asks for packed answers gets none.
+async fn server_saying(
+    certificate: CertificateDer<'static>,
+    key: &KeyPair,
+    version: &'static rustls::SupportedProtocolVersion,
+    answer: Vec<u8>,
+) -> (SocketAddr, Arc<AtomicUsize>) {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let private = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(key.serialize_der()));
     let config = ServerConfig::builder_with_provider(provider)
@@ -66,8 +77,11 @@ async fn server(
             let mut buffer = [0; 4_096];
             if let Ok(n @ 1..) = stream.read(&mut buffer).await {
                 count.fetch_add(n, Ordering::SeqCst);
-                let answer = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\nconnection: close\r\n\r\nok";
-                let _ = stream.write_all(answer).await;
+                let asked = String::from_utf8_lossy(&buffer[..n]).to_lowercase();
+                if asked.contains("accept-encoding") {
+                    continue;
+                }
+                let _ = stream.write_all(&answer).await;
                 let _ = stream.shutdown().await;
             }
         }
@@ -213,4 +227,60 @@ async fn a_port_where_nobody_answers_is_offline_and_a_line_that_breaks_says_noth
     tokio::spawn(async move { while listener.accept().await.is_ok() {} });
     let error = client(address, &bank, vec![pin(&key)]).relay(vec![1]).await;
     assert_eq!(error, Err(ClientError::Offline));
+}
+
+/// What the bank's own server says, were it in wrong hands.
+async fn told(head: &str, body: &[u8]) -> Result<Vec<u8>, ClientError> {
+    let bank = authority("bank");
+    let key = KeyPair::generate().unwrap();
+    let certificate = params("127.0.0.1").signed_by(&key, &bank.issuer).unwrap();
+    let head = format!("HTTP/1.1 200 OK\r\n{head}connection: close\r\n\r\n");
+    let answer = [head.as_bytes(), body].concat();
+    let (address, _) = server_saying(certificate.der().clone(), &key, TLS13, answer).await;
+    let client = client(address, &bank, vec![pin(&key)]);
+    client.page("/v1/packages").await
+}
+
+/// 16 KiB of zeros as gzip makes them: 1,000 to 1 in a longer one.
+const PACKED: &str = "1f8b0800000000000203edc13101000000c2a0f54f6d0c1fa000000000000000000000000000000080b70186d254ab00400000";
+
+#[tokio::test]
+async fn a_packed_answer_stays_packed() {
+    let packed = hex::decode(PACKED).unwrap();
+    let head = format!(
+        "content-encoding: gzip\r\ncontent-length: {}\r\n",
+        packed.len()
+    );
+    assert_eq!(told(&head, &packed).await, Ok(packed), "byte for byte");
+}
+
+#[tokio::test]
+async fn an_answer_of_more_than_4_mib_is_none() {
+    let whole = vec![0; 4 << 20];
+    let length = |n: usize| format!("content-length: {n}\r\n");
+    let answer = told(&length(whole.len()), &whole).await;
+    assert_eq!(answer.map(|it| it.len()), Ok(4 << 20));
+    let longer = vec![0; (4 << 20) + 1];
+    let answer = told(&length(longer.len()), &longer).await;
+    assert_eq!(answer, Err(ClientError::BadAnswer));
+}
+
+/// Nothing that unpacks is linked to what speaks to the bank, or to the bank itself.
+#[test]
+fn no_http_part_has_a_decompressor() {
+    let lock = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../Cargo.lock");
+    let lock = std::fs::read_to_string(lock).unwrap();
+    for name in ["reqwest", "hyper", "hyper-util", "axum", "tower-http"] {
+        let named = format!("name = \"{name}\"\n");
+        let parts: Vec<_> = lock
+            .split("[[package]]")
+            .filter(|it| it.contains(&named))
+            .collect();
+        assert!(!parts.is_empty(), "{name} is used");
+        for part in parts {
+            for packer in ["compression", "flate2", "brotli", "zstd", "miniz"] {
+                assert!(!part.contains(packer), "{name} has {packer}");
+            }
+        }
+    }
 }
