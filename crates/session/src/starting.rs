@@ -248,9 +248,9 @@ impl Actor {
         if !open.is_empty() {
             self.asked_outcomes = Some(Instant::now());
         }
-        for id in open {
+        for load in open {
             let link = self.link.clone();
-            self.beside(async move { Happened::Learnt(id, link.outcome(&id).await) });
+            self.beside(async move { Happened::Learnt(load.0, link.outcome(load).await) });
         }
     }
 
