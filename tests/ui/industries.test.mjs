@@ -14,7 +14,7 @@ const CANTEEN = {
   aid: "F043414E5445454E",
   name: /Canteen purse|食堂钱包/,
   tail: "1042",
-  before: "18.50",
+  money: "18.50",
   after: "38.50",
 };
 
@@ -26,7 +26,7 @@ scenario("the tutorial's industry does a first top-up in the app as it was built
   await settings(app);
   await until(async () => (await packages(app)).some((row) => CANTEEN.name.test(row) && row.includes("0004")), "the package from the bank is listed");
   await app.picture("settings-industry-0004");
-  assert.equal(await balance(app), CANTEEN.before);
+  assert.equal(await balance(app), CANTEEN.money);
   assert.match(await app.text("balance-card"), CANTEEN.name);
   assert.match(await app.text("card-number"), /1042$/);
   await proveCode(world, CANTEEN.tail);
