@@ -36,7 +36,8 @@ enum Part {
 }
 
 impl Part {
-    const EVERYTHING: [Self; 9] = [
+    /// Not the phones: two more systems to check for take ten minutes, and are asked for by name.
+    const EVERYTHING: [Self; 8] = [
         Self::Web,
         Self::Page,
         Self::Rust,
@@ -45,7 +46,6 @@ impl Part {
         Self::Ui,
         Self::Samples,
         Self::Release,
-        Self::Mobile,
     ];
     const NAMED: [Self; 10] = [
         Self::Unit,
