@@ -1,6 +1,8 @@
 //! Whole flows over loopback: the real session, the real servers, the virtual card in process.
 #![allow(clippy::unwrap_used)]
 
+mod backup;
+mod beside;
 mod contact;
 mod happy;
 mod hostile;
@@ -14,5 +16,7 @@ mod refused;
 mod secrets;
 mod settled;
 mod stage;
+mod stranded;
 mod torn;
+mod twice;
 mod wire;

@@ -225,7 +225,7 @@ async fn an_empty_reader_waits_and_goes_on_by_itself() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_card_of_another_kind_is_named_as_such() {
     let mut other = CardProfile::demo();
-    other.aid = hex::decode("A000000632010105").unwrap();
+    other.aid = hex::decode("F04E4F424F4459").unwrap();
     let stage = Stage::with(other).await;
     stage.person.ready().await.unwrap();
     assert_eq!(code(stage.person.balance().await), Code::CardNotSupported);

@@ -171,6 +171,20 @@ impl Stage {
         );
     }
 
+    /// The app ends here, and with it everything that it was about to write.
+    pub(crate) fn stop_app(&self) {
+        self.person.session.kill();
+    }
+
+    /// The bank blocks the demo card: its holder has lost it.
+    pub(crate) async fn block_card(&mut self) {
+        let serial = "serial = \"00006217000000004471\"";
+        let blocked = format!("{serial}\nstatus = \"blocked\"");
+        self.settings = self.settings.replace(serial, &blocked);
+        self.stop_bank().await;
+        self.start_bank().await;
+    }
+
     /// Another device of the same person, at the same card.
     pub(crate) fn second_device(&self) -> Person {
         self.device_with(MemoryVault::default())

@@ -19,13 +19,16 @@ pub(crate) enum Mode {
     AnswerLost,
     /// Nobody answers.
     Dead,
+    /// A request is cut off with its connection before it arrives, and nobody answers from then on.
+    RequestLostThenDead,
 }
 
-const MODES: [Mode; 4] = [
+const MODES: [Mode; 5] = [
     Mode::Whole,
     Mode::AnswerLostThenDead,
     Mode::AnswerLost,
     Mode::Dead,
+    Mode::RequestLostThenDead,
 ];
 
 struct State {
@@ -74,7 +77,7 @@ impl Wire {
         self.state.mode.store(mode as u8, Ordering::SeqCst);
     }
 
-    /// The same after so many whole answers.
+    /// The same after so many whole answers, or requests where those are lost.
     pub(crate) fn cut_after(&self, skip: usize, mode: Mode, answers: usize) {
         self.state.skip.store(skip, Ordering::SeqCst);
         self.cut(mode, answers);
@@ -105,6 +108,20 @@ impl Wire {
 impl State {
     fn mode(&self) -> Mode {
         MODES[usize::from(self.mode.load(Ordering::SeqCst))]
+    }
+
+    /// True: this request is lost.
+    fn swallows(&self) -> bool {
+        if self.mode() != Mode::RequestLostThenDead {
+            return false;
+        }
+        let passes = self
+            .skip
+            .fetch_update(Ordering::SeqCst, Ordering::SeqCst, |n| n.checked_sub(1));
+        if passes.is_err() {
+            self.mode.store(Mode::Dead as u8, Ordering::SeqCst);
+        }
+        passes.is_err()
     }
 
     /// True: this answer is lost.
@@ -166,6 +183,9 @@ async fn requests(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, state: Arc<St
             while !state.released.load(Ordering::SeqCst) {
                 tokio::time::sleep(std::time::Duration::from_millis(2)).await;
             }
+        }
+        if shaken >= 3 && state.swallows() {
+            return;
         }
         if to.write_all(&buffer[..n]).await.is_err() {
             return;

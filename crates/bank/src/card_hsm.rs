@@ -61,6 +61,9 @@ pub(crate) trait CardHsm: Send + Sync {
         at: HostTime,
     ) -> Result<[u8; 4], HsmError>;
 
+    /// Whether a TAC of this card could ever be checked: the card shows all that its key is made of.
+    fn could_prove(&self, industry: &str, card: &CardIdentity) -> bool;
+
     /// MAC of a secured update under the card's challenge.
     fn update_mac(
         &self,
@@ -258,6 +261,15 @@ impl CardHsm for KeysByIndustry {
     ) -> Result<[u8; 4], HsmError> {
         let key = self.card_key((industry, card), For::Tac)?;
         Ok(crypto::tac(&key, new_balance, counter, terms, at))
+    }
+
+    fn could_prove(&self, industry: &str, card: &CardIdentity) -> bool {
+        let proves = match self.0.get(industry) {
+            Some(IssuerKeys::Purse { tac, .. }) => tac,
+            Some(IssuerKeys::Cash { cryptogram, .. }) => cryptogram,
+            None => return false,
+        };
+        proves.recipe.factors(card).is_ok()
     }
 
     fn update_mac(

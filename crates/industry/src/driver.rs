@@ -164,6 +164,11 @@ impl Driver {
         })
     }
 
+    /// Fen: what the transaction is about, from its opening or from the bank.
+    pub fn amount(&self) -> Option<u32> {
+        value::big_endian(self.0.values.get(AMOUNT)?)
+    }
+
     /// Whether the last command that commits did so by the card's word; none when there was none
     /// or its reply was not understood.
     pub fn written(&self) -> Option<bool> {

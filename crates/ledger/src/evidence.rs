@@ -65,8 +65,19 @@ impl Mac1 {
 pub struct FreshInit {
     /// Counter and balance now.
     pub mac1: Mac1,
-    /// Fen spent since the load, from the log ([`spent_since`]); `None` when the log does not say.
-    pub spent: Option<u32>,
+    /// What its log says ([`Since::of`]).
+    pub since: Since,
+}
+
+/// What a card's log says of the time since a load was begun.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+pub enum Since {
+    /// Nothing that helps.
+    Unknown,
+    /// The load is there, and so many fen were spent after it.
+    Spent(u32),
+    /// The newest load in the log is another one.
+    OtherLoad,
 }
 
 /// One record of the card's log (file 18, 23 bytes), as far as it matters here.
@@ -82,20 +93,28 @@ pub struct LogLine {
     pub when: [u8; 7],
 }
 
-/// Fen spent since `load`, from a log that is newest first. `None` when the log has no record of that load,
-/// or one that is no purchase after it. The log's counter is not looked at: cards differ in it.
-pub fn spent_since(log: &[LogLine], load: &LogLine) -> Option<u32> {
-    let mut spent: u32 = 0;
-    for line in log {
-        if line == load {
-            return Some(spent);
+impl Since {
+    /// Reads a log that is newest first; `ours` are the records that the attempts of the load would have left. The
+    /// log's counter is not looked at: cards differ in it.
+    pub fn of(log: &[LogLine], ours: &[LogLine]) -> Self {
+        let mut spent: u32 = 0;
+        for line in log {
+            if ours.contains(line) {
+                return Self::Spent(spent);
+            }
+            let sum = match line.kind {
+                0x05 | 0x06 | 0x09 => spent.checked_add(line.amount),
+                0x02 => return Self::OtherLoad,
+                // E.g. a load of the card's other purse, which has a counter of its own.
+                _other => None,
+            };
+            let Some(sum) = sum else {
+                return Self::Unknown;
+            };
+            spent = sum;
         }
-        match line.kind {
-            0x05 | 0x06 | 0x09 => spent = spent.checked_add(line.amount)?,
-            _other_load => return None,
-        }
+        Self::Unknown
     }
-    None
 }
 
 /// Two different people and what they saw.
@@ -198,25 +217,39 @@ mod tests {
     #[test]
     fn spending_is_counted_from_the_newest_record_down_to_the_load() {
         let load = line(2, 5_000, 1);
-        assert_eq!(spent_since(&[load], &load), Some(0));
+        let ours = [line(2, 5_000, 0), load];
+        assert_eq!(Since::of(&[load], &ours), Since::Spent(0));
         let log = [line(6, 300, 3), line(9, 200, 2), load, line(6, 9_999, 0)];
-        assert_eq!(spent_since(&log, &load), Some(500));
+        assert_eq!(Since::of(&log, &ours), Since::Spent(500));
+        assert_eq!(Since::of(&log, &ours[..1]), Since::OtherLoad);
         assert_eq!(
-            spent_since(&log[..2], &load),
-            None,
+            Since::of(&log[..2], &ours),
+            Since::Unknown,
             "the load is not in the log"
         );
-        assert_eq!(
-            spent_since(&[line(2, 1, 9), load], &load),
-            None,
-            "another load came after"
-        );
+        let highest = [line(5, u32::MAX, 3), load];
+        assert_eq!(Since::of(&highest, &ours), Since::Spent(u32::MAX));
         let huge = [line(6, u32::MAX, 3), line(6, 1, 2), load];
         assert_eq!(
-            spent_since(&huge, &load),
-            None,
+            Since::of(&huge, &ours),
+            Since::Unknown,
             "a sum beyond 32 bits says nothing"
         );
+    }
+
+    #[test]
+    fn a_newer_load_of_somebody_else_is_told_apart_from_silence() {
+        let load = line(2, 5_000, 1);
+        for (newest, said) in [
+            (line(2, 5_000, 9), Since::OtherLoad),
+            (line(2, 4_999, 1), Since::OtherLoad),
+            (line(1, 5_000, 9), Since::Unknown),
+            (line(3, 5_000, 9), Since::Unknown),
+        ] {
+            let log = [line(6, 100, 10), newest, load];
+            assert_eq!(Since::of(&log, &[load]), said, "{newest:?}");
+        }
+        assert_eq!(Since::of(&[], &[load]), Since::Unknown);
     }
 
     #[test]

@@ -23,7 +23,7 @@ mod step;
 pub use account::{Account, AccountId, Books, Entry, Shard, Transfer};
 pub use decision::{LONGEST_EVIDENCE, Proposal, ProposalRefusal, Proposed, propose};
 pub use event::{Effect, Event, Incident, Refusal, Resolution, Verdict};
-pub use evidence::{FreshInit, LogLine, Mac1, Operators, Proof, Tac, spent_since};
+pub use evidence::{FreshInit, LogLine, Mac1, Operators, Proof, Since, Tac};
 pub use load::{Attempt, CardId, Kind, Load, LoadId, MAX_ATTEMPTS, Order};
 pub use resume::{Contradiction, Decision, Evidence, WrongCard, decide_resume};
 pub use state::{Decline, Doubt, Phase, State, Suspense};

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Attempt, FreshInit, Tac};
+use crate::{Attempt, FreshInit, Since, Tac};
 
 /// What the bank has seen since the load fell into doubt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -37,6 +37,8 @@ pub enum Decision {
 pub enum Contradiction {
     /// Counter n + 1, but the balance is not old + amount - spent; or counter n and more money than before.
     Balance,
+    /// Counter n + 1, but the log says that somebody else's load moved it.
+    OtherLoad,
     /// Counter above n + 1: somebody else loaded this card.
     CounterAbove,
     /// A TAC of an attempt that is not the newest one.
@@ -55,7 +57,8 @@ pub enum WrongCard {
 /// The decision table for one attempt in doubt of `amount` fen.
 ///
 /// With counter n the balance may be lower than before: purchases do not move the online counter. With
-/// counter n + 1 the balance must be old + amount, less what the log shows as spent since.
+/// counter n + 1 the balance must be old + amount, less what the log shows as spent since; and the log must not say
+/// that another load came to that counter.
 pub fn decide_resume(attempt: &Attempt, amount: u32, evidence: &Evidence) -> Decision {
     if !evidence.same_card {
         return Decision::WrongCard(WrongCard::OtherSerial);
@@ -77,6 +80,7 @@ pub fn decide_resume(attempt: &Attempt, amount: u32, evidence: &Evidence) -> Dec
     }
     match counter.saturating_sub(before) {
         0 if balance <= attempt.balance => Decision::NotLoaded,
+        1 if init.since == Since::OtherLoad => Decision::Contradiction(Contradiction::OtherLoad),
         1 if balance_fits(attempt, amount, &init) => Decision::LoadedByCounter,
         0 | 1 => Decision::Contradiction(Contradiction::Balance),
         _ => Decision::Contradiction(Contradiction::CounterAbove),
@@ -87,12 +91,12 @@ fn balance_fits(attempt: &Attempt, amount: u32, init: &FreshInit) -> bool {
     let Some(loaded) = attempt.balance.checked_add(amount) else {
         return false;
     };
+    let left = match init.since {
+        Since::Spent(spent) => loaded.checked_sub(spent),
+        Since::Unknown | Since::OtherLoad => None,
+    };
     let balance = init.mac1.balance();
-    balance == loaded
-        || init
-            .spent
-            .and_then(|spent| loaded.checked_sub(spent))
-            .is_some_and(|left| left == balance)
+    balance == loaded || left == Some(balance)
 }
 
 #[cfg(test)]
@@ -109,8 +113,12 @@ mod tests {
     const AMOUNT: u32 = 5_000;
 
     fn init(counter: u16, balance: u32, spent: Option<u32>) -> Decision {
+        decide(counter, balance, spent.map_or(Since::Unknown, Since::Spent))
+    }
+
+    fn decide(counter: u16, balance: u32, since: Since) -> Decision {
         let mac1 = Mac1::verify(counter, balance, &[0; 4], &[0; 4]).unwrap();
-        let init = Some(FreshInit { mac1, spent });
+        let init = Some(FreshInit { mac1, since });
         decide_resume(
             &ATTEMPT,
             AMOUNT,
@@ -192,6 +200,22 @@ mod tests {
     }
 
     #[test]
+    fn counter_n_plus_one_by_somebody_elses_load_is_for_people() {
+        let other = Decision::Contradiction(Contradiction::OtherLoad);
+        assert_eq!(
+            decide(10, 6_000, Since::OtherLoad),
+            other,
+            "the same amount"
+        );
+        assert_eq!(decide(10, 9_000, Since::OtherLoad), other);
+        assert_eq!(
+            decide(9, 1_000, Since::OtherLoad),
+            Decision::NotLoaded,
+            "an earlier load is the newest one in the log of a card that was not credited"
+        );
+    }
+
+    #[test]
     fn any_other_counter_moves_nothing() {
         assert_eq!(
             init(11, 6_000, None),
@@ -235,7 +259,8 @@ mod tests {
             ..ATTEMPT
         };
         let mac1 = Mac1::verify(0, 6_000, &[0; 4], &[0; 4]).unwrap();
-        let init = Some(FreshInit { mac1, spent: None });
+        let since = Since::Unknown;
+        let init = Some(FreshInit { mac1, since });
         let decision = decide_resume(
             &attempt,
             AMOUNT,

@@ -234,12 +234,10 @@ impl Load {
         };
         match decide_resume(&attempt, self.order.amount, evidence) {
             Decision::Undecided => Err(Refusal::Undecided),
-            Decision::LoadedByTac => Ok(self.confirm(
-                Proof::Tac {
-                    attempt: attempt.number,
-                },
-                now_ms,
-            )),
+            Decision::LoadedByTac => {
+                let attempt = evidence.tac.map_or(attempt.number, |tac| tac.attempt());
+                Ok(self.confirm(Proof::Tac { attempt }, now_ms))
+            }
             Decision::LoadedByCounter => {
                 let counter = attempt.counter.checked_add(1).ok_or(Refusal::Overflow)?;
                 Ok(self.confirm(Proof::Counter { counter }, now_ms))
@@ -254,7 +252,7 @@ impl Load {
             Decision::Contradiction(Contradiction::CounterAbove) => {
                 Ok(self.suspect(Suspense::CounterAbove, Incident::CounterAbove, now_ms))
             }
-            Decision::Contradiction(Contradiction::Balance) => {
+            Decision::Contradiction(Contradiction::Balance | Contradiction::OtherLoad) => {
                 Ok(self.suspect(Suspense::Contradiction, Incident::Contradiction, now_ms))
             }
             Decision::Contradiction(Contradiction::DeadAttempt) => {

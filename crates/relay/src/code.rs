@@ -72,3 +72,18 @@ impl fmt::Debug for IndustryCode {
         f.write_str(self.as_str())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_code_reads_the_same_wherever_it_is_shown() {
+        let code: IndustryCode = "00A1".parse().unwrap();
+        assert_eq!(
+            format!("{code} {code:?} {}", code.as_str()),
+            "00A1 00A1 00A1"
+        );
+        assert_eq!(code.bytes(), *b"00A1");
+    }
+}

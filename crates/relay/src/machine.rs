@@ -271,6 +271,10 @@ mod tests {
             relay.step(driver(b"I"), 1_000),
             Err(RelayError::TooManyRounds)
         );
+        assert!(
+            open().step(driver(&[b'I'; 100]), 1_000).is_ok(),
+            "the limit"
+        );
         let long = open().step(driver(&[b'I'; 101]), 1_000);
         assert_eq!(long, Err(RelayError::Message(MessageError::TooLong)));
     }

@@ -108,7 +108,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::Field;
+    use crate::{Field, MAX_FIELDS};
 
     fn example() -> Message {
         let body = Body {
@@ -235,6 +235,76 @@ mod tests {
         let mut message = example();
         message.body.put("balance", []);
         assert_eq!(message.encode(), Err(MessageError::Fields), "name twice");
+    }
+
+    #[test]
+    fn a_message_carries_64_fields_and_not_one_more() {
+        let mut message = example();
+        message.body.fields.clear();
+        for number in 0..MAX_FIELDS {
+            message.body.put(&format!("f{number}"), []);
+        }
+        let full = message.encode().unwrap();
+        assert_eq!(Message::parse(&full).unwrap(), message, "64 are good");
+        message.body.put("more", []);
+        assert_eq!(message.encode(), Err(MessageError::Fields), "written");
+        let read = [&full[..], b"\xD0\x05\x04more"].concat();
+        assert_eq!(Message::parse(&read), Err(MessageError::Fields), "read");
+    }
+
+    #[test]
+    fn a_message_of_64_kib_passes_and_one_byte_more_does_not() {
+        let mut message = example();
+        message.body.put("a", vec![0; 30_000]);
+        message.body.put("b", Vec::new());
+        let so_far = message.encode().unwrap().len();
+        // The length of the last object takes two bytes more than that of an empty one.
+        let room = MAX_MESSAGE - so_far - 2;
+        message.body.fields.pop();
+        message.body.put("b", vec![0; room]);
+        let full = message.encode().unwrap();
+        assert_eq!(full.len(), MAX_MESSAGE);
+        assert_eq!(letter(&full), Ok(Letter::I));
+        assert_eq!(Message::parse(&full).unwrap(), message);
+        message.body.fields.pop();
+        message.body.put("b", vec![0; room + 1]);
+        assert_eq!(message.encode(), Err(MessageError::TooLong));
+        let more = [full, vec![0]].concat();
+        assert_eq!(letter(&more), Err(MessageError::TooLong));
+    }
+
+    #[test]
+    fn a_closing_message_names_its_transaction_and_its_end() {
+        let industry = "0001".parse().unwrap();
+        let end = Message::closing(industry, Operation::ReTopUp, [7; 16], "nothing-pending");
+        let read = Message::parse(&end.encode().unwrap()).unwrap();
+        assert_eq!(read.letter, Letter::A);
+        assert_eq!(read.body.operation, Some(Operation::ReTopUp));
+        assert_eq!(read.body.transaction, Some([7; 16]));
+        assert_eq!(read.body.outcome.as_deref(), Some("nothing-pending"));
+    }
+
+    #[test]
+    fn words_are_of_small_letters_digits_and_two_marks() {
+        for (word, good) in [
+            ("nothing-pending", true),
+            ("open_topup", true),
+            ("sha256", true),
+            ("0-_", true),
+            ("Load", false),
+            ("a b", false),
+            ("", false),
+            (&"a".repeat(32), true),
+            (&"a".repeat(33), false),
+        ] {
+            let mut message = example();
+            message.body.outcome = Some(word.to_owned());
+            let written = message.encode();
+            assert_eq!(written.is_ok(), good, "{word:?}");
+            if let Ok(bytes) = written {
+                assert_eq!(Message::parse(&bytes).unwrap(), message, "{word:?}");
+            }
+        }
     }
 
     #[test]

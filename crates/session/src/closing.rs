@@ -75,14 +75,14 @@ pub(crate) fn learn(
     let outcome = || told.outcome.clone();
     let event = match told.outcome.as_str() {
         "ok" => Some(Event::Done),
-        "refunded" | "declined" => Some(Event::NotDone { outcome: outcome() }),
+        "refunded" | "declined" | "voided" => Some(Event::NotDone { outcome: outcome() }),
         "written-off" => Some(Event::WrittenOff),
         _open => None,
     };
     let mut receipt = record.receipt.clone();
     receipt.reference = match told.outcome.as_str() {
         // Nothing left the account: there is nothing to ask the bank's people about.
-        "declined" => None,
+        "declined" | "voided" => None,
         _ => told.reference.clone().or(receipt.reference),
     };
     let Some(event) = event else {

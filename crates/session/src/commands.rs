@@ -70,7 +70,7 @@ impl Actor {
 
     fn begin(&mut self, kind: TransactionKind, refund: bool) -> Result<Reply, Failure> {
         if let Some(now) = self.transaction.as_ref().filter(|now| now.is_committed()) {
-            return if now.kind == kind {
+            return if (now.kind, now.refund) == (kind, refund) {
                 Ok(Reply::Done)
             } else {
                 Err(Code::NotNow.into())

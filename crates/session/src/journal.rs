@@ -14,6 +14,9 @@ use crate::card_mark::CardMark;
 use crate::disk::{self, DiskError};
 use crate::trace::{TraceEvent, Tracer};
 
+/// Of what is written. Members that are new get a default instead, so that older files stay good.
+pub(crate) const VERSION: u32 = 1;
+
 /// One transaction in the journal: its state by the rules of the relay, and what its receipt tells so far.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
 pub(crate) struct Record {
@@ -29,6 +32,12 @@ impl Record {
     /// 32 hex digits.
     pub(crate) fn id(&self) -> String {
         hex::encode(self.entry.transaction)
+    }
+
+    /// False for what a later version wrote, and for the copy of a file: nobody would keep it up to date.
+    fn belongs_in(&self, path: &Path) -> bool {
+        let named = path.file_stem().and_then(std::ffi::OsStr::to_str);
+        self.version == VERSION && named == Some(self.id().as_str())
     }
 
     /// What happened. A step that the rules don't allow is a fault of ours and changes nothing.
@@ -105,7 +114,7 @@ pub(crate) struct Journal {
     dir: PathBuf,
     records: Vec<Record>,
     tracer: Tracer,
-    /// Files that can't be read: kept, counted and told, never deleted.
+    /// Files that can't be read: kept, counted and told, deleted by the person alone.
     pub(crate) damaged: usize,
 }
 
@@ -125,10 +134,12 @@ impl Journal {
                 continue;
             }
             match disk::read::<Record>(&path) {
-                Ok(Some(record)) => journal.records.push(record),
+                Ok(Some(record)) if record.belongs_in(&path) => journal.records.push(record),
                 Ok(None) => {}
-                Err(DiskError::Damaged) => journal.damaged += 1,
-                Err(error) => return Err(error),
+                // One file that can't be read holds back no other, nor the app.
+                Ok(Some(_)) | Err(DiskError::Damaged | DiskError::Broken | DiskError::Full) => {
+                    journal.damaged += 1;
+                }
             }
         }
         journal
@@ -215,14 +226,18 @@ impl Journal {
         self.records.iter().filter(is_about)
     }
 
-    /// Loads of which only the bank can say more: no proof waits to be told.
-    pub(crate) fn unanswered(&self) -> Vec<[u8; 16]> {
+    /// Loads of which only the bank can say more: no proof waits to be told. True: the first message may never have
+    /// reached it.
+    pub(crate) fn unanswered(&self) -> Vec<([u8; 16], bool)> {
         self.open_loads()
             .filter(|record| {
                 let to_tell = |it: &Record| matches!(it.entry.state, State::ToDeliver { .. });
                 !to_tell(record) && self.proven(record).is_none()
             })
-            .map(|record| record.entry.transaction)
+            .map(|record| {
+                let unsure = record.entry.place() == Place::Unsure;
+                (record.entry.transaction, unsure)
+            })
             .collect()
     }
 
@@ -276,11 +291,18 @@ impl Journal {
         Ok(())
     }
 
-    /// Forgets everything. The caller has made sure that no load is open.
+    /// Forgets everything, what could not be read too. The caller has made sure that no load is known to be open.
     pub(crate) fn erase(&mut self) -> Result<(), DiskError> {
-        for record in std::mem::take(&mut self.records) {
-            fs::remove_file(self.dir.join(format!("{}.json", record.id())))?;
+        self.records.clear();
+        for file in fs::read_dir(&self.dir)? {
+            let file = file?;
+            if file.file_type()?.is_dir() {
+                fs::remove_dir_all(file.path())?;
+            } else {
+                fs::remove_file(file.path())?;
+            }
         }
+        self.damaged = 0;
         Ok(())
     }
 }
@@ -417,6 +439,7 @@ mod tests {
             ("written-off", false, MoneyPlace::WrittenOff, true),
             // A reference would make the page say that money came back which never left.
             ("declined", false, MoneyPlace::Account, false),
+            ("voided", false, MoneyPlace::Account, false),
             ("manual", true, MoneyPlace::InTransit, true),
             ("in-doubt", true, MoneyPlace::InTransit, true),
             ("unknown", true, MoneyPlace::InTransit, true),

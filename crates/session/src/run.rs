@@ -179,7 +179,7 @@ impl Run {
                 Turn::Command(driver, command) => {
                     self.show(step_name(command.step));
                     if command.commits {
-                        self.before_write()?;
+                        self.before_write(driver.amount())?;
                     } else {
                         self.keep_issued()?;
                     }

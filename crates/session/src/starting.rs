@@ -237,7 +237,9 @@ impl Actor {
     /// A load whose card never comes back is settled by people of the bank, and only the bank can say so.
     fn ask_outcomes(&mut self) {
         let asked_lately = |at: Instant| at.elapsed() < ASK_AGAIN;
+        // What runs now is asked about by nobody: its first message may be on its way, and would be made void.
         if self.asking > 0
+            || self.runs > 0
             || self.link.facts().is_none()
             || self.asked_outcomes.is_some_and(asked_lately)
         {
@@ -248,9 +250,9 @@ impl Actor {
         if !open.is_empty() {
             self.asked_outcomes = Some(Instant::now());
         }
-        for id in open {
+        for load in open {
             let link = self.link.clone();
-            self.beside(async move { Happened::Learnt(id, link.outcome(&id).await) });
+            self.beside(async move { Happened::Learnt(load.0, link.outcome(load).await) });
         }
     }
 

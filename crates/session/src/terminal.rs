@@ -316,9 +316,16 @@ impl TerminalLink {
         self.security("/v1/packages", body.to_string()).await
     }
 
-    /// What became of a load: `docs/protocol.md`, 3.3.
-    pub(crate) async fn outcome(&self, transaction: &[u8; 16]) -> Result<Outcome, Failure> {
-        let body = serde_json::json!({"transaction": hex::encode(transaction)});
+    /// What became of a load: `docs/protocol.md`, 3.3. With `void` one that never reached the bank never will.
+    pub(crate) async fn outcome(
+        &self,
+        (transaction, void): ([u8; 16], bool),
+    ) -> Result<Outcome, Failure> {
+        let transaction = hex::encode(transaction);
+        let body = match void {
+            true => serde_json::json!({"transaction": transaction, "void": true}),
+            false => serde_json::json!({"transaction": transaction}),
+        };
         self.security("/v1/outcome", body.to_string()).await
     }
 

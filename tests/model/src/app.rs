@@ -286,13 +286,13 @@ impl App {
         self.close(None, Some(load), outcome);
     }
 
-    /// Loads of which only the bank can say more.
-    pub(crate) fn unanswered(&self) -> impl Iterator<Item = Id> {
+    /// Loads of which only the bank can say more. True: the first message may never have reached it.
+    pub(crate) fn unanswered(&self) -> impl Iterator<Item = (Id, bool)> {
         let told = |entry: &Entry| !matches!(entry.state, State::ToDeliver(_));
         self.journal
             .iter()
             .filter(move |entry| entry.is_load() && entry.is_open() && told(entry))
-            .map(|entry| entry.id)
+            .map(|entry| (entry.id, entry.state == State::Asked))
     }
 
     /// Nothing came in time: the run is over, and the journal says what is known.

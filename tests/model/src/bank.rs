@@ -1,7 +1,7 @@
 //! The bank: what `bank::flow` does with a request, each in one commit, on the real ledger.
 
 use ledger::{
-    Decline, Doubt, Effect, Event, Evidence, FreshInit, Mac1, Operators, Phase, Resolution,
+    Decline, Doubt, Effect, Event, Evidence, FreshInit, Mac1, Operators, Phase, Resolution, Since,
     Suspense, Tac as Verified, Verdict,
 };
 
@@ -20,7 +20,7 @@ pub(crate) struct Exchange {
     pub(crate) load: Option<Id>,
     /// The newest attempt when the card was asked for its proof.
     attempt: u32,
-    spent: Option<u8>,
+    since: Since,
 }
 
 /// The phase that the driver was asked to run.
@@ -135,7 +135,7 @@ impl Bank {
             awaits: Some(awaits),
             load: None,
             attempt: 0,
-            spent: None,
+            since: Since::Unknown,
         })
     }
 
@@ -262,7 +262,7 @@ impl Bank {
             awaits: None,
             load: Some(id),
             attempt: 0,
-            spent: None,
+            since: Since::Unknown,
         };
         let reply = Reply::End(Outcome::Refused);
         self.save(exchange, Stored { id, step: 1, reply });
@@ -273,11 +273,7 @@ impl Bank {
             None => self.open_of_card(card),
             Some(about) if self.load(about).is_some() => Some(about),
             Some(about) => {
-                let seen = self.exchanges.iter().any(|known| known.id == about);
-                if !seen {
-                    self.void.push(about);
-                    self.void.sort_unstable();
-                }
+                self.void_unseen(about);
                 self.load_of(about)
             }
         };
@@ -304,6 +300,18 @@ impl Bank {
         }
     }
 
+    fn never_saw(&self, id: Id) -> bool {
+        self.load(id).is_none() && self.exchanges.iter().all(|known| known.id != id)
+    }
+
+    /// A transaction that never came never will.
+    pub(crate) fn void_unseen(&mut self, id: Id) {
+        if self.never_saw(id) && !self.void.contains(&id) {
+            self.void.push(id);
+            self.void.sort_unstable();
+        }
+    }
+
     fn proven(
         &mut self,
         settings: &Settings,
@@ -327,10 +335,7 @@ impl Bank {
         let newest = book.0.last_attempt().copied();
         exchange.attempt = newest.map_or(0, |attempt| attempt.number);
         let card = cards.iter().find(|card| book.is_of(card.number));
-        exchange.spent = newest.zip(card).and_then(|(newest, card)| {
-            let attempt = u8::try_from(newest.number).ok()?;
-            card.spent_since(At { load: id, attempt })
-        });
+        exchange.since = card.map_or(Since::Unknown, |card| card.since(id));
         Reply::LoadAgain
     }
 
@@ -348,18 +353,20 @@ impl Bank {
         // A MAC1 may be old. This one is known to be younger than the newest MAC2 only if the card was asked for
         // it after that was made.
         let newest = book.0.last_attempt().map(|attempt| attempt.number);
-        let fresh = newest == Some(exchange.attempt) || settings.has(Bug::RefundOnOldInitialize);
+        if newest != Some(exchange.attempt) && !settings.has(Bug::RefundOnOldInitialize) {
+            return Reply::End(Outcome::InDoubt);
+        }
         let Some(mac1) = mac1(card, init) else {
             return Reply::End(Outcome::Refused);
         };
         self.saw(card, init.counter);
-        let spent = exchange.spent.map(u32::from);
+        let since = exchange.since;
         let evidence = Evidence {
             same_card: true,
             tac: None,
-            init: Some(FreshInit { mac1, spent }),
+            init: Some(FreshInit { mac1, since }),
         };
-        let verdict = match refund && fresh {
+        let verdict = match refund {
             true => Verdict::Refund,
             false => Verdict::LoadAgain,
         };
@@ -426,8 +433,11 @@ impl Bank {
         })
     }
 
-    /// As `/v1/outcome`, where it is final.
-    pub(crate) fn outcome(&self, id: Id) -> Option<Outcome> {
+    /// As `/v1/outcome`, where it is final; `unsure` asks for a transaction that never came to be void.
+    pub(crate) fn outcome(&self, id: Id, unsure: bool) -> Option<Outcome> {
+        if unsure && self.never_saw(id) {
+            return Some(Outcome::NothingPending);
+        }
         let load = self.load_of(id).unwrap_or(id);
         match self.load(load)?.phase() {
             Phase::Confirmed => Some(Outcome::Ok),
@@ -539,7 +549,10 @@ impl Bank {
         let evidence = Evidence {
             same_card: true,
             tac: None,
-            init: Some(FreshInit { mac1, spent: None }),
+            init: Some(FreshInit {
+                mac1,
+                since: Since::Unknown,
+            }),
         };
         self.resumed(id, evidence, Verdict::Refund);
     }

@@ -1,6 +1,8 @@
 //! A purse card: all or nothing in each command, its session gone with its power.
 
-use crate::symbols::{AMOUNT, At, Init, Mac2, Tac};
+use ledger::Since;
+
+use crate::symbols::{AMOUNT, At, Id, Init, Mac2, Tac};
 
 /// Which counter GET TRANSACTION PROVE wants.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -135,10 +137,13 @@ impl Card {
         })
     }
 
-    /// What was spent since the load of that date and time, if the log says.
-    pub(crate) fn spent_since(&self, at: At) -> Option<u8> {
-        let (logged, spent) = self.logged.filter(|_| self.habits.log)?;
-        (logged == at).then_some(spent)
+    /// What the log says of the time since that load.
+    pub(crate) fn since(&self, load: Id) -> Since {
+        match self.logged.filter(|_| self.habits.log) {
+            None => Since::Unknown,
+            Some((logged, spent)) if logged.load == load => Since::Spent(spent.into()),
+            Some(_) => Since::OtherLoad,
+        }
     }
 
     pub(crate) fn purchase(&mut self) {

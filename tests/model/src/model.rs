@@ -55,7 +55,7 @@ pub enum Action {
     AppDies { app: u8 },
     SendProof { app: u8, id: u8 },
     ProofAnswered { app: u8, id: u8 },
-    Learns { app: u8, id: u8 },
+    Learns { app: u8, id: u8, unsure: bool },
     BankTakes { request: u8, refund: bool },
     BankFinishes,
     BankDies,
@@ -164,8 +164,8 @@ impl World {
             if it.run.is_none() {
                 let settled = it
                     .unanswered()
-                    .filter(|id| self.bank.outcome(*id).is_some());
-                actions.extend(settled.map(|id| Action::Learns { app, id }));
+                    .filter(|(id, unsure)| self.bank.outcome(*id, *unsure).is_some());
+                actions.extend(settled.map(|(id, unsure)| Action::Learns { app, id, unsure }));
             }
             for request in it.to_deliver() {
                 let id = request.id;
@@ -421,8 +421,11 @@ impl World {
                 let reply = self.bank.reply(id, asked.step)?;
                 self.app(app)?.delivered(id, reply);
             }
-            Action::Learns { app, id } => {
-                let outcome = self.bank.outcome(id)?;
+            Action::Learns { app, id, unsure } => {
+                let outcome = self.bank.outcome(id, unsure)?;
+                if unsure {
+                    self.bank.void_unseen(id);
+                }
                 self.app(app)?.learns(id, outcome);
             }
             Action::BankTakes { request, refund } => {

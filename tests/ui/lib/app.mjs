@@ -99,6 +99,8 @@ export class App {
   async click(id) {
     await this.#patient(id, async (element) => {
       if (!(await element.isEnabled())) throw new Error(`${id} is disabled`);
+      // WebKit's driver does not scroll a page inside the page.
+      await this.driver.executeScript("arguments[0].scrollIntoView({ block: 'nearest' })", element);
       await element.click();
     });
   }

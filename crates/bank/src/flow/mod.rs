@@ -139,12 +139,10 @@ pub(crate) async fn run(
     };
     let end = |outcome| Message::closing(asked.industry, operation, id, outcome);
     let found = exchange::find(conn, &id).await?;
+    let ours = (found.as_ref()).is_none_or(|found| found.terminal == asked.terminal);
     if let Some((hash, reply)) = exchange::reply(bank, conn, &id, number).await? {
-        let ours = found
-            .as_ref()
-            .is_some_and(|found| found.terminal == asked.terminal);
         let same: bool = hash.ct_eq(&asked.hash[..]).into();
-        return if ours && same {
+        return if same && (ours || brings_proof(body)) {
             Ok(reply)
         } else {
             encode(&end("step-conflict"))
@@ -158,13 +156,14 @@ pub(crate) async fn run(
         next_step: 1,
         awaits: first_phase(operation).map(str::to_owned),
         load: None,
-        spent: None,
+        since: ledger::Since::Unknown,
+        attempt: None,
         witness: None,
         refund: false,
     };
     let exchange = found.unwrap_or_else(fresh);
     let fits = message.letter == Letter::I
-        && exchange.terminal == asked.terminal
+        && (ours || brings_proof(body))
         && exchange.operation == operation.code()
         && exchange.industry == asked.industry.as_str()
         && exchange.next_step == number
@@ -182,11 +181,20 @@ pub(crate) async fn run(
         body,
         password: asked.password,
     };
+    if !ours && !step.is_proven(conn).await? {
+        return encode(&end("step-unknown"));
+    }
     let reply = encode(&step.take(conn).await?)?;
     step.exchange.next_step = number.saturating_add(1);
     exchange::save(conn, &step.exchange, now_ms).await?;
     exchange::keep_reply(bank, conn, (&id, number), (&asked.hash, &reply), now_ms).await?;
     Ok(reply)
+}
+
+/// A card's TAC proves the same whoever brings it: a terminal that had to enrol again still has it in its journal.
+fn brings_proof(body: &Body) -> bool {
+    let proof = body.field("tac").or(body.field("certificate"));
+    body.phase.as_deref() == Some("credit") && proof.is_some()
 }
 
 fn first_phase(operation: Operation) -> Option<&'static str> {

@@ -1,13 +1,15 @@
 //! Re-top-up: settles a load by the card's own proof, and finishes it where the card was not credited.
 
-use ledger::{Doubt, Event, Evidence, FreshInit, Kind, LogLine, Phase, Verdict, spent_since};
+use ledger::{
+    Decision, Doubt, Event, Evidence, FreshInit, Kind, LogLine, Phase, Since, Verdict,
+    decide_resume,
+};
 use purse::LogRecord;
 use relay::Message;
 
 use crate::error::Problem;
 use crate::flow::Step;
 use crate::scheme::{About, Credited, Opening, Scheme};
-use crate::store::exchange::Witness;
 use crate::store::load::{self, LoadRow};
 use crate::store::{Conn, audit, card, exchange};
 use crate::vault::random;
@@ -74,8 +76,9 @@ impl Step<'_> {
 
     /// A new opening: to load again, or to give the money back.
     fn ask_state(&mut self, row: &LoadRow) -> Result<Message, Problem> {
+        self.exchange.attempt = row.load.last_attempt().map(|attempt| attempt.number);
         if self.exchange.refund {
-            return self.ask_witness(row);
+            return self.ask_witness();
         }
         let mut message = self.go_on("load");
         message
@@ -95,11 +98,8 @@ impl Step<'_> {
             return load::find(self.bank, conn, &load).await;
         }
         if seen.is_none() {
-            exchange::void(conn, about, &self.terminal, self.now_ms).await?;
-            let detail = r#"{"why":"asked about, never seen"}"#;
-            let subject = hex::encode(about);
-            let what = ("load-voided", subject.as_str(), detail);
-            audit::note(self.bank, conn, what, self.now_ms).await?;
+            let who = (&self.terminal, self.now_ms);
+            exchange::void(self.bank, conn, about, who).await?;
         }
         Ok(None)
     }
@@ -124,21 +124,18 @@ impl Step<'_> {
             self.apply(conn, &mut row, event).await?;
             return Ok(self.end_as(&row, true));
         }
-        self.exchange.spent = self.spent(conn, &row).await?;
+        self.exchange.since = self.since(conn, &row).await?;
         self.ask_state(&row)
     }
 
     /// Money goes back on nothing that could be old: the card signs a number that was made just now. INITIALIZE FOR
     /// LOAD has a place for one, the terminal's number, which no card compares with anything.
-    fn ask_witness(&mut self, row: &LoadRow) -> Result<Message, Problem> {
-        let attempt = row.load.last_attempt().map(|attempt| attempt.number);
-        let attempt =
-            attempt.ok_or_else(|| Problem::internal("a load in doubt without attempt"))?;
+    fn ask_witness(&mut self) -> Result<Message, Problem> {
         let number = random::<6>()?.map(|byte| {
             let below_100 = byte % 100;
             below_100 / 10 * 16 + below_100 % 10
         });
-        self.exchange.witness = Some(Witness { number, attempt });
+        self.exchange.witness = Some(number);
         let mut message = self.go_on("refund");
         message.body.put("amount", WITNESS_AMOUNT.to_be_bytes());
         match self.settings()?.scheme {
@@ -150,16 +147,16 @@ impl Step<'_> {
         Ok(message)
     }
 
-    /// Fen spent since the newest attempt, if the card's log says.
-    async fn spent(&self, conn: &mut Conn, row: &LoadRow) -> Result<Option<u32>, Problem> {
+    /// What the card's log says of the time since the load.
+    async fn since(&self, conn: &mut Conn, row: &LoadRow) -> Result<Since, Problem> {
         let records = self
             .body
             .field("log")
             .and_then(|log| LogRecord::parse_all(log).ok());
-        let attempts = load::attempts(conn, row.id()).await?;
-        let (Some(records), Some(newest)) = (records, attempts.last()) else {
-            return Ok(None);
+        let Some(records) = records else {
+            return Ok(Since::Unknown);
         };
+        let attempts = load::attempts(conn, row.id()).await?;
         let line = |record: &LogRecord| {
             let [a, b, c, d] = record.at.date;
             let [e, f, g] = record.at.time;
@@ -172,7 +169,9 @@ impl Step<'_> {
             }
         };
         let log: Vec<LogLine> = records.iter().map(line).collect();
-        Ok(spent_since(&log, &newest.log_line(row.load.order().amount)))
+        let amount = row.load.order().amount;
+        let ours: Vec<LogLine> = attempts.iter().map(|it| it.log_line(amount)).collect();
+        Ok(Since::of(&log, &ours))
     }
 
     /// A fresh opening: its counter decides, and kills what the bank said to the last one.
@@ -184,10 +183,18 @@ impl Step<'_> {
         let Some(opening) = self.opening()? else {
             return Ok(self.end_about("message-bad", &row));
         };
+        if self.is_overtaken(&row) {
+            return Ok(self.end_about("in-doubt", &row));
+        }
         let about = self.about(row.load.order().amount);
         let Some(fresh) = self.fresh(conn, &row, &opening, about).await? else {
             return Ok(self.end_about("card-mac-bad", &row));
         };
+        let card = row.load.order().card.0;
+        if card::is_blocked(conn, card).await? && is_not_loaded(&row, fresh) {
+            // Whoever holds it now is not the one who paid; the money can still go back.
+            return Ok(self.end_about("card-blocked", &row));
+        }
         self.resumed(conn, &mut row, fresh, Verdict::LoadAgain)
             .await?;
         if row.phase() == Phase::Issued {
@@ -206,17 +213,22 @@ impl Step<'_> {
         let (Some(opening), Some(witness)) = (self.opening()?, self.exchange.witness) else {
             return Ok(self.end_about("message-bad", &row));
         };
-        let newest = row.load.last_attempt().map(|attempt| attempt.number);
-        if newest != Some(witness.attempt) {
-            // Another terminal was given a yes since: what this card said is older than that.
+        if self.is_overtaken(&row) {
             return Ok(self.end_about("in-doubt", &row));
         }
-        let about = About::witnessed(WITNESS_AMOUNT, witness.number);
+        let about = About::witnessed(WITNESS_AMOUNT, witness);
         let Some(fresh) = self.fresh(conn, &row, &opening, about).await? else {
             return Ok(self.end_about("card-mac-bad", &row));
         };
         self.resumed(conn, &mut row, fresh, Verdict::Refund).await?;
         Ok(self.end_as(&row, true))
+    }
+
+    /// Another terminal was given a yes since this card was asked: what it said may be older than that, and a balance
+    /// from before would contradict the card of today.
+    fn is_overtaken(&self, row: &LoadRow) -> bool {
+        let newest = row.load.last_attempt().map(|attempt| attempt.number);
+        newest != self.exchange.attempt
     }
 
     fn opening(&self) -> Result<Option<Opening>, Problem> {
@@ -235,13 +247,12 @@ impl Step<'_> {
             return Ok(None);
         };
         card::saw_counter(conn, row.load.order().card.0, mac1.counter()).await?;
-        let cash = match opening {
-            Opening::Purse(_) => None,
-            Opening::Cash(opening) => Some(opening),
-        };
-        let Some(opening) = cash else {
-            let spent = self.exchange.spent;
-            return Ok(Some(FreshInit { mac1, spent }));
+        let opening = match opening {
+            Opening::Purse(_) => {
+                let since = self.exchange.since;
+                return Ok(Some(FreshInit { mac1, since }));
+            }
+            Opening::Cash(opening) => opening,
         };
         let attempts = load::attempts(conn, row.id()).await?;
         let newest = attempts.last();
@@ -249,8 +260,7 @@ impl Step<'_> {
         let (attempt, session) =
             session.ok_or_else(|| Problem::internal("an attempt without session"))?;
         let amount = row.load.order().amount;
-        let counted = opening.as_counter(&mac1, &attempt, &session, amount);
-        Ok(counted.map(|(mac1, spent)| FreshInit { mac1, spent }))
+        Ok(opening.as_counter(&mac1, &attempt, &session, amount))
     }
 
     async fn resumed(
@@ -260,16 +270,25 @@ impl Step<'_> {
         fresh: FreshInit,
         not_loaded: Verdict,
     ) -> Result<(), Problem> {
-        let init = Some(fresh);
-        let evidence = Evidence {
-            same_card: true,
-            tac: None,
-            init,
-        };
         let event = Event::Resume {
-            evidence,
+            evidence: evidence(fresh),
             not_loaded,
         };
         self.apply(conn, row, event).await
     }
+}
+
+fn evidence(fresh: FreshInit) -> Evidence {
+    Evidence {
+        same_card: true,
+        tac: None,
+        init: Some(fresh),
+    }
+}
+
+fn is_not_loaded(row: &LoadRow, fresh: FreshInit) -> bool {
+    let amount = row.load.order().amount;
+    let decided = |attempt| decide_resume(attempt, amount, &evidence(fresh));
+    let attempt = row.load.last_attempt();
+    attempt.is_some_and(|attempt| decided(attempt) == Decision::NotLoaded)
 }

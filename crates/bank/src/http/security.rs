@@ -258,7 +258,7 @@ async fn dispatch(bank: &Bank, asked: &Asked, caller: &Caller) -> Result<Value, 
         "/v1/sms/verify" => sms::verify(bank, terminal, &parse(body)?).await,
         "/v1/packages" => Ok(packages(bank, &parse(body)?)),
         "/v1/limits" => limits(bank, &parse(body)?),
-        "/v1/outcome" => outcome::outcome(bank, &parse(body)?).await,
+        "/v1/outcome" => outcome::outcome(bank, terminal, &parse(body)?).await,
         _ => Err(Problem::bad_request()),
     }
 }

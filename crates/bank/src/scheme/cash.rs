@@ -2,7 +2,7 @@
 //! load sends another number of script commands than the card's last online transaction had, and the card reports
 //! that number under its next cryptogram (docs/decisions/0011).
 
-use ledger::{Attempt, Mac1};
+use ledger::{Attempt, FreshInit, Mac1, Since};
 use purse::cash::{self, CardVerification, Cryptogram, IssuerData, Terms};
 use purse::tlv::{self, Object};
 use relay::Body;
@@ -45,7 +45,7 @@ pub(crate) struct Closing {
 
 /// What a card in a new transaction says of an earlier one.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(crate) enum Since {
+pub(crate) enum Told {
     /// The script of that transaction was done to its end.
     Done,
     /// It was not, and can't be any more.
@@ -161,44 +161,46 @@ impl Opening {
     }
 
     /// What this says of the attempt that `session` began.
-    pub(crate) fn since(&self, session: &Session) -> Since {
+    pub(crate) fn since(&self, session: &Session) -> Told {
         let scripts = self.issuer.cvr.scripts();
         if self.terms.atc <= session.atc {
-            Since::Older
+            Told::Older
         } else if scripts == session.scripts {
-            Since::Done
+            Told::Done
         } else if scripts == session.scripts_before || scripts < session.scripts {
             // The card forgets the old number when it knows the issuer again, and counts from there.
-            Since::NotDone
+            Told::NotDone
         } else {
-            Since::Other
+            Told::Other
         }
     }
 
-    /// The same as the ledger tells loads apart: the attempt's counter, or one more when it was done. The second part
-    /// is what was spent since, fen.
+    /// The same as the ledger tells loads apart: the attempt's counter, or one more when it was done; and what was
+    /// spent since.
     pub(crate) fn as_counter(
         &self,
         mac1: &Mac1,
         attempt: &Attempt,
         session: &Session,
         amount: u32,
-    ) -> Option<(Mac1, Option<u32>)> {
+    ) -> Option<FreshInit> {
         let balance = mac1.balance();
         let counted = |step: u16| {
             let counter = attempt.counter.checked_add(step)?;
             Mac1::verify(counter, balance, &[0; 4], &[0; 4])
         };
-        Some(match self.since(session) {
-            Since::Done => {
+        let (step, since) = match self.since(session) {
+            Told::Done => {
                 let loaded = attempt.balance.checked_add(amount);
                 let spent = loaded.and_then(|loaded| loaded.checked_sub(balance));
-                (counted(1)?, spent)
+                (1, spent.map_or(Since::Unknown, Since::Spent))
             }
-            Since::NotDone => (counted(0)?, None),
-            Since::Other => (counted(2)?, None),
-            Since::Older => return None,
-        })
+            Told::NotDone => (0, Since::Unknown),
+            Told::Other => (2, Since::Unknown),
+            Told::Older => return None,
+        };
+        let mac1 = counted(step)?;
+        Some(FreshInit { mac1, since })
     }
 }
 
@@ -302,26 +304,26 @@ mod tests {
             let session = opening(9, before).session();
             assert_ne!(session.scripts, before);
             let later = |scripts| opening(10, scripts).since(&session);
-            assert_eq!(later(before), Since::NotDone, "before {before}: untouched");
+            assert_eq!(later(before), Told::NotDone, "before {before}: untouched");
             assert_eq!(
                 later(0),
-                Since::NotDone,
+                Told::NotDone,
                 "before {before}: known, and no script done"
             );
-            assert_eq!(later(session.scripts), Since::Done, "before {before}");
+            assert_eq!(later(session.scripts), Told::Done, "before {before}");
         }
     }
 
     #[test]
     fn a_script_of_somebody_else_and_an_older_word_of_the_card_prove_nothing() {
         let session = opening(9, 0).session();
-        assert_eq!(opening(10, 5).since(&session), Since::Other);
+        assert_eq!(opening(10, 5).since(&session), Told::Other);
         assert_eq!(
             opening(9, 1).since(&session),
-            Since::Older,
+            Told::Older,
             "the same transaction"
         );
-        assert_eq!(opening(8, 1).since(&session), Since::Older);
+        assert_eq!(opening(8, 1).since(&session), Told::Older);
     }
 
     #[test]
@@ -334,17 +336,13 @@ mod tests {
         };
         let session = opening(9, 0).session();
         let mac1 = Mac1::verify(11, 5_000, &[0; 4], &[0; 4]).unwrap();
-        let (counted, spent) = opening(11, 1)
-            .as_counter(&mac1, &attempt, &session, 2_000)
-            .unwrap();
-        assert_eq!(
-            (counted.counter(), spent),
-            (10, Some(1_000)),
-            "6,000 less 5,000"
-        );
-        let (counted, spent) = opening(11, 0)
-            .as_counter(&mac1, &attempt, &session, 2_000)
-            .unwrap();
-        assert_eq!((counted.counter(), spent), (9, None));
+        let told = |scripts| {
+            let opening = opening(11, scripts);
+            let fresh = opening.as_counter(&mac1, &attempt, &session, 2_000);
+            fresh.map(|fresh| (fresh.mac1.counter(), fresh.since))
+        };
+        assert_eq!(told(1), Some((10, Since::Spent(1_000))), "6,000 less 5,000");
+        assert_eq!(told(0), Some((9, Since::Unknown)));
+        assert_eq!(told(7), Some((11, Since::Unknown)), "for people");
     }
 }

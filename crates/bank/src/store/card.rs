@@ -107,6 +107,14 @@ pub(crate) async fn saw_counter(conn: &mut Conn, card: i64, counter: u16) -> Res
     Ok(())
 }
 
+pub(crate) async fn is_blocked(conn: &mut Conn, id: i64) -> Result<bool, Problem> {
+    let status: Option<String> = sqlx::query_scalar("SELECT status FROM card WHERE id = ?")
+        .bind(id)
+        .fetch_optional(conn)
+        .await?;
+    Ok(status.is_none_or(|status| status != "normal"))
+}
+
 pub(crate) async fn customer_of(conn: &mut Conn, id: i64) -> Result<Option<i64>, Problem> {
     Ok(sqlx::query_scalar("SELECT customer FROM card WHERE id = ?")
         .bind(id)

@@ -1,10 +1,14 @@
 //! Transactions of the relay, their stored replies and the ones that can never come.
 
 use envelope::Terminal;
+use ledger::Since;
 
 use crate::bank::Bank;
 use crate::error::Problem;
-use crate::store::{Conn, array, narrow, signed};
+use crate::store::{Conn, array, audit, narrow, signed};
+
+/// In the place of fen spent: the log's newest load is another one.
+const OTHER_LOAD: i64 = -1;
 
 /// Where a transaction of the relay stands.
 #[derive(Clone, Debug)]
@@ -17,21 +21,15 @@ pub(crate) struct Exchange {
     /// The phase that the driver runs now; none when the transaction has ended.
     pub(crate) awaits: Option<String>,
     pub(crate) load: Option<[u8; 16]>,
-    /// Fen spent since the load in doubt, as the card's log says.
-    pub(crate) spent: Option<u32>,
-    /// What the card is asked to sign, and the newest attempt of the load at that time.
-    pub(crate) witness: Option<Witness>,
+    /// What the card's log said.
+    pub(crate) since: Since,
+    /// The newest attempt of the load when the card was asked for a new INITIALIZE, from 1.
+    pub(crate) attempt: Option<u32>,
+    /// What the card is asked to sign: 12 BCD digits that nobody could foresee, in place of the terminal's number.
+    /// A MAC1 over them is not an old one.
+    pub(crate) witness: Option<[u8; 6]>,
     /// The person wants the money back rather than on the card.
     pub(crate) refund: bool,
-}
-
-/// A number that nobody could foresee, in place of the terminal's: a MAC1 over it is not an old one.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(crate) struct Witness {
-    /// 12 BCD digits.
-    pub(crate) number: [u8; 6],
-    /// Number of the attempt, from 1.
-    pub(crate) attempt: u32,
 }
 
 type Row = (
@@ -69,16 +67,9 @@ pub(crate) async fn find(conn: &mut Conn, id: &[u8; 16]) -> Result<Option<Exchan
         load,
         spent,
         attempt,
-        number,
+        witness,
         refund,
     ) = row;
-    let witness = match (attempt, number) {
-        (Some(attempt), Some(number)) => Some(Witness {
-            number: array(&number)?,
-            attempt: narrow(attempt)?,
-        }),
-        _ => None,
-    };
     Ok(Some(Exchange {
         id: array(&id)?,
         terminal: terminal.parse().map_err(Problem::internal)?,
@@ -87,8 +78,13 @@ pub(crate) async fn find(conn: &mut Conn, id: &[u8; 16]) -> Result<Option<Exchan
         next_step: narrow(next_step)?,
         awaits,
         load: load.as_deref().map(array).transpose()?,
-        spent: spent.map(narrow).transpose()?,
-        witness,
+        since: match spent {
+            None => Since::Unknown,
+            Some(OTHER_LOAD) => Since::OtherLoad,
+            Some(fen) => Since::Spent(narrow(fen)?),
+        },
+        attempt: attempt.map(narrow).transpose()?,
+        witness: witness.as_deref().map(array).transpose()?,
         refund,
     }))
 }
@@ -108,9 +104,13 @@ pub(crate) async fn save(conn: &mut Conn, it: &Exchange, now_ms: u64) -> Result<
     .bind(it.next_step)
     .bind(&it.awaits)
     .bind(it.load.as_ref().map(<[u8; 16]>::as_slice))
-    .bind(it.spent)
-    .bind(it.witness.map(|witness| witness.attempt))
-    .bind(it.witness.as_ref().map(|witness| &witness.number[..]))
+    .bind(match it.since {
+        Since::Unknown => None,
+        Since::OtherLoad => Some(OTHER_LOAD),
+        Since::Spent(fen) => Some(i64::from(fen)),
+    })
+    .bind(it.attempt)
+    .bind(it.witness.as_ref().map(<[u8; 6]>::as_slice))
     .bind(it.refund)
     .bind(signed(now_ms))
     .execute(conn)
@@ -166,17 +166,24 @@ pub(crate) async fn is_void(conn: &mut Conn, id: &[u8; 16]) -> Result<bool, Prob
     Ok(found.is_some())
 }
 
+/// A top-up that was asked about and never came can never debit from now on.
 pub(crate) async fn void(
+    bank: &Bank,
     conn: &mut Conn,
     id: &[u8; 16],
-    terminal: &Terminal,
-    now_ms: u64,
+    (terminal, now_ms): (&Terminal, u64),
 ) -> Result<(), Problem> {
-    sqlx::query("INSERT INTO void (id, terminal, at_ms) VALUES (?, ?, ?) ON CONFLICT DO NOTHING")
+    let sql = "INSERT INTO void (id, terminal, at_ms) VALUES (?, ?, ?) ON CONFLICT DO NOTHING";
+    let done = sqlx::query(sql)
         .bind(&id[..])
         .bind(terminal.to_string())
         .bind(signed(now_ms))
-        .execute(conn)
+        .execute(&mut *conn)
         .await?;
-    Ok(())
+    if done.rows_affected() == 0 {
+        return Ok(());
+    }
+    let subject = hex::encode(id);
+    let detail = r#"{"why":"asked about, never seen"}"#;
+    audit::note(bank, conn, ("load-voided", &subject, detail), now_ms).await
 }

@@ -124,6 +124,16 @@ impl Card {
         self.note(amount, TransactionType::Purchase, [9; 6], at);
     }
 
+    /// A load by another channel, e.g. the issuer's own machine.
+    pub(crate) fn load_elsewhere(&mut self, amount: u32) {
+        self.session = None;
+        self.balance += amount;
+        self.counter += 1;
+        self.last = Some((self.counter, [9; 4]));
+        let at = HostTime::new([0x20, 0x26, 1, 2], [1, 2, 3]).unwrap();
+        self.note(amount, TransactionType::Load, [9; 6], at);
+    }
+
     fn note(&mut self, amount: u32, kind: TransactionType, terminal: [u8; 6], at: HostTime) {
         let (counter, overdraft_limit) = (self.counter, [0; 3]);
         self.log.insert(

@@ -15,5 +15,6 @@ mod reference;
 mod resume;
 mod secrets;
 mod stage;
+mod stranded;
 mod terminal;
 mod topup;

@@ -90,8 +90,8 @@ async fn key_files_and_the_database_are_their_owners_alone() {
         }
     }
     assert_eq!(
-        keys, 7,
-        "authority, server, backup, enrolment, signers, store"
+        keys, 8,
+        "authority, server, backup, enrolment, three signers, store"
     );
     for name in ["bank.sqlite", "bank.sqlite-wal", "bank.sqlite-shm"] {
         assert_eq!(mode(&stage.dir.path().join(name)), 0o600, "{name}");

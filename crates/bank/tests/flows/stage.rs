@@ -1,5 +1,6 @@
 //! A bank of its own for each test, with a clock that the test holds.
 
+use std::path::Path;
 use std::sync::Arc;
 
 use bank::{Config, ManualClock, Money, Running, Settings};
@@ -47,6 +48,19 @@ impl Stage {
     }
 
     pub(crate) async fn restarted_with(self, change: impl Fn(String) -> String) -> Self {
+        self.made_anew(change, |_| {}).await
+    }
+
+    /// The same bank, stopped and started again; something happens to its store meanwhile.
+    pub(crate) async fn restarted_after(self, meanwhile: impl FnOnce(&Path)) -> Self {
+        self.made_anew(|text| text, meanwhile).await
+    }
+
+    async fn made_anew(
+        self,
+        change: impl Fn(String) -> String,
+        meanwhile: impl FnOnce(&Path),
+    ) -> Self {
         let Self {
             dir,
             clock,
@@ -54,6 +68,7 @@ impl Stage {
             money,
         } = self;
         bank.stop().await;
+        meanwhile(&dir.path().join("bank.sqlite"));
         let text = change(format!("{DEMO}\n[password]\nrounds = 10\n"));
         let bank = bank::start(config(&dir, &text, clock.clone()))
             .await

@@ -234,8 +234,9 @@ impl Terminal {
 
     /// The proof of a right code, read from the inbox.
     pub(crate) async fn sms_proof(&self, stage: &Stage, id: &[u8; 16], card: &Card) -> [u8; 16] {
+        let before = stage.codes_now(&card.tail()).await.len();
         self.send_code(id, &card.tail(), PHONE).await;
-        let code = stage.newest_code(&card.tail()).await;
+        let code = stage.code_after(&card.tail(), before).await;
         self.verify(id, &code).await.unwrap()
     }
 
@@ -347,16 +348,31 @@ impl Stage {
 
     /// The newest code for a card; waits for the outbox.
     pub(crate) async fn newest_code(&self, tail: &str) -> String {
-        let now_ms = self.clock.now_ms();
-        for _ in 0..200 {
-            let inbox = self.inbox().await;
-            let newest = inbox.iter().find(|sms| sms["card_tail"] == tail);
-            if let Some(sms) = newest.filter(|sms| sms["sent_ms"] == now_ms) {
-                assert_eq!(sms["phone"], PHONE, "the number on file");
-                return sms["code"].as_str().unwrap().to_owned();
+        self.code_after(tail, 0).await
+    }
+
+    /// The same where the clock stands still: there were `before` codes already.
+    pub(crate) async fn code_after(&self, tail: &str, before: usize) -> String {
+        for _ in 0..400 {
+            let mut codes = self.codes_now(tail).await;
+            if codes.len() > before {
+                return codes.remove(0);
             }
             tokio::time::sleep(std::time::Duration::from_millis(10)).await;
         }
         panic!("no code came");
+    }
+
+    /// The codes for a card that were sent at this moment of the bank's clock, newest first.
+    async fn codes_now(&self, tail: &str) -> Vec<String> {
+        let now_ms = self.clock.now_ms();
+        let mut codes = Vec::new();
+        for sms in self.inbox().await {
+            if sms["card_tail"] == tail && sms["sent_ms"] == now_ms {
+                assert_eq!(sms["phone"], PHONE, "the number on file");
+                codes.push(sms["code"].as_str().unwrap().to_owned());
+            }
+        }
+        codes
     }
 }

@@ -200,6 +200,8 @@ async fn a_card_that_is_given_up_here_is_found_anew_though_it_never_left() {
         let cut = contact.transmit(select.clone()).await;
         assert_eq!(cut, Err(LinkError::Lost), "a cut reply has no status word");
         drop(contact);
+        let at_once = reader.open().await.err();
+        assert_eq!(at_once, Some(LinkError::NoCard), "never the old tag again");
         until(&reader, |now| now.insertions > before).await;
         let mut fresh = reader.open().await.unwrap();
         assert!(fresh.transmit(select).await.is_ok(), "{system:?}");

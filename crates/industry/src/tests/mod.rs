@@ -10,6 +10,7 @@ mod other_cards;
 mod packages;
 mod refusals;
 mod rules;
+mod schema;
 mod shipped;
 mod values;
 

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Found, Index, LoadRow, Rule, Snapshot, short};
+use super::{AttemptRow, Found, Index, LoadRow, Rule, Snapshot, short};
 use crate::{CardId, Kind, LoadId, Phase, Proof};
 
 pub(super) fn check(snapshot: &Snapshot, index: &Index<'_>, found: &mut Found) {
@@ -56,8 +56,10 @@ fn proof(load: &LoadRow, index: &Index<'_>, found: &mut Found) {
     let last = index.attempts(load.id).last();
     let counter = last.map(|attempt| attempt.counter);
     let good = match (load.phase, &load.proof) {
-        (Phase::Confirmed, Some(Proof::Tac { attempt })) => {
-            last.is_some_and(|last| last.number == *attempt) && load.kind == Kind::TopUp
+        (Phase::Confirmed, Some(Proof::Tac { attempt: proven })) => {
+            // Attempts at one counter are one to the card: it does the first that reaches it.
+            let same = |it: &&&AttemptRow| it.number == *proven && Some(it.counter) == counter;
+            index.attempts(load.id).iter().any(|it| same(&it)) && load.kind == Kind::TopUp
         }
         (Phase::Confirmed, Some(Proof::Counter { counter: proven })) => {
             let after = counter.and_then(|counter| counter.checked_add(1));

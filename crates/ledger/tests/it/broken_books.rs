@@ -260,6 +260,26 @@ fn i10_finds_final_states_without_proof() {
 }
 
 #[test]
+fn i10_takes_the_tac_of_any_attempt_at_the_counter_that_the_card_has_left() {
+    let with = |counter: u16, proven: u32| {
+        broken(|books| {
+            let again = AttemptRow {
+                number: 2,
+                counter: books.attempts[0].counter + counter,
+                ..books.attempts[0].clone()
+            };
+            books.attempts.push(again);
+            books.loads[0].proof = Some(Proof::Tac { attempt: proven });
+        })
+    };
+    assert_eq!(with(0, 1), [], "the first of two at one counter");
+    assert_eq!(with(0, 2), []);
+    assert_eq!(with(0, 3), [Rule::I10], "there is no third");
+    assert_eq!(with(1, 1), [Rule::I10], "ruled out by the counter");
+    assert_eq!(with(1, 2), []);
+}
+
+#[test]
 fn i11_finds_a_move_out_of_a_final_state_and_one_that_is_not_in_the_table() {
     let last = |from, to| {
         move |books: &mut Snapshot| {

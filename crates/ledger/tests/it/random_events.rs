@@ -129,3 +129,27 @@ fn random_histories_reach_every_phase_by_every_proof() {
         assert!(seen.contains(expected), "{expected} is missing in {seen:?}");
     }
 }
+
+#[test]
+fn a_counter_that_people_confirmed_is_used_up() {
+    let mut world = World::new();
+    for op in [
+        Op::Request { card: 1, amount: 1 },
+        Op::Authorise(0),
+        Op::Issue(0),
+        Op::Doubt { load: 0, why: 0 },
+        Op::Suspend(0),
+        Op::Resolve { load: 0, how: 0 },
+        Op::Request { card: 1, amount: 1 },
+        Op::Authorise(1),
+        Op::Issue(1),
+        Op::CreditCard(1),
+        Op::DeliverTac(1),
+    ] {
+        world.run(&op);
+    }
+    let books = world.snapshot();
+    assert_eq!(invariant::check(&books), vec![]);
+    let phases: Vec<Phase> = books.loads.iter().map(|load| load.phase).collect();
+    assert_eq!(phases, [Phase::Confirmed, Phase::Declined]);
+}

@@ -51,7 +51,7 @@ fn code(number: u32, counter: u16) -> Tac {
 fn resume(counter: u16, balance: u32, not_loaded: Verdict) -> Event {
     let init = Some(FreshInit {
         mac1: mac1(counter, balance),
-        spent: None,
+        since: Since::Unknown,
     });
     Event::Resume {
         evidence: Evidence {
@@ -349,7 +349,21 @@ fn a_card_that_says_nothing_decides_nothing() {
 fn a_tac_of_an_earlier_attempt_at_the_same_counter_settles_the_load() {
     // A fresh INITIALIZE that was on its way for long: the card did the first attempt meanwhile.
     let second = step(in_doubt(), resume(N, B, Verdict::LoadAgain)).0;
-    assert_eq!(step(second, tac(1)).0.state().phase(), Phase::Confirmed);
+    let by = Proof::Tac { attempt: 1 };
+    let told = step(second.clone(), tac(1)).0;
+    assert_eq!(told.state(), &State::Confirmed { by: by.clone() });
+    let evidence = Evidence {
+        same_card: true,
+        tac: Some(code(1, N)),
+        init: None,
+    };
+    let not_loaded = Verdict::LoadAgain;
+    let shown = Event::Resume {
+        evidence,
+        not_loaded,
+    };
+    let shown = after(second, vec![Event::Doubt(Doubt::Torn), shown]);
+    assert_eq!(shown.state(), &State::Confirmed { by }, "by 805A as well");
 }
 
 #[test]

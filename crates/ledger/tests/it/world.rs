@@ -212,7 +212,8 @@ impl World {
                 let own = known.is_some_and(|n| counter == n || counter == n.wrapping_add(1));
                 if !own {
                     let mac1 = Mac1::verify(counter, balance, &MAC, &MAC).unwrap();
-                    let init = Some(FreshInit { mac1, spent });
+                    let since = spent.map_or(Since::Unknown, Since::Spent);
+                    let init = Some(FreshInit { mac1, since });
                     let evidence = Evidence {
                         same_card: true,
                         tac: None,
@@ -268,7 +269,7 @@ impl World {
         let mac1 = Mac1::verify(card.counter, card.balance, &MAC, &MAC).unwrap();
         FreshInit {
             mac1,
-            spent: Some(card.spent),
+            since: Since::Spent(card.spent),
         }
     }
 
@@ -288,6 +289,17 @@ impl World {
             return self.step(index, Event::Decline(Decline::LoadOpen));
         }
         let init = self.init(index);
+        // People can confirm what the card has not done: its counter is used up all the same (I6).
+        let counter = init.mac1.counter();
+        let used = |load: &Load| {
+            let newest = load.last_attempt().map(|attempt| attempt.counter);
+            load.order().card == card
+                && load.state().phase() == Phase::Confirmed
+                && newest.is_some_and(|confirmed| confirmed >= counter)
+        };
+        if self.loads.iter().any(used) {
+            return self.step(index, Event::Decline(Decline::CounterSeen));
+        }
         self.step(index, Event::Authorise(init.mac1));
     }
 

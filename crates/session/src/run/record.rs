@@ -6,7 +6,7 @@ use relay::journal::{About, Entry, Event, State};
 use super::{Run, Shells, lock, operation};
 use crate::closing::{refused, settle, settle_about};
 use crate::failure::{Failure, Verdict, verdict};
-use crate::journal::Record;
+use crate::journal::{self, Record};
 use industry::Closing;
 
 impl Run {
@@ -32,13 +32,14 @@ impl Run {
         Ok(())
     }
 
-    /// On the disk before the card can be changed.
-    pub(super) fn before_write(&mut self) -> Result<(), Failure> {
+    /// On the disk before the card can be changed; `amount` for a load that this device never knew of.
+    pub(super) fn before_write(&mut self, amount: Option<u32>) -> Result<(), Failure> {
         if self.committed {
             // A card that takes several writes is in the journal since the first.
             return Ok(());
         }
         self.committed = true;
+        self.job.amount = self.job.amount.or(amount);
         match self.job.kind {
             TransactionKind::Topup => self.note(Event::Writing),
             TransactionKind::Resume => {
@@ -88,7 +89,7 @@ impl Run {
             place: MoneyPlace::Unsure,
         };
         self.record = Some(Record {
-            version: 1,
+            version: journal::VERSION,
             entry,
             receipt,
             error: None,

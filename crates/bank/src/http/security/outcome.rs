@@ -1,5 +1,6 @@
 //! What became of a load, for a terminal whose card may never come back (`docs/protocol.md`, 3.3).
 
+use envelope::Terminal;
 use ledger::{Kind, Phase};
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -7,34 +8,75 @@ use serde_json::{Value, json};
 use crate::bank::Bank;
 use crate::error::Problem;
 use crate::store::load::LoadRow;
-use crate::store::{exchange, load};
+use crate::store::{Conn, exchange, load};
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Query {
     #[serde(with = "hex::serde")]
     transaction: [u8; 16],
+    /// A top-up that never came here shall never come.
+    #[serde(default)]
+    void: bool,
 }
 
-/// Nothing changes by being asked. Whoever knows the 15 random bytes of a transaction's id may ask: a terminal that
+/// Nothing moves by being asked. Whoever knows the 15 random bytes of a transaction's id may ask: a terminal that
 /// had to enrol again still has its journal.
-pub(super) async fn outcome(bank: &Bank, query: &Query) -> Result<Value, Problem> {
+pub(super) async fn outcome(
+    bank: &Bank,
+    terminal: Terminal,
+    query: &Query,
+) -> Result<Value, Problem> {
+    let id = &query.transaction;
     let mut conn = bank.store.snapshot().await?;
-    let found = match load::find(bank, &mut conn, &query.transaction).await? {
-        Some(row) => Some(row),
-        None => match exchange::find(&mut conn, &query.transaction).await? {
-            Some(exchange) => match exchange.load {
-                Some(id) => load::find(bank, &mut conn, &id).await?,
-                None => None,
-            },
-            None => None,
-        },
-    };
-    let found = found.filter(|row| row.load.order().kind == Kind::TopUp);
-    Ok(found.map_or_else(|| json!({"outcome": "unknown"}), |row| told(&row)))
+    let known = find(bank, &mut conn, id).await?;
+    drop(conn);
+    if matches!(known, Known::Load(_)) || !query.void {
+        return Ok(told(known));
+    }
+    let mut tx = bank.store.begin().await?;
+    // Its first message may have come meanwhile.
+    let known = find(bank, &mut tx, id).await?;
+    if let Known::Never = known {
+        exchange::void(bank, &mut tx, id, (&terminal, bank.now_ms())).await?;
+        tx.commit().await?;
+    }
+    Ok(match known {
+        Known::Load(_) => told(known),
+        Known::Refused | Known::Never => json!({"outcome": "voided"}),
+    })
 }
 
-fn told(row: &LoadRow) -> Value {
+/// What the bank has of a transaction.
+enum Known {
+    Load(Box<LoadRow>),
+    /// It was answered, and led to no load: nothing moved, nothing will.
+    Refused,
+    Never,
+}
+
+async fn find(bank: &Bank, conn: &mut Conn, id: &[u8; 16]) -> Result<Known, Problem> {
+    if let Some(row) = load::find(bank, conn, id).await? {
+        return Ok(Known::Load(Box::new(row)));
+    }
+    let Some(exchange) = exchange::find(conn, id).await? else {
+        return Ok(Known::Never);
+    };
+    let row = match exchange.load {
+        Some(load) => load::find(bank, conn, &load).await?,
+        None => None,
+    };
+    Ok(row.map_or(Known::Refused, |row| Known::Load(Box::new(row))))
+}
+
+fn told(known: Known) -> Value {
+    match known {
+        Known::Load(row) if row.load.order().kind == Kind::TopUp => told_load(&row),
+        Known::Load(_) | Known::Refused | Known::Never => json!({"outcome": "unknown"}),
+    }
+}
+
+fn told_load(row: &LoadRow) -> Value {
     let outcome = match row.phase() {
         Phase::Confirmed => "ok",
         Phase::Reversed => "refunded",
