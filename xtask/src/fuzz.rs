@@ -11,7 +11,7 @@ const MINUTES: u64 = 5;
 const LONGEST_INPUT: &str = "4096";
 /// A single input that takes longer is a finding.
 const SECONDS_FOR_ONE: &str = "10";
-/// In the tree, for each target; the shortest stay.
+/// In the tree, for each target; those that cover most stay.
 const MOST_KEPT: usize = 200;
 const MEGABYTES: &str = "2048";
 
@@ -179,7 +179,7 @@ impl Paths {
         fs::create_dir_all(&fresh).map_err(|e| format!("{}: {e}", fresh.display()))?;
         let mut command = Command::new(&self.program);
         command
-            .args(["-merge=1", "-use_counters=0"])
+            .args(["-set_cover_merge=1", "-use_counters=0"])
             .arg(format!("-max_len={LONGEST_INPUT}"))
             .arg(&fresh)
             .args([&self.kept, &self.grown]);
@@ -195,7 +195,8 @@ impl Paths {
             .into_iter()
             .filter(|it| is_hash(it))
             .collect();
-        minimal.sort_by_key(|path| fs::metadata(path).map_or(u64::MAX, |it| it.len()));
+        // libFuzzer writes each time what adds most to what it has written.
+        minimal.sort_by_key(|path| fs::metadata(path).and_then(|it| it.modified()).ok());
         minimal.truncate(MOST_KEPT.saturating_sub(by_hand.len()));
         for path in &minimal {
             let to = self.kept.join(path.file_name().unwrap_or_default());

@@ -1,6 +1,7 @@
 //! The project's own tools: `cargo xtask <verb>`. Only the standard library and the virtual reader, so that it
 //! compiles in seconds on a fresh machine.
 
+mod bench;
 mod build;
 mod ci;
 mod demo;
@@ -38,6 +39,8 @@ usage: cargo xtask <verb>
         whole transactions with faults at every step, one for each seed; --seed runs one and tells all of it
   replay FILE
         runs a trace again that a person exported; fails when it goes another way (docs/support.md)
+  bench WHAT [--quick] [--json]
+        what things cost, e.g. `bench interpreter` (docs/performance.md)
   kills [--count N] [--seed N]
         kills app or bank N times (500) at moments that the seed chooses, heals, and counts the money
   mobile-check [--only android|ios|kotlin|swift|projects]
@@ -92,6 +95,7 @@ fn run(arguments: &[String]) -> Outcome<()> {
             ],
         )?),
         "replay" => simulate::replay(rest),
+        "bench" => bench::run(rest),
         "kills" => kills::asked(&Options::parse(rest, &[], &["--count", "--seed"])?),
         "mobile-check" => mobile::asked(&Options::parse(rest, &[], &["--only"])?),
         "package" => package::run(rest),
