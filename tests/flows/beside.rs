@@ -196,7 +196,7 @@ async fn swapped(wish: Command, at: usize) -> bool {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_card_that_takes_anothers_place_before_any_command_is_never_loaded() {
+async fn a_card_that_takes_the_place_of_another_before_any_command_is_never_loaded() {
     let begin = |kind| Command::Begin { kind };
     for wish in [
         begin(TransactionKind::Topup),
