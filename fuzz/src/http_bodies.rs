@@ -116,7 +116,7 @@ fn recipe(bytes: &[u8]) {
     let taken = Settings::parse(&whole).is_ok();
     let readable = text
         .bytes()
-        .all(|byte| byte.is_ascii_alphanumeric() || b" \t\r\n\x0B\x0C[].+".contains(&byte))
+        .all(|byte| byte.is_ascii_alphanumeric() || b" \t\r\n\x0B\x0C[]._-+".contains(&byte))
         || text
             .chars()
             .any(|letter| !letter.is_ascii() && letter.is_whitespace());

@@ -283,6 +283,7 @@ pub fn journal() -> Vec<Vec<u8>> {
                     tail: "4471".to_owned(),
                     time_ms: 1,
                     reference: None,
+                    proof: None,
                     place: MoneyPlace::Unsure,
                 },
                 error: None,

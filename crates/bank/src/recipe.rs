@@ -164,7 +164,7 @@ impl FromStr for Part {
             "issuer" => Source::Field(ISSUER.to_owned()),
             "uid" => Source::Field(UID.to_owned()),
             "pan-psn" => Source::PanAndSequence,
-            _ if name.contains('.') => Source::Field(name.to_owned()),
+            _ if is_part(name) => Source::Field(name.to_owned()),
             _ => {
                 let bytes = hex::decode(text).ok().filter(|bytes| !bytes.is_empty());
                 return bytes.map(Self::Bytes).ok_or_else(|| unknown_part(text));
@@ -195,6 +195,16 @@ impl FromStr for Part {
             to: Some(to),
         })
     }
+}
+
+/// `field.part` by the names that a package can have.
+fn is_part(name: &str) -> bool {
+    let is_name = |text: &str| {
+        let fits = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_';
+        (1..=32).contains(&text.len()) && text.bytes().all(fits)
+    };
+    name.split_once('.')
+        .is_some_and(|(field, part)| is_name(field) && is_name(part))
 }
 
 fn unknown_part(text: &str) -> String {
@@ -258,6 +268,10 @@ mod tests {
             "serial[4..2]",
             "serial[5..13]",
             "",
+            "file15.",
+            "File15.city",
+            "file15.city.more",
+            "\0.city",
         ] {
             assert!(recipe(&[text]).is_err(), "{text}");
         }
