@@ -34,6 +34,39 @@ async fn both_settle(stage: &Stage, other: &tapfill_tests::Person) {
     }
 }
 
+/// A card put back faster than the reader's service hears that it was gone.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_card_that_is_put_back_at_once_is_looked_at_again() {
+    let stage = Stage::ready().await;
+    let tear = |moment| Fault::Tear {
+        ins: Some(0xB0),
+        moment,
+        nth: 1,
+    };
+    for moment in [Moment::Before, Moment::After] {
+        stage.slot.arm(tear(moment));
+        stage.person.begin(TransactionKind::Balance).await.unwrap();
+        let end = std::time::Instant::now() + std::time::Duration::from_secs(10);
+        while stage.slot.status().present {
+            assert!(std::time::Instant::now() < end, "the card was never read");
+            tokio::time::sleep(std::time::Duration::from_millis(2)).await;
+        }
+        stage.insert();
+        let done = stage.person.end().await.unwrap();
+        assert_eq!(
+            done.card.map(|card| i64::from(card.balance)),
+            Some(CARD_BEFORE)
+        );
+    }
+    stage.slot.arm(tear(Moment::Before));
+    let error = failure(stage.person.balance().await);
+    assert_eq!(
+        error.code,
+        ipc::Code::CardLost,
+        "and one that stays away is told"
+    );
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn money_asked_back_on_one_device_while_another_loads_the_card_is_there_once() {
     for moment in [Moment::Before, Moment::During, Moment::After] {

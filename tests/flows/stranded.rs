@@ -54,6 +54,25 @@ async fn a_load_that_never_reached_the_bank_ends_without_its_card() {
     stage.healed().await;
 }
 
+/// A start with a network asks what became of loads: not of the one that is just being asked for.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_key_that_is_renewed_while_the_first_message_is_on_its_way_makes_nothing_void() {
+    let stage = Stage::wired().await;
+    stage.person.begin(TransactionKind::Topup).await.unwrap();
+    stage.person.verify().await.unwrap();
+    stage.wire().hold(1);
+    stage.person.submit("246810", Some(800)).await.unwrap();
+    while !stage.wire().is_held() {
+        tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+    }
+    stage.person.give(ipc::Command::RenewKey).await.unwrap();
+    tokio::time::sleep(std::time::Duration::from_millis(300)).await;
+    stage.wire().release();
+    stage.person.end().await.unwrap();
+    assert_eq!(stage.card_balance(), CARD_BEFORE + 800);
+    stage.healed().await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_proof_that_waited_is_told_under_the_next_terminal_without_the_card() {
     let mut stage = Stage::wired().await;

@@ -3,7 +3,7 @@
 use ipc::{Code, MoneyPlace, ReaderKind, ResumeState, Retry};
 use virtual_card::{Card, CardProfile, Fault, Moment};
 
-use crate::stage::{CARD_BEFORE, Stage, card_back, failure};
+use crate::stage::{CARD_BEFORE, Stage, card_back, card_there, failure};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_card_torn_at_any_command_of_a_load_is_settled_by_a_re_top_up() {
@@ -93,6 +93,35 @@ pub(crate) async fn torn_again(stage: &Stage) {
             stage.healed().await;
         }
     }
+}
+
+/// The card forgets its proof at INITIALIZE, keeps no log, and was spent from: its proof alone can tell.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_proof_is_asked_for_before_the_card_is_initialized_again() {
+    let mut card = CardProfile::demo();
+    card.quirks.drops_proof_at_initialize = true;
+    (card.log, card.log_capacity) = (Vec::new(), 0);
+    let stage = Stage::with(card).await;
+    stage.person.ready().await.unwrap();
+    stage.slot.arm(Fault::Tear {
+        ins: Some(0x52),
+        moment: Moment::After,
+        nth: 1,
+    });
+    failure(stage.person.top_up(2_000).await);
+    let mut spent = stage.slot.profile().unwrap();
+    spent.balance -= 300;
+    stage.slot.clear();
+    stage.slot.replace(Card::new(spent.clone()));
+    card_there(&stage).await;
+    let resumed = stage.person.resume().await.unwrap();
+    assert_eq!(resumed.resume, Some(ResumeState::AlreadyOnCard));
+    let record = stage.slot.record();
+    let initialized = record.iter().any(|it| it.command[1] == 0x50);
+    assert!(!initialized, "proven without another INITIALIZE");
+    spent.balance += 300;
+    stage.slot.replace(Card::new(spent));
+    stage.healed().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -297,6 +297,7 @@ mod tests {
     fn a_phase_survives_its_name() {
         for phase in Phase::ALL {
             assert_eq!(phase.name().parse(), Ok(phase));
+            assert_eq!(phase.to_string(), phase.name());
             assert_eq!(serde_json::to_value(phase).unwrap(), phase.name());
         }
     }

@@ -1,19 +1,28 @@
 //! What starts when a card is on the reader, and what its end means.
 
+use std::time::Duration;
+
 use ipc::{
     Code, MoneyPlace, NetworkState, PurseView, ReceiptView, ResumeState, Stage, StepState,
     TransactionKind,
 };
 use relay::IndustryCode;
+use tokio::sync::mpsc::UnboundedSender;
+use tokio::time::sleep;
 
 use crate::actor::{Actor, Happened};
 use crate::card_mark::CardMark;
 use crate::failure::{Failure, Verdict, verdict};
 use crate::opening::{Terms, opening};
 use crate::packages;
-use crate::run::{self, Ended, Job, Progress, lock};
+use crate::run::{self, Ended, Job, Progress, Shells, lock};
 use crate::settings::BankLimits;
 use crate::transaction::{OnCard, Transaction, card_view, home_of};
+
+/// A card that is put back quickly lies there before the reader's service has heard that it was gone: it is lost in
+/// the first exchange. Reading changes nothing, so it is looked at again.
+const LOOKS_AGAIN: u32 = 2;
+const LOOK_PAUSE: Duration = Duration::from_millis(300);
 
 impl Actor {
     /// A card is on the reader: what waits for one starts.
@@ -61,38 +70,25 @@ impl Actor {
             transaction.stage = Stage::Running;
         }
         let id = transaction.id;
-        let link = self.link.clone();
         let events = self.events.clone();
         self.beside(async move {
             let mut last = first;
             let mut ended = None;
             for industry in industries {
                 last = industry;
-                let terms = Terms::default();
-                let kind = TransactionKind::Balance;
-                let opening = match opening(&link, kind, id, industry, &terms) {
-                    Ok(opening) => opening,
-                    Err(failure) => {
-                        ended = Some(Ended::failed(failure));
+                let steps = own_screen.then(|| events.clone());
+                let mut end = look(&shells, id, industry, steps.clone()).await;
+                for _ in 0..LOOKS_AGAIN {
+                    if !end.is(Code::CardLost) {
                         break;
                     }
-                };
-                let job = Job {
-                    id,
-                    kind,
-                    industry,
-                    opening,
-                    amount: None,
-                    card: None,
-                    about: None,
-                };
-                let steps = events.clone();
-                let on_progress = Box::new(move |progress| {
-                    if own_screen {
-                        let _ = steps.send(Happened::Progress(id, progress));
+                    sleep(LOOK_PAUSE).await;
+                    let again = look(&shells, id, industry, steps.clone()).await;
+                    if again.is(Code::CardNone) {
+                        break;
                     }
-                });
-                let end = run::run(shells.clone(), job, on_progress).await;
+                    end = again;
+                }
                 let unknown = end.is(Code::CardNotSupported);
                 ended = Some(end);
                 if !unknown {
@@ -394,6 +390,36 @@ impl Actor {
             log::warn!("a balance was not remembered: {error}");
         }
     }
+}
+
+/// One reading of the card with the package of `industry`. `steps` hears how it goes on.
+async fn look(
+    shells: &Shells,
+    id: [u8; 16],
+    industry: IndustryCode,
+    steps: Option<UnboundedSender<Happened>>,
+) -> Ended {
+    let terms = Terms::default();
+    let kind = TransactionKind::Balance;
+    let opening = match opening(&shells.link, kind, id, industry, &terms) {
+        Ok(opening) => opening,
+        Err(failure) => return Ended::failed(failure),
+    };
+    let job = Job {
+        id,
+        kind,
+        industry,
+        opening,
+        amount: None,
+        card: None,
+        about: None,
+    };
+    let on_progress = Box::new(move |progress| {
+        if let Some(steps) = &steps {
+            let _ = steps.send(Happened::Progress(id, progress));
+        }
+    });
+    run::run(shells.clone(), job, on_progress).await
 }
 
 fn finish(transaction: &mut Transaction, closing: &industry::Closing, now_ms: u64) {

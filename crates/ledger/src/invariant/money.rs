@@ -117,8 +117,8 @@ fn flows(load: LoadId, index: &Index<'_>) -> (Vec<Flow>, Vec<Flow>, bool) {
             .entries
             .get(&transfer.id)
             .map_or(&[][..], Vec::as_slice);
-        let credit = entries.iter().find(|row| row.amount > 0);
-        let debit = entries.iter().find(|row| row.amount < 0);
+        let credit = entries.iter().max_by_key(|row| row.amount);
+        let debit = entries.iter().min_by_key(|row| row.amount);
         let (Some(credit), Some(debit), 2) = (credit, debit, entries.len()) else {
             strange = true;
             continue;

@@ -139,6 +139,34 @@ fn i3_finds_a_customer_below_zero() {
 }
 
 #[test]
+fn i3_takes_a_customer_who_has_spent_the_last_fen() {
+    let mut world = World::new();
+    let amount = 20_000;
+    for op in [
+        Op::Request { card: 0, amount },
+        Op::Authorise(0),
+        Op::Issue(0),
+    ] {
+        world.run(&op);
+    }
+    let mut books = world.snapshot();
+    assert_eq!(*balance(&mut books, Account::Customer(AccountId(1))), 0);
+    assert_eq!(check(&books), vec![]);
+}
+
+#[test]
+fn what_is_found_names_its_load() {
+    let mut books = books();
+    books.loads[2].proof = None;
+    let found = check(&books);
+    let place = "load 02000000000000000000000000000000 (reversed)";
+    assert_eq!(
+        found[0].place, place,
+        "the whole id, and where the load stands"
+    );
+}
+
+#[test]
 fn i5_finds_two_open_loads_of_one_card() {
     let rules = broken(|books| {
         let open = LoadRow {
@@ -255,8 +283,15 @@ fn i10_finds_final_states_without_proof() {
         counter: counter(&books(), 0) + 1,
     };
     assert_eq!(broken(|books| books.loads[0].proof = Some(after)), []);
-    let people = Operators::new("chen", "wang", "seen").map(Proof::Operators);
-    assert_eq!(broken(|books| books.loads[0].proof = people), []);
+    let people = |first: &str, second: &str, evidence: &str| {
+        let stored = serde_json::json!({"proof": "operators", "first": first, "second": second,
+            "evidence": evidence});
+        let proof: Proof = serde_json::from_value(stored).unwrap();
+        broken(|books| books.loads[0].proof = Some(proof))
+    };
+    assert_eq!(people("chen", "wang", "seen"), []);
+    assert_eq!(people("chen", "chen", "seen"), [Rule::I10], "one person");
+    assert_eq!(people("chen", "wang", ""), [Rule::I10], "no reason");
 }
 
 #[test]

@@ -251,7 +251,8 @@ fn counter_n_gives_a_second_mac2_without_a_second_debit() {
         ]
     );
     assert_eq!(load.last_attempt().map(|last| last.balance), Some(B - 50));
-    assert_eq!(step(load, tac(2)).0.state().phase(), Phase::Confirmed);
+    let by = Proof::Tac { attempt: 2 };
+    assert_eq!(step(load, tac(2)).0.state(), &State::Confirmed { by });
 }
 
 #[test]

@@ -129,6 +129,11 @@ class Tapfill:
     def text(self, testid: str) -> str:
         return self._use(testid, lambda element: self._ask("GET", f"{element}/text").strip())
 
+    def shown(self, testid: str) -> str | None:
+        """The text of what is on the screen now, or nothing: for the words of a failing test."""
+        element = self._find(testid)
+        return self._ask("GET", f"{element}/text").strip() if element else None
+
     def state(self, testid: str, *states: str) -> str:
         """Waits for `data-state`; which of the given ones it is."""
 

@@ -45,7 +45,8 @@ class TopUp(unittest.TestCase):
         self.app.card("clear")
         self.app.card("insert")
         self.app.click("action-resume")
-        self.assertEqual(self.app.state("resume-state", "already-on-card", "failed"), "already-on-card")
+        ended = self.app.state("resume-state", "already-on-card", "failed")
+        self.assertEqual(ended, "already-on-card", self.app.shown("error-code"))
         self.assertEqual(self.app.text("receipt-balance"), "178.50")
 
     def test_a_card_put_down_later_is_read_then(self) -> None:
