@@ -1,6 +1,8 @@
 //! The app's shell around the session: a window, two commands, one event.
 
 mod commands;
+#[cfg(target_os = "linux")]
+mod environment;
 mod parts;
 #[cfg(any(mobile, test))]
 mod phone;
@@ -16,8 +18,8 @@ use session::Session;
 /// Never on purpose; a start that fails is told on the standard error output and ends the process with 1.
 #[cfg_attr(mobile, tauri::mobile_entry_point)]
 pub fn run() {
-    #[cfg(all(target_os = "linux", not(feature = "simulator")))]
-    automation::refuse();
+    #[cfg(target_os = "linux")]
+    environment::settle();
     #[cfg(feature = "simulator")]
     ends_with_its_parent();
     let builder = tauri::Builder::default()
@@ -52,38 +54,6 @@ fn ends_with_its_parent() {
         let _ended = std::io::copy(&mut std::io::stdin(), &mut std::io::sink());
         std::process::exit(0);
     });
-}
-
-/// The window of an installed app is driven by its person alone.
-#[cfg(all(target_os = "linux", not(feature = "simulator")))]
-mod automation {
-    use std::os::unix::process::CommandExt;
-    use std::process::Command;
-
-    /// Whoever sets one of these reads the page and types into it.
-    const OPENERS: [&str; 3] = [
-        "TAURI_WEBVIEW_AUTOMATION",
-        "WEBKIT_INSPECTOR_SERVER",
-        "WEBKIT_INSPECTOR_HTTP_SERVER",
-    ];
-
-    /// Starts this program over without them: an environment can't be changed safely once threads may run.
-    pub(super) fn refuse() {
-        if OPENERS.iter().all(|name| std::env::var_os(name).is_none()) {
-            return;
-        }
-        let Ok(program) = std::env::current_exe() else {
-            std::process::exit(1);
-        };
-        let mut again = Command::new(program);
-        again.args(std::env::args_os().skip(1));
-        for name in OPENERS {
-            again.env_remove(name);
-        }
-        // Comes back only when it could not start.
-        let _failed = again.exec();
-        std::process::exit(1);
-    }
 }
 
 /// Each new view goes to the page as one event.

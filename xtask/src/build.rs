@@ -92,6 +92,18 @@ pub(crate) fn release() -> Outcome<()> {
     ]))
 }
 
+/// The release of the app, an empty window with the same features of the web view, and what looks at them.
+pub(crate) fn starts() -> Outcome<()> {
+    page()?;
+    println!(
+        "Building the release of the app and an empty window (some minutes the first time) ..."
+    );
+    run(cargo()
+        .args(["build", "--release", "-p", "tapfill", "-p", "empty-window"])
+        .args(["-p", "tapfill-start", "--bins"])
+        .args(["--features", "tauri/custom-protocol"]))
+}
+
 /// The web part, when one of its files is newer than the last build.
 pub(crate) fn page() -> Outcome<()> {
     install::node_modules(&root())?;

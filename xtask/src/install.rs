@@ -99,6 +99,13 @@ const WINDOW_TESTS: &[Need] = &[
     need("xauth", "access to that display", Program("xauth")),
 ];
 
+/// What `bench start` compares with.
+const PEERS: &[Need] = &[need(
+    "ausweisapp2",
+    "another program for a card on a reader, to compare with",
+    Program("AusweisApp2"),
+)];
+
 /// What looks at the phones' code. Debian's own Rust brings its standard library's sources along.
 const PHONES: &[Need] = &[
     need("rustc-web", "Rust for phones", File("/usr/bin/rustc")),
@@ -147,6 +154,8 @@ pub(crate) enum Extent {
     Window,
     /// The window, driven by tests on a display of its own.
     WindowTests,
+    /// The same with what a start is compared with.
+    Starts,
     /// The code for phones, only looked at.
     Mobile,
 }
@@ -166,6 +175,10 @@ pub(crate) fn system_packages(extent: Extent) -> Outcome<()> {
         Extent::WindowTests => {
             let window = WINDOW.iter().chain(WINDOW_TESTS);
             HEADLESS.iter().chain(TESTS).chain(window).collect()
+        }
+        Extent::Starts => {
+            let window = WINDOW.iter().chain(WINDOW_TESTS).chain(PEERS);
+            HEADLESS.iter().chain(window).collect()
         }
         Extent::Mobile => PHONES.iter().collect(),
     };

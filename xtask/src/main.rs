@@ -40,7 +40,7 @@ usage: cargo xtask <verb>
   replay FILE
         runs a trace again that a person exported; fails when it goes another way (docs/support.md)
   bench WHAT [--quick] [--json]
-        what things cost, e.g. `bench interpreter` (docs/performance.md)
+        what things cost, e.g. `bench interpreter` or `bench start` (docs/performance.md)
   kills [--count N] [--seed N]
         kills app or bank N times (500) at moments that the seed chooses, heals, and counts the money
   mobile-check [--only android|ios|kotlin|swift|projects]

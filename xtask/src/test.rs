@@ -126,7 +126,7 @@ impl Part {
 const KILLS: u64 = 20;
 const FLOWS: &str = "tapfill-tests";
 const WINDOW_TESTS: &str = "tests/ui";
-const SCREEN: &str = "-screen 0 1280x960x24";
+pub(crate) const SCREEN: &str = "-screen 0 1280x960x24";
 
 /// Installs what is missing, runs the parts asked for, and sums up. All parts run even when one fails.
 pub(crate) fn run(options: &Options) -> Outcome<()> {

@@ -1,6 +1,7 @@
 //! Somebody at the app, who does what it says.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use ipc::{
@@ -36,7 +37,12 @@ pub(crate) struct Person {
     pub(crate) slot: Slot,
     pub(crate) bank: Arc<BankProcess>,
     pub(crate) wrong: Wrong,
+    /// Wrong passwords that were submitted, whether the bank's answer came or not.
+    pub(crate) mistyped: AtomicU32,
 }
+
+/// The bank locks at the third, and no card and no network opens that again.
+const MISTYPED: u32 = 2;
 
 /// Longer than the relay's whole deadline and every retry together, simulated.
 const PATIENCE: Duration = Duration::from_secs(1_200);
@@ -186,7 +192,7 @@ impl Person {
     }
 
     async fn submit_and_end(&self, amount: Option<u32>) -> Result<TransactionView, Ended> {
-        if self.wrong.password {
+        if self.wrong.password && self.mistyped.fetch_add(1, Ordering::Relaxed) < MISTYPED {
             self.submit("000000", amount).await?;
             match self.end().await {
                 Err(Ended::Failed(error)) if error.code == Code::PasswordWrong => {}

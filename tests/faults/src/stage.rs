@@ -3,6 +3,7 @@
 use std::fs;
 use std::rc::Rc;
 use std::sync::Arc;
+use std::sync::atomic::AtomicU32;
 use std::time::Duration;
 
 use bank::Money;
@@ -65,6 +66,7 @@ impl<'a> Stage<'a> {
             slot: slot.clone(),
             bank: bank.clone(),
             wrong,
+            mistyped: AtomicU32::new(0),
         };
         Ok(Self {
             template,

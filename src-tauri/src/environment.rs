@@ -1,0 +1,80 @@
+//! What the web view takes from the environment, settled before it starts.
+
+use std::ffi::OsString;
+use std::fs;
+use std::os::unix::process::CommandExt;
+use std::process::Command;
+
+/// Whoever sets one of these reads the page and types into it: the window of an installed app is driven by its person
+/// alone.
+const OPENERS: [&str; 3] = [
+    "TAURI_WEBVIEW_AUTOMATION",
+    "WEBKIT_INSPECTOR_SERVER",
+    "WEBKIT_INSPECTOR_HTTP_SERVER",
+];
+/// Without a GPU the web view shares pictures with itself through memory all the same; this way it needs less of it
+/// and starts sooner (docs/performance.md).
+const NO_DMABUF: &str = "WEBKIT_DISABLE_DMABUF_RENDERER";
+
+/// Starts this program over where the environment must be another one: it can't be changed safely once threads may
+/// run.
+pub(crate) fn settle() {
+    let is_set = |name: &str| std::env::var_os(name).is_some();
+    let may_be_driven = cfg!(feature = "simulator");
+    let taken: Vec<&str> = OPENERS
+        .into_iter()
+        .filter(|name| !may_be_driven && is_set(name))
+        .collect();
+    let added = (!is_set(NO_DMABUF) && !has_gpu(names_in("/dev/dri"))).then_some((NO_DMABUF, "1"));
+    if taken.is_empty() && added.is_none() {
+        return;
+    }
+    let Ok(program) = std::env::current_exe() else {
+        // A web view that takes a little more does no harm; one that is driven may.
+        if !taken.is_empty() {
+            std::process::exit(1);
+        }
+        return;
+    };
+    let mut again = Command::new(program);
+    again.args(std::env::args_os().skip(1)).envs(added);
+    for name in &taken {
+        again.env_remove(name);
+    }
+    // Comes back only when it could not start.
+    let error = again.exec();
+    if !taken.is_empty() {
+        std::process::exit(1);
+    }
+    let _told = std::io::Write::write_fmt(
+        &mut std::io::stderr(),
+        format_args!("tapfill: started as it is: {error}\n"),
+    );
+}
+
+fn names_in(folder: &str) -> Vec<OsString> {
+    let entries = fs::read_dir(folder).into_iter().flatten().flatten();
+    entries.map(|entry| entry.file_name()).collect()
+}
+
+/// Whether there is something to draw with: a render node of the kernel.
+fn has_gpu(devices: Vec<OsString>) -> bool {
+    let is_render = |name: &OsString| name.to_string_lossy().starts_with("renderD");
+    devices.iter().any(is_render)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_render_node_is_a_gpu_and_a_screen_alone_is_none() {
+        let named = |names: &[&str]| has_gpu(names.iter().map(OsString::from).collect());
+        assert!(named(&["by-path", "card0", "renderD128"]));
+        assert!(
+            !named(&["by-path", "card0"]),
+            "a server's picture memory draws nothing"
+        );
+        assert!(!named(&[]));
+    }
+}
