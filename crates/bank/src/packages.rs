@@ -2,8 +2,9 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, LazyLock};
 
-use industry::Package;
+use industry::{Package, PackageError};
 use sha2::{Digest, Sha256};
 
 use crate::config::Settings;
@@ -13,9 +14,24 @@ use crate::error::StartError;
 pub(crate) struct Served {
     pub(crate) industry: String,
     pub(crate) version: u32,
-    pub(crate) package: Package,
+    pub(crate) package: Arc<Package>,
     pub(crate) bytes: Vec<u8>,
     pub(crate) signature: [u8; 64],
+}
+
+/// The shipped ones, read once in a process however many banks it starts.
+static SHIPPED: LazyLock<Vec<(&[u8], Arc<Package>)>> = LazyLock::new(|| {
+    let texts = industries::ALL.iter().map(|(_, text)| text.as_bytes());
+    let parsed = |text| Some((text, Arc::new(Package::parse(text).ok()?)));
+    texts.filter_map(parsed).collect()
+});
+
+/// These bytes as a package.
+fn parse(bytes: &[u8]) -> Result<Arc<Package>, PackageError> {
+    match SHIPPED.iter().find(|(text, _)| *text == bytes) {
+        Some((_, package)) => Ok(package.clone()),
+        None => Package::parse(bytes).map(Arc::new),
+    }
 }
 
 /// Everything that is served, by industry code.
@@ -128,7 +144,7 @@ fn insert(
     bytes: Vec<u8>,
     signer: &Signer<'_>,
 ) -> Result<(), StartError> {
-    let package = Package::parse(&bytes).map_err(|error| StartError::Package {
+    let package = parse(&bytes).map_err(|error| StartError::Package {
         name: path.display().to_string(),
         cause: error.to_string(),
     })?;

@@ -167,7 +167,12 @@ impl Packages {
     /// # Errors
     /// Not yet valid, or older than the one that is there. The same version again is no error and
     /// changes nothing.
-    pub fn insert(&mut self, package: Package, today: u32) -> Result<(), PackageError> {
+    pub fn insert(
+        &mut self,
+        package: impl Into<Arc<Package>>,
+        today: u32,
+    ) -> Result<(), PackageError> {
+        let package = package.into();
         if let Some(valid_from) = package.valid_from().filter(|&from| from > today) {
             return Err(PackageError::NotYetValid { valid_from });
         }
@@ -184,7 +189,7 @@ impl Packages {
                 return Ok(());
             }
         }
-        self.by_code.insert(industry, Arc::new(package));
+        self.by_code.insert(industry, package);
         Ok(())
     }
 

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use industry::{Package, PackageError, Packages};
 use ipc::{Code, LocalName, PackageView, RefusedPackageView, TransactionKind};
@@ -56,6 +56,34 @@ struct Refused {
     why: String,
 }
 
+/// What comes with the app: most banks send these very bytes again, and reading them takes longer than anything else at
+/// a start.
+static SHIPPED: LazyLock<Vec<Shipped>> = LazyLock::new(|| {
+    let parsed = |&(name, text): &(&'static str, &'static str)| Shipped {
+        name,
+        text,
+        package: Package::parse(text.as_bytes()).map(Arc::new),
+    };
+    industries::ALL.iter().map(parsed).collect()
+});
+
+struct Shipped {
+    name: &'static str,
+    text: &'static str,
+    package: Result<Arc<Package>, PackageError>,
+}
+
+/// These bytes as a package.
+fn parse(bytes: &[u8]) -> Result<Arc<Package>, PackageError> {
+    match SHIPPED.iter().find(|it| it.text.as_bytes() == bytes) {
+        Some(Shipped {
+            package: Ok(package),
+            ..
+        }) => Ok(package.clone()),
+        Some(_) | None => Package::parse(bytes).map(Arc::new),
+    }
+}
+
 /// The file of packages, and what is loaded from it.
 pub(crate) struct PackageStore {
     path: PathBuf,
@@ -90,12 +118,14 @@ impl PackageStore {
     /// What came with the app and only reads: a card in the pocket can be looked at before any bank was asked.
     fn take_shipped(&mut self, today: u32) {
         let mut packages = Packages::clone(&self.loaded);
-        for (name, text) in industries::ALL {
-            let package = Package::parse(text.as_bytes());
-            let taken = package.and_then(|package| match package.reads_only() {
-                true => packages.insert(package, today),
-                false => Ok(()),
-            });
+        for Shipped { name, package, .. } in SHIPPED.iter() {
+            let taken = match package {
+                Ok(package) if package.reads_only() => packages
+                    .insert(package.clone(), today)
+                    .map_err(|why| why.to_string()),
+                Ok(_) => Ok(()),
+                Err(why) => Err(why.to_string()),
+            };
             if let Err(why) = taken {
                 log::error!("shipped package {name}: {why}");
             }
@@ -163,7 +193,7 @@ impl PackageStore {
     }
 
     /// Whether somebody whom this device trusts has signed these very bytes, and whether they are a package.
-    fn check(&self, signed: &SignedPackage) -> Result<Package, (Code, String)> {
+    fn check(&self, signed: &SignedPackage) -> Result<Arc<Package>, (Code, String)> {
         let refused = |code, why: &str| (code, why.to_owned());
         if signed.signature.is_empty() {
             return Err(refused(Code::PackageUnsigned, "no signature"));
@@ -177,8 +207,7 @@ impl PackageStore {
         let signature = hex::decode(&signed.signature).map_err(|_| altered())?;
         envelope::package::verify_package(&self.signer, &bytes, &signature)
             .map_err(|_| altered())?;
-        let package =
-            Package::parse(&bytes).map_err(|error| (code_of(&error), error.to_string()))?;
+        let package = parse(&bytes).map_err(|error| (code_of(&error), error.to_string()))?;
         let same = package.industry().to_string() == signed.industry
             && package.version() == signed.version;
         if same { Ok(package) } else { Err(altered()) }

@@ -55,6 +55,8 @@ pub(crate) struct Matrix {
     /// Points of each act, in order, with the cards that have them.
     pub(crate) rows: Vec<(Point, Vec<Kind>)>,
     pub(crate) cells: Vec<Cell>,
+    /// The cells in the turn in which seeds take them, by place in `cells`.
+    turns: Vec<usize>,
     pub(crate) tears: Vec<Tear>,
     /// Seeds go round the tears instead of the cells.
     pub(crate) by_card: bool,
@@ -67,6 +69,7 @@ impl Matrix {
     /// Runs each act once with each card, without a fault.
     pub(crate) fn find(templates: &Templates, only: Option<Kind>) -> Result<Self, String> {
         let mut rows: Vec<(Point, Vec<Kind>)> = Vec::new();
+        let mut late: Vec<Point> = Vec::new();
         for act in Act::ALL {
             for card in KINDS {
                 if only.is_some_and(|only| only != card) {
@@ -77,9 +80,12 @@ impl Matrix {
                     let trace = report.trace.join("\n");
                     return Err(format!("{} without a fault: {broken}\n{trace}", act.name()));
                 }
-                for point in report.points {
-                    if point.act != act {
-                        continue;
+                let points = report.points.into_iter().filter(|point| point.act == act);
+                let points: Vec<Point> = points.collect();
+                for (place, point) in points.iter().cloned().enumerate() {
+                    let known = rows.iter().any(|(known, _)| *known == point);
+                    if !known && place * 2 > points.len() {
+                        late.push(point.clone());
                     }
                     match rows.iter_mut().find(|(known, _)| *known == point) {
                         Some((_, cards)) if cards.contains(&card) => {}
@@ -89,11 +95,18 @@ impl Matrix {
                 }
             }
         }
-        let cells = rows.iter().flat_map(|(point, _)| cells(point)).collect();
+        let cells: Vec<Cell> = rows.iter().flat_map(|(point, _)| cells(point)).collect();
+        // Another fault often ends an act before its second half, and many meet its first half by chance.
+        let turns_of = |(at, cell): (usize, &Cell)| {
+            let turns = if late.contains(&cell.point) { 2 } else { 1 };
+            std::iter::repeat_n(at, turns)
+        };
+        let turns = cells.iter().enumerate().flat_map(turns_of).collect();
         let tears = tears(&rows);
         Ok(Self {
             rows,
             cells,
+            turns,
             tears,
             by_card: false,
         })
@@ -121,7 +134,7 @@ impl Matrix {
         let (main, card) = if self.by_card {
             self.torn(nth(&self.tears, seed)?, &mut random)?
         } else {
-            let main = nth(&self.cells, seed)?.clone();
+            let main = self.cells.get(*nth(&self.turns, seed)?)?.clone();
             let (_, cards) = self.rows.iter().find(|(point, _)| *point == main.point)?;
             (main, only.or_else(|| random.pick(cards))?)
         };
