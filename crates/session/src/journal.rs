@@ -347,6 +347,7 @@ mod tests {
 
     fn card(tail: &str, mark: u16) -> CardMark {
         CardMark {
+            industry: "0001".to_owned(),
             tail: tail.to_owned(),
             mark: Some(mark),
         }
