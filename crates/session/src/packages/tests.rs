@@ -226,3 +226,31 @@ fn a_package_whose_day_comes_is_taken_then() {
     store.update(vec![signed(4, &text)], TODAY + 1).unwrap();
     assert_eq!((version(&store), store.refused_views().len()), (Some(4), 0));
 }
+
+/// 1 January 1970, of a device without a battery.
+const NO_CLOCK: u32 = 19_700_101;
+
+#[test]
+fn a_clock_that_went_wrong_lets_no_older_package_in() {
+    let dir = tempfile::tempdir().unwrap();
+    let dated = |number: u32| {
+        let text = transit(number);
+        let from = format!(r#""version": {number}"#);
+        signed(
+            number,
+            &text.replacen(&from, &format!(r#"{from}, "valid_from": 20261101"#), 1),
+        )
+    };
+    let mut store = store(dir.path());
+    assert!(store.update(vec![dated(3)], TODAY).unwrap());
+    let open = |today| PackageStore::open(dir.path(), signer_public(&SECRET), today).unwrap();
+    let mut store = open(NO_CLOCK);
+    assert_eq!(version(&store), None, "its day seems to be still to come");
+    store.update(vec![signed(2, &transit(2))], TODAY).unwrap();
+    assert_ne!(version(&store), Some(2), "older than what this device had");
+    assert_eq!(store.refused_views()[0].code, Code::PackageOlder);
+    store.update(vec![dated(3)], TODAY).unwrap();
+    assert_eq!(version(&store), Some(3), "the right time heals it");
+    assert!(store.is_complete());
+    assert_eq!(version(&open(TODAY)), Some(3));
+}
