@@ -12,6 +12,9 @@ use serde::{Deserialize, Serialize};
 use crate::disk::{self, DiskError};
 use crate::settings::BankLimits;
 
+/// The most industries that a device keeps: a card is read with each in turn until one knows it.
+const MOST_INDUSTRIES: usize = 64;
+
 /// A package as the bank sends it: hex.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
 pub(crate) struct SignedPackage {
@@ -134,7 +137,12 @@ impl PackageStore {
             let again = known.is_some_and(|known| known.is(&signed));
             // Another content under a version that is here: only a higher one replaces it.
             let present = known.map(|known| known.version).filter(|_| !again);
+            let room = known.is_some() || self.signed.len() < MOST_INDUSTRIES;
             let taken = self.check(&signed).and_then(|package| {
+                if !room {
+                    let why = format!("more than {MOST_INDUSTRIES} industries");
+                    return Err((Code::PackageOversized, why));
+                }
                 let refused = |error: PackageError| (code_of(&error), error.to_string());
                 match present.filter(|present| *present >= package.version()) {
                     Some(present) => Err(refused(PackageError::Older {

@@ -254,3 +254,26 @@ fn a_clock_that_went_wrong_lets_no_older_package_in() {
     assert!(store.is_complete());
     assert_eq!(version(&open(TODAY)), Some(3));
 }
+
+#[test]
+fn a_bank_with_thousands_of_industries_keeps_no_card_waiting() {
+    let dir = tempfile::tempdir().unwrap();
+    let of = |number: usize| {
+        let industry = format!("{number:04}");
+        let from = r#""industry": "0001""#;
+        let text = transit(3).replacen(from, &format!(r#""industry": "{industry}""#), 1);
+        SignedPackage {
+            industry,
+            ..signed(3, &text)
+        }
+    };
+    let mut store = store(dir.path());
+    store.update((1..=80).map(of).collect(), TODAY).unwrap();
+    let from_bank = store.views().into_iter().filter(|it| it.signer.is_some());
+    assert_eq!(from_bank.count(), MOST_INDUSTRIES);
+    let codes = store.refused_views().into_iter().map(|it| it.code);
+    assert!(codes.eq([Code::PackageOversized; 16]), "and says so");
+    let next = transit(4);
+    store.update(vec![signed(4, &next)], TODAY).unwrap();
+    assert_eq!(version(&store), Some(4), "what is here goes on");
+}
