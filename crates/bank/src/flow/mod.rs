@@ -181,6 +181,12 @@ pub(crate) async fn run(
         body,
         password: asked.password,
     };
+    if step.exchange.load.is_some()
+        && let Some(refusal) = step.refused_industry()
+    {
+        // Nothing is kept: what the card has proved is still true when the industry is served again.
+        return encode(&step.end(refusal));
+    }
     if !ours && !step.is_proven(conn).await? {
         return encode(&end("step-unknown"));
     }
