@@ -3,8 +3,9 @@
 use relay::Operation;
 
 use crate::card::Card;
+use crate::resume::Resume;
 use crate::stage::Stage;
-use crate::terminal::outcome;
+use crate::terminal::{outcome, phase};
 
 const AMOUNT: u32 = 5_000;
 
@@ -30,4 +31,36 @@ async fn a_proof_that_came_while_its_industry_was_not_served_is_taken_when_it_is
         "it is still true"
     );
     stage.close(AMOUNT.into()).await;
+}
+
+/// The same key, told in other words.
+#[tokio::test]
+async fn a_recipe_that_is_written_anew_leaves_no_open_load_behind() {
+    let anew = |text: String| text.replacen("\"serial[2..10]\"", "\"file15.serial[2..10]\"", 1);
+    for loaded in [false, true] {
+        let stage = Stage::new().await;
+        let (mut terminal, mut card) = (stage.terminal().await, Card::demo());
+        let (id, data) = terminal.issued(&stage, &mut card, AMOUNT).await;
+        if loaded {
+            card.credit(&data).unwrap();
+        }
+        let stage = stage.restarted_with(anew).await;
+        terminal.reach(&stage);
+        let resume = Resume::of(Some(id));
+        let asked = resume.open(&mut terminal, &card).await;
+        let asked = resume.prove(&mut terminal, &card, &asked).await;
+        if loaded {
+            assert_eq!(outcome(&asked), "ok", "by its TAC");
+            stage.close(AMOUNT.into()).await;
+            continue;
+        }
+        let answer = resume
+            .initialize_any(&mut terminal, &mut card, &asked)
+            .await;
+        assert_eq!(phase(&answer), "credit", "loaded again: {answer:?}");
+        let tac = card.credit(answer.body.field("credit_data").unwrap());
+        let done = terminal.credit_message(Operation::ReTopUp, (resume.id(), 4), tac);
+        assert_eq!(outcome(&terminal.relay(&done).await), "ok");
+        stage.close(AMOUNT.into()).await;
+    }
 }
