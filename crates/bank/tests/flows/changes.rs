@@ -1,13 +1,14 @@
-//! A configuration that changes while loads are open.
+//! A configuration that changes while loads are open, and packages whose day has not come.
 
 use relay::Operation;
 
 use crate::card::Card;
 use crate::resume::Resume;
 use crate::stage::Stage;
-use crate::terminal::{outcome, phase};
+use crate::terminal::{new_id, outcome, phase};
 
 const AMOUNT: u32 = 5_000;
+const TRANSIT: &str = include_str!("../../../../industries/0001.json");
 
 #[tokio::test]
 async fn a_proof_that_came_while_its_industry_was_not_served_is_taken_when_it_is_again() {
@@ -62,5 +63,28 @@ async fn a_recipe_that_is_written_anew_leaves_no_open_load_behind() {
         let done = terminal.credit_message(Operation::ReTopUp, (resume.id(), 4), tac);
         assert_eq!(outcome(&terminal.relay(&done).await), "ok");
         stage.close(AMOUNT.into()).await;
+    }
+}
+
+#[tokio::test]
+async fn a_package_whose_day_has_not_come_makes_no_other_one_old() {
+    for (day, expected) in [("20991231", "credit"), ("20261101", "package-old")] {
+        let folder = tempfile::tempdir().unwrap();
+        let next = format!("\"version\": 2, \"valid_from\": {day}");
+        let next = TRANSIT.replacen("\"version\": 1", &next, 1);
+        assert_ne!(next, TRANSIT);
+        std::fs::write(folder.path().join("transit.json"), next).unwrap();
+        let lines = format!("[bank]\npackages = {:?}", folder.path());
+        let stage = Stage::with(|text| text.replacen("[bank]", &lines, 1)).await;
+        let (mut terminal, mut card) = (stage.terminal().await, Card::demo());
+        let id = new_id();
+        let proof = terminal.sms_proof(&stage, &id, &card).await;
+        let asked = terminal.load_message(id, &mut card, (AMOUNT, proof));
+        let answer = terminal.relay(&asked).await;
+        match expected {
+            "credit" => assert_eq!(phase(&answer), expected, "{day}: {answer:?}"),
+            _ => assert_eq!(outcome(&answer), expected, "{day}"),
+        }
+        stage.close(0).await;
     }
 }
