@@ -1,11 +1,11 @@
-//! A configuration that changes while loads are open, and packages whose day has not come.
+//! A configuration that changes while loads are open, packages whose day has not come, a clock that was wrong.
 
 use relay::Operation;
 
 use crate::card::Card;
 use crate::resume::Resume;
 use crate::stage::Stage;
-use crate::terminal::{new_id, outcome, phase};
+use crate::terminal::{code, new_id, outcome, phase};
 
 const AMOUNT: u32 = 5_000;
 const TRANSIT: &str = include_str!("../../../../industries/0001.json");
@@ -87,4 +87,53 @@ async fn a_package_whose_day_has_not_come_makes_no_other_one_old() {
         }
         stage.close(0).await;
     }
+}
+
+const YEAR_MS: u64 = 365 * 24 * 3_600_000;
+
+#[tokio::test]
+async fn a_lock_that_began_while_the_clock_was_ahead_ends_as_any_other() {
+    let stage = Stage::new().await;
+    let (mut terminal, mut card) = (stage.terminal().await, Card::demo());
+    stage.clock.advance(YEAR_MS);
+    terminal.fetch_key().await.unwrap();
+    let mut id = new_id();
+    let proof = terminal.sms_proof(&stage, &id, &card).await;
+    for _ in 0..3 {
+        let mut wrong = terminal.load_message(id, &mut card, (AMOUNT, proof));
+        wrong.body.pin_block = Some(terminal.pin_block("111111"));
+        terminal.relay(&wrong).await;
+        id[15] += 1;
+    }
+    stage.clock.advance(YEAR_MS.wrapping_neg());
+    terminal.fetch_key().await.unwrap();
+    let id = new_id();
+    let proof = terminal.sms_proof(&stage, &id, &card).await;
+    let asked = terminal.load_message(id, &mut card, (AMOUNT, proof));
+    assert_eq!(outcome(&terminal.relay(&asked).await), "password-locked");
+    stage.clock.advance(24 * 3_600_000);
+    terminal.fetch_key().await.unwrap();
+    let end = terminal.top_up(&stage, &mut card, AMOUNT).await;
+    assert_eq!(outcome(&end), "ok", "a day later, not a year");
+    stage.close(AMOUNT.into()).await;
+}
+
+#[tokio::test]
+async fn codes_that_were_counted_while_the_clock_was_ahead_hold_nobody_up() {
+    let stage =
+        Stage::with(|text| text.replace("per_number_per_hour = 1000", "per_number_per_hour = 2"))
+            .await;
+    let terminal = stage.terminal().await;
+    let send = async || {
+        let body = serde_json::json!({"transaction": hex::encode(new_id()),
+            "industry": "0001", "card_tail": "4471", "phone": crate::stage::PHONE});
+        terminal.ask("/v1/sms/send", body).await.err().map(code)
+    };
+    stage.clock.advance(YEAR_MS);
+    for expected in [None, None, Some("too-many".to_owned())] {
+        assert_eq!(send().await, expected);
+    }
+    stage.clock.advance(YEAR_MS.wrapping_neg());
+    assert_eq!(send().await, None, "the hour is another one");
+    stage.close(0).await;
 }
