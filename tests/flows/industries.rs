@@ -57,6 +57,24 @@ async fn each_industry_shows_its_balance_and_log_and_takes_a_top_up() {
     }
 }
 
+/// Over the air such a card's list asks for the terminal's qualifiers beside the amount, and it pays a terminal that
+/// offers qPBOC.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_card_that_can_pay_at_once_is_loaded_and_not_charged() {
+    let Some(AnyProfile::ElectronicCash(mut cash)) = AnyProfile::named("cash") else {
+        panic!("electronic cash is a demo card");
+    };
+    let list = "9F6604 9F0206 9F0306 9F1A02 9505 5F2A02 9A03 9C01 9F3704";
+    cash.pdol = hex::decode(list.replace(' ', "")).unwrap();
+    let stage = Stage::with_any(AnyProfile::ElectronicCash(cash), "").await;
+    let before = stage.card_balance();
+    let shown = stage.person.balance().await.unwrap().card.unwrap();
+    assert_eq!(i64::from(shown.balance), before);
+    let loaded = stage.person.top_up(2_000).await;
+    assert_eq!(stage.card_balance(), before + 2_000, "{loaded:?}");
+    stage.healed().await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn each_industry_activates_its_cards_in_its_own_way() {
     for card in ["demo-inactive", "campus-blocked", "cash-inactive"] {

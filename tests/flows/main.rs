@@ -13,6 +13,7 @@ mod liar;
 mod lost;
 mod phone;
 mod refused;
+mod same_number;
 mod secrets;
 mod settled;
 mod stage;

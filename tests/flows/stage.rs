@@ -259,7 +259,12 @@ impl Stage {
 
     /// Behind the wire, on the addresses that it had.
     pub(crate) async fn restart_bank(&mut self) {
-        let mut config = config(self.dir.path(), &self.settings);
+        self.restart_bank_with(str::to_owned).await;
+    }
+
+    /// The same with another configuration, this once.
+    pub(crate) async fn restart_bank_with(&mut self, change: impl Fn(&str) -> String) {
+        let mut config = config(self.dir.path(), &change(&self.settings));
         config.security = Some(address(&self.profile.security_url));
         config.transaction = self.behind.or(Some(address(&self.profile.transaction_url)));
         self.bank = Some(bank::start(config).await.unwrap());

@@ -105,6 +105,43 @@ async fn a_proof_that_waited_is_told_under_the_next_terminal_without_the_card() 
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_proof_waits_while_its_industry_is_not_served_and_is_told_without_the_card_then() {
+    let mut stage = Stage::wired().await;
+    stage.person.begin(TransactionKind::Topup).await.unwrap();
+    stage.person.verify().await.unwrap();
+    stage.wire().cut_after(1, Mode::RequestLostThenDead, 1);
+    stage.person.submit("246810", Some(800)).await.unwrap();
+    let error = failure(stage.person.end().await);
+    assert_eq!(error.money, MoneyPlace::OnCardUnreported);
+    stage.slot.remove();
+    stage.stop_bank().await;
+    stage
+        .restart_bank_with(|text| text.replace("\"0001\"", "\"9001\""))
+        .await;
+    stage.wire().whole();
+    stage.restart_app();
+    stage.person.ready().await.unwrap();
+    // Time for several tries.
+    tokio::time::sleep(std::time::Duration::from_secs(4)).await;
+    let pending = stage.person.look().pending;
+    assert_eq!(pending.len(), 1);
+    assert_eq!(
+        pending[0].place,
+        MoneyPlace::OnCardUnreported,
+        "nobody knows better"
+    );
+    stage.stop_bank().await;
+    stage.restart_bank().await;
+    let told = |view: &ipc::AppView| view.pending.is_empty();
+    stage.person.until("the proof is told", told).await.unwrap();
+    assert_eq!(
+        newest(&stage.person).await.receipt.place,
+        MoneyPlace::OnCard
+    );
+    stage.healed().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_device_that_never_knew_the_load_says_how_much_waits_after_its_own_tear() {
     for moment in [Moment::Before, Moment::After] {
         let stage = Stage::ready().await;

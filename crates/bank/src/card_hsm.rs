@@ -61,7 +61,7 @@ pub(crate) trait CardHsm: Send + Sync {
         at: HostTime,
     ) -> Result<[u8; 4], HsmError>;
 
-    /// Whether a TAC of this card could ever be checked: the card shows all that its key is made of.
+    /// Whether what this card says of a load could ever be checked: it shows all that its keys are made of.
     fn could_prove(&self, industry: &str, card: &CardIdentity) -> bool;
 
     /// MAC of a secured update under the card's challenge.
@@ -264,12 +264,12 @@ impl CardHsm for KeysByIndustry {
     }
 
     fn could_prove(&self, industry: &str, card: &CardIdentity) -> bool {
-        let proves = match self.0.get(industry) {
-            Some(IssuerKeys::Purse { tac, .. }) => tac,
-            Some(IssuerKeys::Cash { cryptogram, .. }) => cryptogram,
+        let keys = match self.0.get(industry) {
+            Some(IssuerKeys::Purse { load, tac, .. }) => [load, tac],
+            Some(IssuerKeys::Cash { cryptogram, script }) => [cryptogram, script],
             None => return false,
         };
-        proves.recipe.factors(card).is_ok()
+        keys.iter().all(|key| key.recipe.factors(card).is_ok())
     }
 
     fn update_mac(

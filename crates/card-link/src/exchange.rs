@@ -60,7 +60,7 @@ impl Exchange {
                 self.next = get_response(&self.command, sw2);
                 self.fetching = true;
             }
-            0x6C if reply.len() == 2 => {
+            0x6C if reply.len() == 2 && !is_without_answer(&self.next) => {
                 self.next.truncate(body_length(&self.next));
                 self.next.push(sw2);
             }
@@ -84,6 +84,12 @@ impl Exchange {
 fn get_response(command: &[u8], length: u8) -> Vec<u8> {
     let class = command.first().copied().unwrap_or_default() & 0x03;
     vec![class, 0xC0, 0, 0, length]
+}
+
+/// Data and no Le: nothing was expected, so no length of it can be wrong. To VERIFY some cards say `6Cxx` for a wrong
+/// PIN with x tries left (field), and each repetition would cost another one.
+fn is_without_answer(command: &[u8]) -> bool {
+    command.len() > 5 && command.len() == body_length(command)
 }
 
 /// Length of a short command without its Le.
@@ -148,6 +154,14 @@ mod tests {
         assert_eq!(sent[1], [0x80, 0x50, 0, 2, 2, 0xAA, 0xBB, 0x08]);
         let (_, sent) = scripted(&[0, 0xB0, 0x95, 0, 0], &[&[0x6C, 0x1E], &[0x90, 0]]);
         assert_eq!(sent[1], [0, 0xB0, 0x95, 0, 0x1E]);
+    }
+
+    #[test]
+    fn a_wrong_pin_is_never_tried_again_whatever_word_says_so() {
+        let verify = [0, 0x20, 0, 0, 3, 0x12, 0x34, 0x56];
+        let (reply, sent) = scripted(&verify, &[&[0x6C, 0x02], &[0x6C, 0x01], &[0x69, 0x83]]);
+        assert_eq!(sent, [verify.to_vec()], "the next try is the person's");
+        assert_eq!(reply, Ok(vec![0x6C, 0x02]), "the package knows it");
     }
 
     #[test]

@@ -111,6 +111,11 @@ impl Command {
         self.on.iter().map(|(_, action)| action).chain(optional)
     }
 
+    /// Whether it goes on as after a good reply where the card's status word may be another one.
+    pub(crate) fn takes_refusals(&self) -> bool {
+        self.on.iter().any(|(_, action)| *action == Action::Take)
+    }
+
     /// Takes the fields out of a reply's data.
     pub(crate) fn take_fields(
         &self,

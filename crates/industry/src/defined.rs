@@ -6,13 +6,18 @@ use relay::Operation;
 
 use crate::command::Command;
 use crate::condition;
-use crate::error::rule;
+use crate::error::{Flaw, broken, rule};
 use crate::format::{Action, Phase, Step, Then};
 use crate::package::Package;
+use crate::template::Cryptogram;
 use crate::value::{self, AMOUNT, AMOUNT_BCD, NONCE, TERMINAL, TODAY};
 use crate::{PackageError, phase};
 
 type Names = BTreeSet<String>;
+
+/// Stands among the names while the card has surely been asked for an ARQC in its present transaction. No field is
+/// called so.
+const ASKED: &str = "{asked}";
 
 /// What surely has a value at the end of each phase that was reached so far.
 type Ends = BTreeMap<String, Names>;
@@ -113,6 +118,14 @@ fn flow(
             if let Some(locator) = &command.follow {
                 need(locator, &names)?;
             }
+            if strict
+                && command.template.cryptogram() == Some(Cryptogram::Approval)
+                && !names.contains(ASKED)
+            {
+                let why = "an approval without a question to the issuer before it is a purchase: no package takes \
+                           money off a card";
+                return Err(broken(Flaw::Command, format!("{at}.steps"), why));
+            }
             let (taken, skipped) = results(command, &names);
             if command.actions().any(|action| *action == Action::Report) {
                 reported.push(skipped);
@@ -141,6 +154,9 @@ fn results(command: &Command, names: &Names) -> (Names, Names) {
     skipped.retain(|name| !command.take.contains(name));
     skipped.extend(command.status_as.clone());
     skipped.extend(command.sent_as.clone());
+    if command.template.begins() {
+        skipped.remove(ASKED);
+    }
     let may_skip = command.actions().any(|action| match action {
         Action::Skip | Action::Done => true,
         Action::Take | Action::Else | Action::Report | Action::Outcome(_) => false,
@@ -151,6 +167,10 @@ fn results(command: &Command, names: &Names) -> (Names, Names) {
     }
     let mut taken = skipped.clone();
     taken.extend(command.take.sure().map(str::to_owned));
+    let asks = command.template.cryptogram() == Some(Cryptogram::Question);
+    if asks && !command.takes_refusals() {
+        taken.insert(ASKED.to_owned());
+    }
     (taken, skipped)
 }
 

@@ -1,7 +1,7 @@
 //! Data object lists: what a card asks for, tag by tag (EMV Book 3, 5.4).
 
 use crate::PackageError;
-use crate::error::rule;
+use crate::error::{Flaw, broken, rule};
 use crate::format::{Document, Source};
 use crate::tlv::{Tag, take_tag};
 use crate::value::{self, Slot, Values};
@@ -9,6 +9,11 @@ use crate::value::{self, Slot, Values};
 /// The most data that a list may ask for: with its wrapping it must fit into a short command.
 const LONGEST: usize = 252;
 const MAX_ENTRIES: usize = 32;
+
+/// Terminal transaction qualifiers, and the bit of their first byte by which a contactless card pays at once, with
+/// the amount of its list, when its records are read (qPBOC, JR/T 0025.12).
+const QUALIFIERS: &str = "9F66";
+const PAYS_AT_ONCE: u8 = 0x20;
 
 /// A list that asks for too much, or is none.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -67,6 +72,12 @@ fn bytes_of<'v>(document: &'v Document, values: &'v Values, reference: &str) -> 
     }
 }
 
+fn may_pay(document: &Document, name: &str) -> bool {
+    let constant = document.constants.0.get(name);
+    let first = constant.and_then(|bytes| bytes.0.first());
+    first.is_none_or(|first| first & PAYS_AT_ONCE != 0)
+}
+
 pub(crate) fn check(document: &Document) -> Result<(), PackageError> {
     let single = |slot: Slot| slot.times.is_none();
     for (tag, source) in &document.dol.0 {
@@ -85,6 +96,10 @@ pub(crate) fn check(document: &Document) -> Result<(), PackageError> {
                     at,
                     format!("`{name}` is no constant and no single field"),
                 ));
+            }
+            if tag == QUALIFIERS && may_pay(document, name) {
+                let why = "is a constant that does not offer to pay at once (byte 1, bit 6)";
+                return Err(broken(Flaw::Command, at, why));
             }
         }
     }

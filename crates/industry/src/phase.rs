@@ -77,7 +77,7 @@ pub(crate) fn check(package: &Package) -> Result<(), PackageError> {
         let at = format!("phases.{name}");
         check_entry(&at, name, phase, &package.document)?;
         check_steps(&at, phase, package)?;
-        check_then(&at, phase, package)?;
+        check_then(&at, name, phase, package)?;
     }
     Ok(())
 }
@@ -239,7 +239,7 @@ fn check_condition(
     }
 }
 
-fn check_then(at: &str, phase: &Phase, package: &Package) -> Result<(), PackageError> {
+fn check_then(at: &str, name: &str, phase: &Phase, package: &Package) -> Result<(), PackageError> {
     let at = format!("{at}.then");
     let (fields, optional) = match &phase.then {
         Then::Send(report) => {
@@ -247,6 +247,10 @@ fn check_then(at: &str, phase: &Phase, package: &Package) -> Result<(), PackageE
                 return Err(rule(at, "`phase` is 1 to 32 of a-z, 0-9 and _"));
             }
             (&report.fields, &report.optional)
+        }
+        Then::End(_) if opened_by(name) != Some(Operation::Balance) => {
+            let why = "only `open_balance` ends by itself: what became of money, the bank says";
+            return Err(rule(at, why));
         }
         Then::End(end) => (&end.fields, &end.optional),
     };

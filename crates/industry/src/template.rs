@@ -15,6 +15,20 @@ const LONGEST_DATA: usize = 255;
 /// The longest value whose BER length has one byte.
 const LONGEST_INNER: usize = 127;
 
+const GET_PROCESSING_OPTIONS: u8 = 0xA8;
+const GENERATE_AC: u8 = 0xAE;
+
+/// What a GENERATE AC asks the card for (P1).
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Cryptogram {
+    /// AAC.
+    Refusal,
+    /// TC: as the first of a transaction, a purchase.
+    Approval,
+    /// ARQC: the issuer is asked.
+    Question,
+}
+
 /// A command's data, a template in it, a value in that.
 const MAX_DEPTH: usize = 3;
 
@@ -123,6 +137,49 @@ impl Template {
         })
     }
 
+    /// Whether its data is `83` and what the card's list of options asks for, or nothing.
+    fn answers_list(&self) -> bool {
+        let listed = |inside: &[Piece]| match inside {
+            [Piece::Bytes(tag), Piece::Group(list)] => {
+                tag == &[0x83] && matches!(list.as_slice(), [Piece::List(_)])
+            }
+            _ => false,
+        };
+        let le = |rest: &[Piece]| match rest {
+            [] => true,
+            [Piece::Bytes(le)] => le.len() == 1,
+            _ => false,
+        };
+        match self.pieces.as_slice() {
+            [Piece::Bytes(head), Piece::Group(inside), rest @ ..] => {
+                head.len() == 4 && listed(inside) && le(rest)
+            }
+            [Piece::Bytes(all)] => matches!(all.as_slice(), [_, _, _, _, 2, 0x83, 0, ..]),
+            _ => false,
+        }
+    }
+
+    /// GENERATE AC, and what it asks for.
+    pub(crate) fn cryptogram(&self) -> Option<Cryptogram> {
+        match self.head() {
+            [Some(0x80..=0x8F), Some(GENERATE_AC), Some(kind), _] => Some(match kind >> 6 {
+                0 => Cryptogram::Refusal,
+                1 => Cryptogram::Approval,
+                _ => Cryptogram::Question,
+            }),
+            _ => None,
+        }
+    }
+
+    /// The card begins anew: another application, or another transaction of the same.
+    pub(crate) fn begins(&self) -> bool {
+        match self.head() {
+            [Some(0x80..=0x8F), Some(GET_PROCESSING_OPTIONS), ..] => true,
+            [_, Some(0xA4), ..] => true,
+            _ => false,
+        }
+    }
+
     /// The command.
     pub(crate) fn fill(
         &self,
@@ -159,7 +216,9 @@ impl Template {
         if ins >> 4 == 6 || ins >> 4 == 9 {
             return Err("no instruction starts with 6 or 9".to_owned().into());
         }
-        if let Some(what) = forbidden(*class, *ins, *p1) {
+        let answers = class & 0xF0 != 0x80 || *ins != GET_PROCESSING_OPTIONS || self.answers_list();
+        let options = (!answers).then_some("GET PROCESSING OPTIONS of other data than a list's");
+        if let Some(what) = forbidden(*class, *ins, *p1).or(options) {
             let why = format!("{what}: no package takes money off a card");
             let flaw = Flaw::Command;
             return Err(Refused { flaw, why });
@@ -175,12 +234,14 @@ impl Template {
 }
 
 /// Commands that take money off a purse (JR/T 0025.1: DEBIT, and INITIALIZE for purchase, cash and compound), on any
-/// channel of the card's and in any wrapping (ISO/IEC 7816-4, 5.4.1).
+/// channel of the card's and in any wrapping (ISO/IEC 7816-4, 5.4.1). What GENERATE AC does is in its P1: an approval
+/// that the issuer was not asked for is a purchase with electronic cash (`defined`).
 fn forbidden(class: u8, ins: u8, p1: Outline) -> Option<&'static str> {
     match (class & 0xF0, ins, p1) {
         (0x80, 0x54, _) => Some("DEBIT"),
         (0x80, 0x50, Outline::Fixed(0x00)) => None,
         (0x80, 0x50, _) => Some("INITIALIZE for anything but a load"),
+        (0x80, GENERATE_AC, Outline::Round) => Some("GENERATE AC of any kind"),
         _ => None,
     }
 }

@@ -63,6 +63,7 @@ impl Actor {
             return;
         };
         let own_screen = transaction.kind == TransactionKind::Balance;
+        let resumes = transaction.kind == TransactionKind::Resume;
         self.runs = self.runs.saturating_add(1);
         transaction.running = true;
         transaction.on_card = OnCard::Nothing;
@@ -70,25 +71,17 @@ impl Actor {
             transaction.stage = Stage::Running;
         }
         let id = transaction.id;
-        let events = self.events.clone();
+        let steps = own_screen.then(|| self.events.clone());
+        let look = Look { shells, id, steps };
         self.beside(async move {
+            if resumes && let Some((code, ended)) = look.for_what_waits(&industries).await {
+                return Happened::Identified(id, code, ended);
+            }
             let mut last = first;
             let mut ended = None;
             for industry in industries {
                 last = industry;
-                let steps = own_screen.then(|| events.clone());
-                let mut end = look(&shells, id, industry, steps.clone()).await;
-                for _ in 0..LOOKS_AGAIN {
-                    if !end.is(Code::CardLost) {
-                        break;
-                    }
-                    sleep(LOOK_PAUSE).await;
-                    let again = look(&shells, id, industry, steps.clone()).await;
-                    if again.is(Code::CardNone) {
-                        break;
-                    }
-                    end = again;
-                }
+                let end = look.well(industry).await;
                 let unknown = end.is(Code::CardNotSupported);
                 ended = Some(end);
                 if !unknown {
@@ -392,34 +385,77 @@ impl Actor {
     }
 }
 
-/// One reading of the card with the package of `industry`. `steps` hears how it goes on.
-async fn look(
-    shells: &Shells,
+/// Reads the card on the reader.
+struct Look {
+    shells: Shells,
     id: [u8; 16],
-    industry: IndustryCode,
+    /// Hears how it goes on.
     steps: Option<UnboundedSender<Happened>>,
-) -> Ended {
-    let terms = Terms::default();
-    let kind = TransactionKind::Balance;
-    let opening = match opening(&shells.link, kind, id, industry, &terms) {
-        Ok(opening) => opening,
-        Err(failure) => return Ended::failed(failure),
-    };
-    let job = Job {
-        id,
-        kind,
-        industry,
-        opening,
-        amount: None,
-        card: None,
-        about: None,
-    };
-    let on_progress = Box::new(move |progress| {
-        if let Some(steps) = &steps {
-            let _ = steps.send(Happened::Progress(id, progress));
+}
+
+impl Look {
+    /// A card can hold applications of several industries: what waits says which one is meant. None when nothing waits
+    /// on this card.
+    async fn for_what_waits(&self, known: &[IndustryCode]) -> Option<(IndustryCode, Ended)> {
+        let waiting = lock(&self.shells.journal).unfinished_in();
+        for industry in waiting.into_iter().filter(|code| known.contains(code)) {
+            let ended = self.well(industry).await;
+            let is_meant = match &ended.result {
+                Ok(closing) => {
+                    let card = (closing.card.as_ref()).and_then(|it| CardMark::of(industry, it));
+                    let journal = lock(&self.shells.journal);
+                    card.is_some_and(|card| journal.unfinished_on(&card).is_some())
+                }
+                Err(failure) => failure.code != Code::CardNotSupported,
+            };
+            if is_meant {
+                return Some((industry, ended));
+            }
         }
-    });
-    run::run(shells.clone(), job, on_progress).await
+        None
+    }
+
+    /// With the package of `industry`, and once more when the card was just being put there.
+    async fn well(&self, industry: IndustryCode) -> Ended {
+        let mut end = self.once(industry).await;
+        for _ in 0..LOOKS_AGAIN {
+            if !end.is(Code::CardLost) {
+                break;
+            }
+            sleep(LOOK_PAUSE).await;
+            let again = self.once(industry).await;
+            if again.is(Code::CardNone) {
+                break;
+            }
+            end = again;
+        }
+        end
+    }
+
+    async fn once(&self, industry: IndustryCode) -> Ended {
+        let terms = Terms::default();
+        let kind = TransactionKind::Balance;
+        let opening = match opening(&self.shells.link, kind, self.id, industry, &terms) {
+            Ok(opening) => opening,
+            Err(failure) => return Ended::failed(failure),
+        };
+        let job = Job {
+            id: self.id,
+            kind,
+            industry,
+            opening,
+            amount: None,
+            card: None,
+            about: None,
+        };
+        let (id, steps) = (self.id, self.steps.clone());
+        let on_progress = Box::new(move |progress| {
+            if let Some(steps) = &steps {
+                let _ = steps.send(Happened::Progress(id, progress));
+            }
+        });
+        run::run(self.shells.clone(), job, on_progress).await
+    }
 }
 
 fn finish(transaction: &mut Transaction, closing: &industry::Closing, now_ms: u64) {

@@ -13,7 +13,10 @@ use crate::terminal::Outcome;
 pub(crate) fn settle(record: &mut Record, closing: &Closing, verdict: Verdict) {
     fill_receipt(&mut record.receipt, closing);
     let asked = matches!(record.entry.state, State::Asked);
+    let waits = matches!(record.entry.state, State::ToDeliver { .. });
     match verdict {
+        // The bank did not look at what the card said: it is told again when the industry is served again.
+        Verdict::NotMoved if waits && closing.outcome == "industry-unknown" => {}
         Verdict::Done => record.apply(Event::Done),
         Verdict::Returned => record.apply(Event::NotDone {
             outcome: closing.outcome.clone(),

@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 use ipc::{
     ErrorView, HistoryEntry, HistoryState, MoneyPlace, PendingView, ReceiptView, TransactionKind,
 };
-use relay::Operation;
 use relay::journal::{Entry, Event, Place, State};
+use relay::{IndustryCode, Operation};
 use serde::{Deserialize, Serialize};
 
 use crate::card_mark::CardMark;
@@ -262,6 +262,17 @@ impl Journal {
             .find(|record| card.is(&CardMark::from(&record.entry)))
     }
 
+    /// Where a load waits.
+    pub(crate) fn unfinished_in(&self) -> Vec<IndustryCode> {
+        let mut codes: Vec<IndustryCode> = Vec::new();
+        for record in self.open_loads() {
+            if !codes.contains(&record.entry.industry) {
+                codes.push(record.entry.industry);
+            }
+        }
+        codes
+    }
+
     /// The oldest unfinished load on another card.
     pub(crate) fn unfinished_elsewhere(&self, card: &CardMark) -> Option<&Record> {
         self.open_loads()
@@ -309,7 +320,6 @@ impl Journal {
 
 #[cfg(test)]
 mod tests {
-    use relay::IndustryCode;
     use relay::journal::About;
 
     use super::*;
@@ -347,6 +357,7 @@ mod tests {
 
     fn card(tail: &str, mark: u16) -> CardMark {
         CardMark {
+            industry: "0001".to_owned(),
             tail: tail.to_owned(),
             mark: Some(mark),
         }

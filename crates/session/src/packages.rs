@@ -12,6 +12,9 @@ use serde::{Deserialize, Serialize};
 use crate::disk::{self, DiskError};
 use crate::settings::BankLimits;
 
+/// The most industries that a device keeps: a card is read with each in turn until one knows it.
+const MOST_INDUSTRIES: usize = 64;
+
 /// A package as the bank sends it: hex.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
 pub(crate) struct SignedPackage {
@@ -84,6 +87,14 @@ fn parse(bytes: &[u8]) -> Result<Arc<Package>, PackageError> {
     }
 }
 
+/// Where a package comes from.
+#[derive(Clone, Copy, Eq, PartialEq)]
+enum Source {
+    /// This device took it before.
+    Disk,
+    Bank,
+}
+
 /// The file of packages, and what is loaded from it.
 pub(crate) struct PackageStore {
     path: PathBuf,
@@ -111,7 +122,7 @@ impl PackageStore {
             loaded: Arc::default(),
         };
         store.take_shipped(today);
-        store.take(signed, today);
+        store.take(signed, today, Source::Disk);
         Ok(store)
     }
 
@@ -141,26 +152,29 @@ impl PackageStore {
     ) -> Result<bool, DiskError> {
         let before = (self.signed.clone(), self.refused.clone());
         self.refused.clear();
-        self.take(offered, today);
+        self.take(offered, today, Source::Bank);
         if self.signed != before.0 {
             disk::write_atomic(&self.path, &self.signed)?;
         }
         Ok((&self.signed, &self.refused) != (&before.0, &before.1))
     }
 
-    fn take(&mut self, offered: Vec<SignedPackage>, today: u32) {
+    fn take(&mut self, offered: Vec<SignedPackage>, today: u32, from: Source) {
         let mut packages = Packages::clone(&self.loaded);
         for signed in offered {
             let same = |known: &&SignedPackage| known.industry == signed.industry;
             let known = self.signed.iter().find(same);
-            if known.is_some_and(|known| known.is(&signed)) {
-                continue;
-            }
-            let present = known.map(|known| known.version);
+            let again = known.is_some_and(|known| known.is(&signed));
+            // Another content under a version that is here: only a higher one replaces it.
+            let present = known.map(|known| known.version).filter(|_| !again);
+            let room = known.is_some() || self.signed.len() < MOST_INDUSTRIES;
             let taken = self.check(&signed).and_then(|package| {
+                if !room {
+                    let why = format!("more than {MOST_INDUSTRIES} industries");
+                    return Err((Code::PackageOversized, why));
+                }
                 let refused = |error: PackageError| (code_of(&error), error.to_string());
-                // Another content under a version that is here: only a higher one replaces it.
-                match present.filter(|present| *present == package.version()) {
+                match present.filter(|present| *present >= package.version()) {
                     Some(present) => Err(refused(PackageError::Older {
                         industry: package.industry(),
                         version: package.version(),
@@ -170,6 +184,7 @@ impl PackageStore {
                 }
             });
             match taken {
+                Ok(()) if again => {}
                 Ok(()) => {
                     self.signed
                         .retain(|known| known.industry != signed.industry);
@@ -177,6 +192,10 @@ impl PackageStore {
                 }
                 Err((code, why)) => {
                     log::error!("package {} v{}: {why}", signed.industry, signed.version);
+                    if from == Source::Disk && code == Code::PackageEarly {
+                        // It was taken on its day: a clock that went wrong must let no older one in.
+                        self.signed.push(signed.clone());
+                    }
                     let SignedPackage {
                         industry, version, ..
                     } = signed;

@@ -305,7 +305,7 @@ impl Run {
 
     /// Another card than the one on the screen must never be charged.
     fn same_card(&mut self, driver: &Driver) -> Result<(), Failure> {
-        let Some(card) = CardMark::of(&driver.facts()) else {
+        let Some(card) = CardMark::of(self.job.industry, &driver.facts()) else {
             return Ok(());
         };
         let expected = self.job.card.as_ref().or(self.card.as_ref());

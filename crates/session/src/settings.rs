@@ -77,9 +77,7 @@ impl SettingsFile {
         const MOST_PURSES: usize = 20;
         let card = CardMark::from(&purse);
         self.change(|settings| {
-            settings
-                .purses
-                .retain(|known| known.industry != purse.industry || !card.is(&known.into()));
+            settings.purses.retain(|known| !card.is(&known.into()));
             settings.purses.insert(0, purse);
             settings.purses.truncate(MOST_PURSES);
         })

@@ -241,9 +241,12 @@ pub(crate) fn home_of(kind: TransactionKind) -> MoneyPlace {
     }
 }
 
-/// The card as the screens show it: the last four digits and what the package decodes.
+/// The card as the screens show it: the last four digits and what the package decodes. None without a balance: nothing
+/// is not 0, but on a card that waits for its activation and tells none.
 pub(crate) fn card_view(closing: &Closing, industry: &str, name: LocalName) -> Option<CardView> {
     let card = closing.card.as_ref()?;
+    let waits = card.active == Some(false);
+    let balance = card.balance.or(waits.then_some(0))?;
     let mut after = card.balance;
     let log = card
         .log
@@ -278,7 +281,7 @@ pub(crate) fn card_view(closing: &Closing, industry: &str, name: LocalName) -> O
         name,
         tail: card.tail().unwrap_or_default().to_owned(),
         mark: card.mark(),
-        balance: card.balance.unwrap_or_default(),
+        balance,
         expiry: card.expiry.clone(),
         active: card.active.unwrap_or(true),
         log,

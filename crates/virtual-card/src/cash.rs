@@ -83,7 +83,13 @@ impl CashCard {
 
     fn perform_in_application(&mut self, command: &Command<'_>) -> Answer {
         match command.head {
-            [0x00, 0xB2, number, p2] => self.read_record(number, p2),
+            [0x00, 0xB2, number, p2] => {
+                let record = self.read_record(number, p2)?;
+                if (number, p2) == data::LAST_RECORD {
+                    self.pay();
+                }
+                Ok(record)
+            }
             [0x80, 0xCA, p1, p2] => self.get_data(u16::from_be_bytes([p1, p2])),
             [0x80, 0xA8, 0x00, 0x00] => self.get_processing_options(command.data),
             [0x80, 0xAE, kind, 0x00] => self.generate_ac(kind, command.data),

@@ -67,6 +67,7 @@ impl SmartCard for LyingCard {
 const SELECT: u8 = 0xA4;
 const OPTIONS: u8 = 0xA8;
 const RECORD: u8 = 0xB2;
+const DATA: u8 = 0xCA;
 
 /// Objects with their status word, instead of every good reply to this instruction.
 fn instead(asked: &[u8], reply: Vec<u8>, ins: u8, objects: &str) -> Vec<u8> {
@@ -77,7 +78,7 @@ fn instead(asked: &[u8], reply: Vec<u8>, ins: u8, objects: &str) -> Vec<u8> {
 }
 
 /// Lies that stop a card from being read at all.
-const UNREADABLE: [(&str, Lie); 9] = [
+const UNREADABLE: [(&str, Lie); 10] = [
     ("a list of options for 10,000 bytes", |asked, reply| {
         let list = "9F37FF".repeat(40);
         let bomb = format!("6F81 7F A581 7C 9F3881 78 {list}");
@@ -115,6 +116,12 @@ const UNREADABLE: [(&str, Lie); 9] = [
     }),
     ("records of nothing", |asked, reply| {
         instead(asked, reply, RECORD, "7000")
+    }),
+    ("a balance that is no number", |asked, reply| {
+        match asked.get(1..4) {
+            Some([DATA, 0x9F, 0x79]) => instead(asked, reply, DATA, "9F7906 FFFFFFFFFFFF"),
+            _ => reply,
+        }
     }),
 ];
 

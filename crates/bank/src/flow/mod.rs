@@ -11,6 +11,7 @@ use relay::{Body, IndustryCode, Letter, Message, Operation};
 use subtle::ConstantTimeEq;
 
 use crate::bank::Bank;
+use crate::clock::host_time;
 use crate::config::IndustrySettings;
 use crate::error::Problem;
 use crate::password::{self, Compared};
@@ -181,6 +182,12 @@ pub(crate) async fn run(
         body,
         password: asked.password,
     };
+    if step.exchange.load.is_some()
+        && let Some(refusal) = step.refused_industry()
+    {
+        // Nothing is kept: what the card has proved is still true when the industry is served again.
+        return encode(&step.end(refusal));
+    }
     if !ours && !step.is_proven(conn).await? {
         return encode(&end("step-unknown"));
     }
@@ -259,7 +266,14 @@ impl Step<'_> {
         };
         // Money that waits for its outcome is not kept waiting by a package that was replaced meanwhile.
         let first = self.exchange.next_step == 1 && self.operation != Operation::ReTopUp;
-        (first && self.body.package_version? < served.version).then_some("package-old")
+        // Nobody can have a package whose day has not come.
+        let is_due = served.package.valid_from() <= self.today().or(Some(u32::MAX));
+        (first && is_due && self.body.package_version? < served.version).then_some("package-old")
+    }
+
+    /// YYYYMMDD.
+    fn today(&self) -> Option<u32> {
+        hex::encode(host_time(self.now_ms)?.date).parse().ok()
     }
 
     /// What the industry's package makes of this message's card.

@@ -50,6 +50,10 @@ impl Step<'_> {
             audit::incident(self.bank, conn, what, Some(&id), self.now_ms).await?;
             return Ok(self.end_about("in-doubt", &row));
         }
+        if !self.bank.hsm.could_prove(code, &row.identity) {
+            // A recipe that was written anew since asks for more than this card was asked for then.
+            row.identity = identity;
+        }
         // The card is on a reader again: whatever session the MAC2 was for is over.
         self.apply(conn, &mut row, Event::Doubt(Doubt::Torn))
             .await?;

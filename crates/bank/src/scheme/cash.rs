@@ -163,8 +163,12 @@ impl Opening {
     /// What this says of the attempt that `session` began.
     pub(crate) fn since(&self, session: &Session) -> Told {
         let scripts = self.issuer.cvr.scripts();
+        let failed = self.issuer.cvr.has(CardVerification::SCRIPT_FAILED);
         if self.terms.atc <= session.atc {
             Told::Older
+        } else if scripts == session.scripts && failed {
+            // Some cards count a command whose MAC was good and which they then refused.
+            Told::Other
         } else if scripts == session.scripts {
             Told::Done
         } else if scripts == session.scripts_before || scripts < session.scripts {
@@ -324,6 +328,17 @@ mod tests {
             "the same transaction"
         );
         assert_eq!(opening(8, 1).since(&session), Told::Older);
+    }
+
+    #[test]
+    fn a_script_that_was_counted_and_failed_is_for_people() {
+        for before in 0..=15 {
+            let session = opening(9, before).session();
+            let mut later = opening(10, session.scripts);
+            later.issuer.cvr =
+                CardVerification::new(CardVerification::SCRIPT_FAILED, session.scripts);
+            assert_eq!(later.since(&session), Told::Other, "before {before}");
+        }
     }
 
     #[test]

@@ -61,7 +61,8 @@ impl Counted {
     }
 }
 
-/// How long the next one must wait, ms; none when it may go now.
+/// How long the next one must wait, ms; none when it may go now. What was counted while the clock was ahead holds
+/// nobody up until then.
 pub(crate) async fn wait_ms(
     conn: &mut Conn,
     all: &[Counted],
@@ -71,11 +72,13 @@ pub(crate) async fn wait_ms(
     let mut free_ms = None;
     for counted in all {
         let (count, oldest): (i64, Option<i64>) = sqlx::query_as(
-            "SELECT count(*), min(at_ms) FROM counted WHERE kind = ? AND subject = ? AND at_ms > ?",
+            "SELECT count(*), min(at_ms) FROM counted
+             WHERE kind = ? AND subject = ? AND at_ms > ? AND at_ms <= ?",
         )
         .bind(counted.kind.name())
         .bind(&counted.subject[..])
         .bind(since)
+        .bind(signed(now_ms))
         .fetch_one(&mut *conn)
         .await?;
         if count >= i64::from(counted.most)
@@ -88,8 +91,9 @@ pub(crate) async fn wait_ms(
 }
 
 pub(crate) async fn count(conn: &mut Conn, all: &[Counted], now_ms: u64) -> Result<(), Problem> {
-    sqlx::query("DELETE FROM counted WHERE at_ms <= ?")
+    sqlx::query("DELETE FROM counted WHERE at_ms <= ? OR at_ms > ?")
         .bind(signed(now_ms.saturating_sub(HOUR_MS)))
+        .bind(signed(now_ms.saturating_add(HOUR_MS)))
         .execute(&mut *conn)
         .await?;
     for counted in all {

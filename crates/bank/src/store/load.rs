@@ -269,7 +269,7 @@ async fn write(bank: &Bank, conn: &mut Conn, row: &LoadRow, now_ms: u64) -> Resu
          ON CONFLICT (id) DO UPDATE SET phase = excluded.phase, proof = excluded.proof,
              proof_counter = excluded.proof_counter, operators = excluded.operators,
              confirmed_counter = excluded.confirmed_counter, machine = excluded.machine,
-             changed_ms = excluded.changed_ms",
+             card_sealed = excluded.card_sealed, changed_ms = excluded.changed_ms",
     )
     .bind(&row.id()[..])
     .bind(&row.reference)

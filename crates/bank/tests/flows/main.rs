@@ -3,6 +3,7 @@
 
 mod activation;
 mod card;
+mod changes;
 mod faults;
 #[cfg(target_os = "linux")]
 mod hsm;

@@ -97,7 +97,7 @@ fn cryptogram(template: Template, kind: &str, atc: &str, bytes: &str) -> String 
 /// The reading before the first cryptogram: two files with three records.
 fn read(template: Template, operation: Operation, amount: &str) -> Turn {
     let options_data =
-        format!("28000000{amount}000000000000 0156 0000000000 0156 261123 60 ABABABAB");
+        format!("40000000{amount}000000000000 0156 0000000000 0156 261123 60 ABABABAB");
     let ask = format!("80A80000 23 83 21 {options_data} 00");
     let one = [
         object("5A", "6217000000005520"),

@@ -8,7 +8,7 @@ use super::cash::{
 };
 use super::*;
 
-const OPTIONS: &str = "80A80000 23 83 21 28000000 000000000000 000000000000 0156 0000000000 0156 261123 60 ABABABAB 00";
+const OPTIONS: &str = "80A80000 23 83 21 40000000 000000000000 000000000000 0156 0000000000 0156 261123 60 ABABABAB 00";
 
 fn select(reply: &str) -> Turn {
     play(open_cash(Operation::Balance), &[(SELECT_CASH, reply)])

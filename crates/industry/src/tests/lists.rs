@@ -5,7 +5,7 @@ use relay::Operation;
 use super::*;
 
 /// A card that hands out a list and takes what it asks for.
-const ASKING: &str = r#"{
+pub(crate) const ASKING: &str = r#"{
   "format": 1, "industry": "ASKS", "version": 1,
   "name": { "zh-CN": "问", "en": "Asking" },
   "currency": "CNY", "aids": [],
@@ -44,7 +44,7 @@ const ASKING: &str = r#"{
     },
     "open_topup": {
       "steps": [{ "run": "read" }, { "run": "count" }, { "run": "ask" }],
-      "then": { "end": { "fields": ["sent"] } }
+      "then": { "send": { "phase": "load", "fields": ["sent"] } }
     }
   }
 }"#;

@@ -6,6 +6,7 @@ mod flows;
 mod hostile;
 mod hostile_cash;
 mod lists;
+mod money;
 mod other_cards;
 mod packages;
 mod refusals;

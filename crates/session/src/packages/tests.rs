@@ -226,3 +226,54 @@ fn a_package_whose_day_comes_is_taken_then() {
     store.update(vec![signed(4, &text)], TODAY + 1).unwrap();
     assert_eq!((version(&store), store.refused_views().len()), (Some(4), 0));
 }
+
+/// 1 January 1970, of a device without a battery.
+const NO_CLOCK: u32 = 19_700_101;
+
+#[test]
+fn a_clock_that_went_wrong_lets_no_older_package_in() {
+    let dir = tempfile::tempdir().unwrap();
+    let dated = |number: u32| {
+        let text = transit(number);
+        let from = format!(r#""version": {number}"#);
+        signed(
+            number,
+            &text.replacen(&from, &format!(r#"{from}, "valid_from": 20261101"#), 1),
+        )
+    };
+    let mut store = store(dir.path());
+    assert!(store.update(vec![dated(3)], TODAY).unwrap());
+    let open = |today| PackageStore::open(dir.path(), signer_public(&SECRET), today).unwrap();
+    let mut store = open(NO_CLOCK);
+    assert_eq!(version(&store), None, "its day seems to be still to come");
+    store.update(vec![signed(2, &transit(2))], TODAY).unwrap();
+    assert_ne!(version(&store), Some(2), "older than what this device had");
+    assert_eq!(store.refused_views()[0].code, Code::PackageOlder);
+    store.update(vec![dated(3)], TODAY).unwrap();
+    assert_eq!(version(&store), Some(3), "the right time heals it");
+    assert!(store.is_complete());
+    assert_eq!(version(&open(TODAY)), Some(3));
+}
+
+#[test]
+fn a_bank_with_thousands_of_industries_keeps_no_card_waiting() {
+    let dir = tempfile::tempdir().unwrap();
+    let of = |number: usize| {
+        let industry = format!("{number:04}");
+        let from = r#""industry": "0001""#;
+        let text = transit(3).replacen(from, &format!(r#""industry": "{industry}""#), 1);
+        SignedPackage {
+            industry,
+            ..signed(3, &text)
+        }
+    };
+    let mut store = store(dir.path());
+    store.update((1..=80).map(of).collect(), TODAY).unwrap();
+    let from_bank = store.views().into_iter().filter(|it| it.signer.is_some());
+    assert_eq!(from_bank.count(), MOST_INDUSTRIES);
+    let codes = store.refused_views().into_iter().map(|it| it.code);
+    assert!(codes.eq([Code::PackageOversized; 16]), "and says so");
+    let next = transit(4);
+    store.update(vec![signed(4, &next)], TODAY).unwrap();
+    assert_eq!(version(&store), Some(4), "what is here goes on");
+}

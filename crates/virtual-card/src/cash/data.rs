@@ -13,6 +13,9 @@ const LOG_FILE: u8 = 0x0B;
 /// Where the records are: file 01 record 1, file 02 records 1 and 2; none is signed.
 pub(super) const FILE_LOCATOR: [u8; 8] = [0x08, 1, 1, 0, 0x10, 1, 2, 0];
 
+/// The last of them, as P1 and P2 of READ RECORD.
+pub(super) const LAST_RECORD: (u8, u8) = (2, 0x14);
+
 /// Application label.
 const LABEL: &[u8] = b"PBOC DEBIT";
 

@@ -265,17 +265,22 @@ impl CashProfile {
         }
         self.balance = balance;
         self.atc = atc;
+        self.log_purchase(amount, (date, time));
+        true
+    }
+
+    /// In the transaction that is counted now.
+    pub(super) fn log_purchase(&mut self, amount: u32, (date, time): ([u8; 3], [u8; 3])) {
         self.add_to_log(CashLogEntry {
             date,
             time,
             amount,
             merchant: *b"KIOSK\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0",
             kind: PURCHASE,
-            atc,
+            atc: self.atc,
             country: CHINA,
             currency: CHINA,
         });
-        true
     }
 
     pub(super) fn add_to_log(&mut self, entry: CashLogEntry) {

@@ -17,6 +17,7 @@ impl CashCard {
                 issuer: Issuer::Proven,
                 finished: false,
                 atc,
+                owes: _,
             }) => (*atc, *first),
             Some(_) | None => return refuse(Status::ConditionsNotSatisfied),
         };

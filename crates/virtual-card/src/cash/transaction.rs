@@ -1,8 +1,8 @@
 //! A transaction: GET PROCESSING OPTIONS, GENERATE AC twice, EXTERNAL AUTHENTICATE between.
 
-use super::CashCard;
 use super::data::FILE_LOCATOR;
 use super::profile::CashLogEntry;
+use super::{CashCard, SPENT_AT};
 use crate::command::{Answer, Command, Refusal, refuse};
 use purse::Status;
 use purse::cash::{
@@ -23,6 +23,8 @@ pub(super) struct Transaction {
     pub(super) first: Option<First>,
     pub(super) issuer: Issuer,
     pub(super) finished: bool,
+    /// What is paid when the last record has been read.
+    pub(super) owes: Option<u32>,
 }
 
 /// What the first GENERATE AC gave.
@@ -49,10 +51,8 @@ impl CashCard {
         if self.transaction().is_some() {
             return refuse(Status::ConditionsNotSatisfied);
         }
-        let values = find(data, &[0x83])?;
-        if split_by_dol(&self.profile.pdol, values).is_err() {
-            return refuse(Status::WrongLength);
-        }
+        let values = Values::read(&self.profile.pdol, find(data, &[0x83])?)?;
+        let owes = self.pays_at_once(&values);
         let Some(atc) = self.profile.atc.checked_add(1) else {
             return refuse(Status::ConditionsNotSatisfied);
         };
@@ -62,15 +62,54 @@ impl CashCard {
                 atc,
                 first: None,
                 issuer: Issuer::Unknown,
-                finished: false,
+                finished: owes.is_some(),
+                owes,
             });
         });
+        if owes.is_some() {
+            return self.approve_at_once(&values);
+        }
         let interchange = self.profile.interchange;
         if self.profile.quirks.options_in_80 {
             return Ok(object(0x80, &[&interchange[..], &FILE_LOCATOR].concat())?);
         }
         let inside = [object(0x82, &interchange)?, object(0x94, &FILE_LOCATOR)?];
         Ok(object(0x77, &inside.concat())?)
+    }
+
+    /// A contactless terminal that offers qPBOC (9F66, byte 1, bit 6) has its amount taken, if the card holds it.
+    fn pays_at_once(&self, values: &Values) -> Option<u32> {
+        let [offered, ..] = values.get::<4>(0x9F66);
+        let amount = amount_from_bcd(values.get(0x9F02)).ok()?;
+        let profile = &self.profile;
+        let may = !profile.blocked && amount <= profile.balance && amount <= profile.single_limit;
+        (offered & 0x20 != 0 && may).then_some(amount)
+    }
+
+    /// The whole purchase in one answer.
+    fn approve_at_once(&self, values: &Values) -> Answer {
+        let cvr = self.verification(CardVerification::FIRST_TC);
+        let (reply, _) = self.answer(CryptogramKind::Tc, values, cvr)?;
+        let told = if self.profile.quirks.cryptogram_in_80 {
+            Vec::new()
+        } else {
+            find(&reply, &[0x77])?.to_vec()
+        };
+        let inside = [
+            object(0x82, &self.profile.interchange)?,
+            object(0x94, &FILE_LOCATOR)?,
+            told,
+        ];
+        Ok(object(0x77, &inside.concat())?)
+    }
+
+    /// The last record has been read: what was promised is paid.
+    pub(super) fn pay(&mut self) {
+        let mut owed = None;
+        self.transaction_mut(|now| owed = now.owes.take());
+        let Some(amount) = owed else { return };
+        self.profile.balance = self.profile.balance.saturating_sub(amount);
+        self.profile.log_purchase(amount, SPENT_AT);
     }
 
     pub(super) fn generate_ac(&mut self, kind: u8, data: &[u8]) -> Answer {
@@ -153,6 +192,7 @@ impl CashCard {
                 issuer: Issuer::Unknown,
                 finished: false,
                 atc,
+                owes: _,
             }) if blocked || first.kind == CryptogramKind::Arqc => (*atc, *first),
             Some(_) | None => return refuse(Status::ConditionsNotSatisfied),
         };

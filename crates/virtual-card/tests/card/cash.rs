@@ -358,3 +358,28 @@ fn odd_commands_get_their_status() {
     let uid = ok(&slot.transmit(&[0xFF, 0xCA, 0, 0, 0]));
     assert_eq!(uid, [0x04, 0xA1, 0xB2, 0xD1]);
 }
+
+/// JR/T 0025.12: what makes a wallet of a phone that offers too much.
+#[test]
+fn a_terminal_that_offers_to_pay_at_once_is_paid_when_the_last_record_is_read() {
+    let list = hex::decode("9F66049F0206").unwrap();
+    for (offered, left) in [("20000000", 3_650), ("40000000", 8_650)] {
+        let slot = slot(CashProfile {
+            pdol: list.clone(),
+            ..named("cash")
+        });
+        slot.power_on();
+        ok(&slot.transmit(&select(&AID).unwrap()));
+        let values = [hex::decode(offered).unwrap(), amount_to_bcd(5_000).to_vec()].concat();
+        let reply = ok(&slot.transmit(&get_processing_options(&values).unwrap()));
+        let approved = find(&reply, &[0x77, 0x9F26]).is_ok();
+        assert_eq!(approved, left == 3_650, "{offered}");
+        record(&slot, 1, 1);
+        record(&slot, 2, 1);
+        let held = || slot.cash_profile().unwrap().balance;
+        assert_eq!(held(), 8_650, "not before the last");
+        record(&slot, 2, 2);
+        record(&slot, 2, 2);
+        assert_eq!(held(), left, "{offered}: once");
+    }
+}
