@@ -37,7 +37,7 @@ pub use trace::{TraceWatch, watch_trace};
 
 /// The shells that a program puts into [`Parts`], so that it needs this crate alone.
 pub mod shells {
-    pub use bank_client::{BankClient, Profile, ProfileError};
+    pub use bank_client::{BankClient, Profile, ProfileError, Proxies, SystemProxy};
     pub use card_link::CardReader;
     #[cfg(not(any(target_os = "android", target_os = "ios")))]
     pub use card_link::PcscReader;
