@@ -16,7 +16,9 @@ mod failure;
 mod journal;
 #[cfg(feature = "simulator")]
 mod kin;
+mod notices;
 mod opening;
+mod outside;
 mod packages;
 mod run;
 mod settings;
@@ -30,7 +32,10 @@ pub use actor::{Parts, Session, StartError};
 pub use clock::{Clock, SystemClock};
 #[cfg(feature = "simulator")]
 pub use disk::{DiskError, DiskWatch, Written, watch_disk};
+pub use notices::Notice;
+pub use outside::Outside;
 pub use run::Times;
+pub use topup_link::SCHEME as LINK_SCHEME;
 pub use trace::{Fault, Reader, ReaderIs, Screen, TRACE_FORMAT, TraceEvent, TraceHead, TraceLine};
 #[cfg(feature = "simulator")]
 pub use trace::{TraceWatch, watch_trace};
