@@ -11,6 +11,7 @@ pub mod package_file;
 pub mod relay_message;
 pub mod seeds;
 pub mod tlv;
+pub mod topup_link;
 
 mod driving;
 mod input;
@@ -26,7 +27,7 @@ pub struct Target {
 }
 
 /// All of them.
-pub const TARGETS: [Target; 8] = [
+pub const TARGETS: [Target; 9] = [
     Target {
         name: "envelope",
         run: envelope::run,
@@ -66,5 +67,10 @@ pub const TARGETS: [Target; 8] = [
         name: "card_commands",
         run: card_commands::run,
         seeds: seeds::card_commands,
+    },
+    Target {
+        name: "topup_link",
+        run: topup_link::run,
+        seeds: seeds::topup_link,
     },
 ];

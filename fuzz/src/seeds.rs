@@ -85,6 +85,19 @@ pub fn relay_message() -> Vec<Vec<u8>> {
     all
 }
 
+/// Links as they are meant, and others.
+pub fn topup_link() -> Vec<Vec<u8>> {
+    let links = [
+        "tapfill://topup",
+        "TAPFILL://topup/?amount=50",
+        "tapfill://topup?amount=99999.00",
+        "tapfill://topup?amount=0.05",
+        "tapfill://topup?amount=5&amount=5",
+        "tapfill://erase?amount=5&card=4471",
+    ];
+    links.map(|link| link.as_bytes().to_vec()).to_vec()
+}
+
 /// Bodies alone, and values for one.
 pub fn tlv() -> Vec<Vec<u8>> {
     let mut all: Vec<_> = messages().iter().map(|it| with(&[0], &it[6..])).collect();

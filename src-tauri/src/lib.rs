@@ -1,6 +1,8 @@
-//! The app's shell around the session: a window, two commands, one event.
+//! The app's shell around the session: a window, two commands, one event, and the manners of a desktop.
 
 mod commands;
+#[cfg(desktop)]
+mod desk;
 #[cfg(target_os = "linux")]
 mod environment;
 mod parts;
@@ -22,7 +24,11 @@ pub fn run() {
     environment::settle();
     #[cfg(feature = "simulator")]
     ends_with_its_parent();
-    let builder = tauri::Builder::default()
+    let context = tauri::generate_context!();
+    let builder = tauri::Builder::default();
+    #[cfg(desktop)]
+    let builder = desk::plugins(builder, &context.config().identifier);
+    let builder = builder
         .plugin(tauri_plugin_http::init())
         .plugin(log_plugin());
     #[cfg(mobile)]
@@ -33,14 +39,22 @@ pub fn run() {
                 Ok::<_, Box<dyn std::error::Error>>(Session::start(parts::of(app)?)?)
             })?;
             push_views(app.handle().clone(), &session);
+            #[cfg(desktop)]
+            desk::start(app, &session);
             app.manage(session);
             Ok(())
         })
         .invoke_handler(tauri::generate_handler![commands::app_view, commands::run])
-        .run(tauri::generate_context!());
-    if let Err(error) = built {
-        log::error!("the app can't run: {error}");
-        std::process::exit(1);
+        .build(context);
+    match built {
+        Ok(app) => app.run(|_app, _event| {
+            #[cfg(target_os = "macos")]
+            desk::on_run_event(_app, &_event);
+        }),
+        Err(error) => {
+            log::error!("the app can't run: {error}");
+            std::process::exit(1);
+        }
     }
 }
 

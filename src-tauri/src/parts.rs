@@ -5,7 +5,9 @@ use std::sync::Arc;
 
 #[cfg(desktop)]
 use session::shells::PcscReader;
-use session::shells::{BankClient, CardReader, OsVault, Profile};
+#[cfg(target_os = "linux")]
+use session::shells::SystemProxy;
+use session::shells::{BankClient, CardReader, OsVault, Profile, Proxies};
 use session::{Parts, SystemClock};
 use tauri::{App, Manager};
 
@@ -26,7 +28,7 @@ pub(crate) fn of(app: &App) -> Result<Parts, Failure> {
     let documents = app.path().document_dir().unwrap_or_else(|_| dir.clone());
     Ok(Parts {
         reader: reader(app)?,
-        bank: BankClient::with_builder(profile, builder)?,
+        bank: BankClient::with_builder(profile, builder, proxies())?,
         vault: Arc::new(OsVault::new(app.config().identifier.clone())),
         clock: Arc::new(SystemClock),
         dir,
@@ -34,6 +36,27 @@ pub(crate) fn of(app: &App) -> Result<Parts, Failure> {
         version: app.package_info().version.to_string(),
         development: cfg!(feature = "simulator"),
     })
+}
+
+/// What environment and system say of the way out.
+fn proxies() -> Proxies {
+    let variable = |name: &str| std::env::var(name).ok();
+    #[cfg(target_os = "linux")]
+    let system = Some(desktop_proxy as SystemProxy);
+    #[cfg(not(target_os = "linux"))]
+    let system = None;
+    Proxies::new(variable, system)
+}
+
+/// GLib knows the settings of GNOME and of those who keep them in the same place. Without such a desktop it answers
+/// at once that there is none.
+#[cfg(target_os = "linux")]
+fn desktop_proxy(url: &str) -> Option<String> {
+    use gio::prelude::ProxyResolverExt;
+    let found = gio::ProxyResolver::default().lookup(url, gio::Cancellable::NONE);
+    let found = found.ok()?;
+    let proxy = found.iter().find(|proxy| proxy.starts_with("http://"))?;
+    Some(proxy.to_string())
 }
 
 #[cfg(desktop)]

@@ -11,6 +11,7 @@ mod industries;
 mod keys;
 mod liar;
 mod lost;
+mod outside;
 mod phone;
 mod refused;
 mod same_number;

@@ -77,11 +77,7 @@ pub(crate) fn app() -> Outcome<()> {
 
 /// The app and the bank as they are handed to people.
 pub(crate) fn release() -> Outcome<()> {
-    page()?;
-    println!("Building the release of the app and of the bank (some minutes the first time) ...");
-    run(cargo()
-        .args(["build", "--release", "-p", "tapfill", "--bins"])
-        .args(["--features", "tauri/custom-protocol"]))?;
+    release_app(None)?;
     run(cargo().args([
         "build",
         "--release",
@@ -102,6 +98,16 @@ pub(crate) fn starts() -> Outcome<()> {
         .args(["build", "--release", "-p", "tapfill", "-p", "empty-window"])
         .args(["-p", "tapfill-start", "--bins"])
         .args(["--features", "tauri/custom-protocol"]))
+}
+
+/// The app alone. `config` is merged into `tauri.conf.json`.
+pub(crate) fn release_app(config: Option<&str>) -> Outcome<()> {
+    page()?;
+    println!("Building the release of the app (some minutes the first time) ...");
+    run(cargo()
+        .args(["build", "--release", "-p", "tapfill", "--bins"])
+        .args(["--features", "tauri/custom-protocol"])
+        .envs(config.map(|config| ("TAURI_CONFIG", config))))
 }
 
 /// The web part, when one of its files is newer than the last build.

@@ -97,6 +97,7 @@ const WINDOW_TESTS: &[Need] = &[
     ),
     need("xvfb", "a display for tests", Program("Xvfb")),
     need("xauth", "access to that display", Program("xauth")),
+    need("rpm", "looks into the .rpm", Program("rpm")),
 ];
 
 /// What `bench start` compares with.
@@ -104,6 +105,13 @@ const PEERS: &[Need] = &[need(
     "ausweisapp2",
     "another program for a card on a reader, to compare with",
     Program("AusweisApp2"),
+)];
+
+/// Tauri's program wants to see the tray's library before it names it in a package.
+const INSTALLERS: &[Need] = &[need(
+    "libayatana-appindicator3-dev",
+    "the icon in the tray",
+    Library("ayatana-appindicator3-0.1"),
 )];
 
 /// What looks at the phones' code. Debian's own Rust brings its standard library's sources along.
@@ -152,6 +160,8 @@ pub(crate) enum Extent {
     HeadlessTests,
     /// The app's window too.
     Window,
+    /// Packages of the window.
+    Installers,
     /// The window, driven by tests on a display of its own.
     WindowTests,
     /// The same with what a start is compared with.
@@ -172,8 +182,12 @@ pub(crate) fn system_packages(extent: Extent) -> Outcome<()> {
         Extent::Headless => HEADLESS.iter().collect(),
         Extent::HeadlessTests => HEADLESS.iter().chain(TESTS).collect(),
         Extent::Window => HEADLESS.iter().chain(WINDOW).collect(),
+        Extent::Installers => {
+            let window = WINDOW.iter().chain(INSTALLERS);
+            HEADLESS.iter().chain(window).collect()
+        }
         Extent::WindowTests => {
-            let window = WINDOW.iter().chain(WINDOW_TESTS);
+            let window = WINDOW.iter().chain(WINDOW_TESTS).chain(INSTALLERS);
             HEADLESS.iter().chain(TESTS).chain(window).collect()
         }
         Extent::Starts => {
@@ -334,7 +348,12 @@ mod tests {
     #[test]
     fn no_package_is_named_twice_and_each_has_a_reason() {
         let mut seen = std::collections::BTreeSet::new();
-        for need in HEADLESS.iter().chain(WINDOW).chain(WINDOW_TESTS) {
+        for need in HEADLESS
+            .iter()
+            .chain(WINDOW)
+            .chain(WINDOW_TESTS)
+            .chain(INSTALLERS)
+        {
             assert!(seen.insert(need.package), "{} twice", need.package);
             assert!(!need.why.is_empty(), "{} without a reason", need.package);
         }

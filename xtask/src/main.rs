@@ -3,6 +3,7 @@
 
 mod bench;
 mod build;
+mod bundle;
 mod ci;
 mod demo;
 mod fuzz;
@@ -48,6 +49,11 @@ usage: cargo xtask <verb>
         manifest and plist read (docs/mobile.md says what that proves)
   package new|check|sign|try ...
         makes, checks, signs and tries an industry package (docs/industry-packages.md); `package help` says more
+  bundle [--profile FILE] [--publisher FILE] [--bundles LIST]
+        the installers of a release (docs/desktop.md)
+        --profile FILE          the bank's profile goes in
+        --publisher FILE        what the publisher adds to tauri.conf.json
+        --bundles LIST          deb, rpm, appimage; msi, nsis; dmg, app
   lint  rustfmt, clippy, rustdoc and the checks of the web part
   bindings [--check]
         writes the TypeScript types of crates/ipc; --check only tells whether they changed
@@ -99,6 +105,11 @@ fn run(arguments: &[String]) -> Outcome<()> {
         "kills" => kills::asked(&Options::parse(rest, &[], &["--count", "--seed"])?),
         "mobile-check" => mobile::asked(&Options::parse(rest, &[], &["--only"])?),
         "package" => package::run(rest),
+        "bundle" => bundle::run(&Options::parse(
+            rest,
+            &[],
+            &["--profile", "--publisher", "--bundles"],
+        )?),
         "lint" => ci::lint(),
         "bindings" => ci::bindings(Options::parse(rest, &["--check"], &[])?.has("--check")),
         "rig" => rig::serve(&Options::parse(

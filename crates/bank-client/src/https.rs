@@ -6,7 +6,8 @@ use std::time::Duration;
 use crate::own::OwnCertificate;
 use crate::transport::{Outgoing, Sending, Server, Transport};
 use crate::{
-    Answer, CONNECT_DEADLINE, ClientError, Distrust, Profile, ProfileError, REQUEST_DEADLINE, pins,
+    Answer, CONNECT_DEADLINE, ClientError, Distrust, Profile, ProfileError, Proxies,
+    REQUEST_DEADLINE, pins,
 };
 
 /// No answer of the bank is longer (bytes).
@@ -16,6 +17,7 @@ pub(crate) struct Https {
     /// Another one after each change of the terminal: connections belong to one certificate.
     http: RwLock<reqwest::Client>,
     builder: fn() -> reqwest::ClientBuilder,
+    proxies: Proxies,
     profile: Profile,
 }
 
@@ -23,11 +25,13 @@ impl Https {
     pub(crate) fn new(
         profile: Profile,
         builder: fn() -> reqwest::ClientBuilder,
+        proxies: Proxies,
     ) -> Result<Self, ProfileError> {
-        let http = RwLock::new(client(builder(), &profile, None)?);
+        let http = RwLock::new(client(builder(), &profile, &proxies, None)?);
         Ok(Self {
             http,
             builder,
+            proxies,
             profile,
         })
     }
@@ -57,7 +61,7 @@ impl Transport for Https {
 
     fn identify(&self, terminal: &str, secret: &[u8; 32]) -> Result<(), ProfileError> {
         let own = OwnCertificate::new(terminal, secret)?;
-        let http = client((self.builder)(), &self.profile, Some(own))?;
+        let http = client((self.builder)(), &self.profile, &self.proxies, Some(own))?;
         *self.http.write().unwrap_or_else(PoisonError::into_inner) = http;
         Ok(())
     }
@@ -66,12 +70,13 @@ impl Transport for Https {
 fn client(
     builder: reqwest::ClientBuilder,
     profile: &Profile,
+    proxies: &Proxies,
     own: Option<OwnCertificate>,
 ) -> Result<reqwest::Client, ProfileError> {
-    builder
+    proxies
+        .apply(builder, profile)
         .use_preconfigured_tls(pins::tls_config(profile, own)?)
         .https_only(true)
-        .no_proxy()
         .redirect(reqwest::redirect::Policy::none())
         .connect_timeout(CONNECT_DEADLINE)
         .timeout(REQUEST_DEADLINE)

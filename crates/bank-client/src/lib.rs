@@ -6,10 +6,12 @@ mod https;
 mod own;
 mod pins;
 mod profile;
+mod proxy;
 mod seen;
 mod transport;
 
 pub use profile::{Profile, ProfileError};
+pub use proxy::{Proxies, SystemProxy};
 pub use seen::{Onlooker, Seen};
 pub use transport::{Outgoing, Sending, Server, Transport};
 
@@ -105,17 +107,19 @@ pub struct BankClient {
 }
 
 impl BankClient {
-    /// A client of its own on the profile's pins.
+    /// A client of its own on the profile's pins, without any proxy.
     pub fn new(profile: Profile) -> Result<Self, ProfileError> {
-        Self::with_builder(profile, reqwest::Client::builder)
+        Self::with_builder(profile, reqwest::Client::builder, Proxies::none())
     }
 
-    /// The same on a builder that the caller got elsewhere (the app's comes from tauri-plugin-http).
+    /// The same on a builder that the caller got elsewhere (the app's comes from tauri-plugin-http), behind the proxies
+    /// of this device.
     pub fn with_builder(
         profile: Profile,
         builder: fn() -> reqwest::ClientBuilder,
+        proxies: Proxies,
     ) -> Result<Self, ProfileError> {
-        let transport = Arc::new(https::Https::new(profile.clone(), builder)?);
+        let transport = Arc::new(https::Https::new(profile.clone(), builder, proxies)?);
         let profile = Arc::new(profile);
         Ok(Self { transport, profile })
     }

@@ -206,6 +206,10 @@ codes! {
     JournalBad = "journal-bad",
     ProfileBad = "profile-bad",
     CommandBad = "command-bad",
+    /// A link from outside that asks for nothing this app knows.
+    LinkBad = "link-bad",
+    /// A link from outside came while a transaction was on the screen.
+    LinkBusy = "link-busy",
     NotNow = "not-now",
     Cancelled = "cancelled",
     Internal = "internal",

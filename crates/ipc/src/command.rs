@@ -38,6 +38,10 @@ pub enum Command {
     Submit {
         amount: Option<u32>,
     },
+    /// Begins the top-up of [`RequestView`](crate::RequestView), with its amount typed for the person.
+    AcceptRequest,
+    /// Puts the request away. Nothing was begun for it.
+    DropRequest,
     /// Runs again what failed, where [`ErrorView::retry`] says so.
     Retry,
     /// Leaves the transaction's screen. Never cancels a load once money may have moved: that goes on.
@@ -64,6 +68,14 @@ pub enum Command {
     },
     /// Short tones at the card.
     SetSound {
+        on: bool,
+    },
+    /// Whether closing the window leaves the app in the tray, where [`DeskView::tray`](crate::DeskView::tray) has one.
+    SetTray {
+        on: bool,
+    },
+    /// Whether the system tells of an unfinished load while the window is out of sight.
+    SetNotices {
         on: bool,
     },
     /// Asks again who is there, after [`Code::UnlockRefused`](crate::Code::UnlockRefused).

@@ -21,10 +21,34 @@ pub struct AppView {
     /// Unfinished loads, oldest first.
     pub pending: Vec<PendingView>,
     pub transaction: Option<TransactionView>,
+    /// What a link from outside asks for, until the person has answered.
+    pub request: Option<RequestView>,
     pub packages: Vec<PackageView>,
     pub refused_packages: Vec<RefusedPackageView>,
     pub settings: SettingsView,
+    /// Null where there is no desktop.
+    pub desk: Option<DeskView>,
     pub about: AboutView,
+}
+
+/// What came through a link. Anybody can have sent it, and nothing was begun for it.
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize, TS)]
+#[serde(rename_all = "camelCase")]
+#[ts(export)]
+pub struct RequestView {
+    /// Fen; null: the link leaves it to the person.
+    pub amount: Option<u32>,
+    /// Why the link is refused; then there is nothing to go on with.
+    pub error: Option<ErrorView>,
+}
+
+/// What this system's desktop can do for the app.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize, TS)]
+#[serde(rename_all = "camelCase")]
+#[ts(export)]
+pub struct DeskView {
+    /// There is a tray that would show the app's icon.
+    pub tray: bool,
 }
 
 #[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize, TS)]
@@ -188,6 +212,9 @@ pub struct TransactionView {
     pub refund: bool,
     /// Fen, once submitted.
     pub amount: Option<u32>,
+    /// Fen that a link asked for: typed for the person, who may change it.
+    #[serde(default)]
+    pub asked: Option<u32>,
     /// `read`, `approve`, `write`, `confirm`, in this order, as far as this kind has them.
     pub steps: Vec<StepView>,
     /// Where the money is now.
@@ -397,6 +424,12 @@ pub struct SettingsView {
     /// Short tones at the card, one for each phase. Settings from before there were any hear them.
     #[serde(default = "yes")]
     pub sound: bool,
+    /// Closing the window leaves the app in the tray.
+    #[serde(default)]
+    pub tray: bool,
+    /// The system tells of an unfinished load while the window is out of sight.
+    #[serde(default = "yes")]
+    pub notices: bool,
 }
 
 const fn yes() -> bool {

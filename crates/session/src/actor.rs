@@ -11,13 +11,15 @@ use ipc::{
     ReaderView, Reply, SettingsView, TerminalView,
 };
 use key_vault::KeyVault;
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::sync::{broadcast, mpsc, oneshot, watch};
 
 use crate::clock::{Clock, card_date};
 use crate::commands;
 use crate::disk::DiskError;
 use crate::failure::Failure;
 use crate::journal::Journal;
+use crate::notices::Notice;
+use crate::outside::{Outside, Request};
 use crate::packages::{Offer, PackageStore};
 use crate::run::{self, Ended, Shells, lock};
 use crate::settings::SettingsFile;
@@ -60,6 +62,8 @@ pub struct Session {
     asks: mpsc::Sender<Ask>,
     view: watch::Receiver<AppView>,
     times: watch::Receiver<Option<run::Times>>,
+    outside: mpsc::UnboundedSender<Happened>,
+    notices: broadcast::Sender<Notice>,
     #[cfg(feature = "simulator")]
     kin: crate::kin::Kin,
 }
@@ -93,6 +97,8 @@ impl Session {
         let (asks, asked) = mpsc::channel(64);
         let (events, happened) = mpsc::unbounded_channel();
         let (times_tx, times) = watch::channel(None);
+        let (notices, _) = broadcast::channel(16);
+        let outside = events.clone();
         #[cfg(feature = "simulator")]
         let kin = crate::kin::Kin::default();
         let mut actor = Actor {
@@ -106,6 +112,9 @@ impl Session {
             network: NetworkState::Unknown,
             reader: ReaderStatus::default(),
             transaction: None,
+            request: None,
+            desk: None,
+            hidden: false,
             connecting: false,
             key_queries: 0,
             runs: 0,
@@ -119,6 +128,7 @@ impl Session {
             tracer: tracer.clone(),
             events,
             times: times_tx,
+            notices: notices.clone(),
             answers: Vec::new(),
             #[cfg(feature = "simulator")]
             kin: kin.clone(),
@@ -133,6 +143,8 @@ impl Session {
             asks,
             view,
             times,
+            outside,
+            notices,
             #[cfg(feature = "simulator")]
             kin,
         })
@@ -152,6 +164,17 @@ impl Session {
     /// Where the time of the last run with a bank went.
     pub fn times(&self) -> Option<run::Times> {
         *self.times.borrow()
+    }
+
+    /// What the system around the app has to tell.
+    pub fn tell(&self, outside: Outside) {
+        // Nobody is left to hear it when the session has ended.
+        let _ = self.outside.send(Happened::Outside(outside));
+    }
+
+    /// What the system should tell the person, from now on.
+    pub fn notices(&self) -> broadcast::Receiver<Notice> {
+        self.notices.subscribe()
     }
 
     /// Gives a command and waits for its answer. Progress shows in the view.
@@ -198,6 +221,7 @@ pub(crate) enum Happened {
     Learnt([u8; 16], Result<Outcome, Failure>),
     Erased(Result<(), Failure>, Answer),
     Confirmed(bool, Result<(), Failure>, Answer),
+    Outside(Outside),
 }
 
 pub(crate) struct Actor {
@@ -213,6 +237,11 @@ pub(crate) struct Actor {
     pub(crate) network: NetworkState,
     pub(crate) reader: ReaderStatus,
     pub(crate) transaction: Option<Transaction>,
+    /// What a link asks for.
+    pub(crate) request: Option<Request>,
+    pub(crate) desk: Option<ipc::DeskView>,
+    /// The window is out of sight.
+    pub(crate) hidden: bool,
     /// A start or reconnect is under way.
     pub(crate) connecting: bool,
     /// Runs that hold the reader.
@@ -234,6 +263,7 @@ pub(crate) struct Actor {
     pub(crate) tracer: Tracer,
     pub(crate) events: mpsc::UnboundedSender<Happened>,
     times: watch::Sender<Option<run::Times>>,
+    pub(crate) notices: broadcast::Sender<Notice>,
     answers: Vec<(Answer, Result<Reply, ErrorView>)>,
     revision: u64,
     #[cfg(feature = "simulator")]
@@ -259,6 +289,7 @@ impl Actor {
         loop {
             self.revision += 1;
             self.expect_card();
+            self.notice();
             self.trace_view();
             tell.send_replace(self.view());
             // Whoever gets an answer finds its effect in the view.
@@ -302,9 +333,11 @@ impl Actor {
             purses: self.settings.now.purses.clone(),
             pending: lock(&self.journal).pending(),
             transaction: self.transaction.as_ref().map(Transaction::view),
+            request: self.request.as_ref().map(Request::view),
             packages: self.packages.views(),
             refused_packages: self.packages.refused_views(),
             settings: self.settings_view(),
+            desk: self.desk,
             about: AboutView {
                 version: self.parts.version.clone(),
                 bank: self.parts.bank.profile().name.clone(),
@@ -327,6 +360,8 @@ impl Actor {
             text_size: 100,
             lock: false,
             sound: true,
+            tray: false,
+            notices: true,
         })
     }
 
@@ -356,6 +391,7 @@ impl Actor {
             Happened::Learnt(id, result) => self.learnt(id, result),
             Happened::Erased(result, answer) => self.erased(result, answer),
             Happened::Confirmed(on, result, answer) => self.confirmed(on, result, answer),
+            Happened::Outside(outside) => self.outside(outside),
         }
     }
 

@@ -34,6 +34,8 @@ impl Actor {
             Command::PinPress { digit } => self.pin_press(digit),
             Command::PinDelete => self.pin_delete(),
             Command::Submit { amount } => self.submit(amount),
+            Command::AcceptRequest => self.accept_request(),
+            Command::DropRequest => self.drop_request(),
             Command::Retry => self.retry(),
             Command::Leave => self.leave(),
             Command::ChooseReader { name } => self.choose_reader(name),
@@ -41,6 +43,8 @@ impl Actor {
             Command::SetTheme { theme } => self.set(|view| view.theme = theme),
             Command::SetTextSize { percent } => self.set_text_size(percent),
             Command::SetSound { on } => self.set(|view| view.sound = on),
+            Command::SetTray { on } => self.set(|view| view.tray = on),
+            Command::SetNotices { on } => self.set(|view| view.notices = on),
             Command::History => Ok(Reply::History {
                 entries: lock(&self.journal).history(),
             }),
@@ -68,7 +72,7 @@ impl Actor {
         }
     }
 
-    fn begin(&mut self, kind: TransactionKind, refund: bool) -> Result<Reply, Failure> {
+    pub(crate) fn begin(&mut self, kind: TransactionKind, refund: bool) -> Result<Reply, Failure> {
         if let Some(now) = self.transaction.as_ref().filter(|now| now.is_committed()) {
             return if (now.kind, now.refund) == (kind, refund) {
                 Ok(Reply::Done)
@@ -90,6 +94,7 @@ impl Actor {
         *attempt = 0;
         let mut transaction = Transaction::new(kind, id);
         transaction.refund = refund;
+        transaction.asked = self.still_asked(kind);
         transaction.wait_for(self.reader.state);
         let waiting = lock(&self.journal).pending();
         if let Some(load) = waiting.first().filter(|_| kind == TransactionKind::Resume) {
@@ -98,6 +103,8 @@ impl Actor {
             transaction.amount = Some(load.amount);
         }
         self.transaction = Some(transaction);
+        // Whatever else was asked for, the person has chosen this.
+        self.request = None;
         if kind != TransactionKind::Balance && self.link.facts().is_some() {
             let link = self.link.clone();
             self.key_queries = self.key_queries.saturating_add(1);
@@ -111,6 +118,14 @@ impl Actor {
         }
         self.card_is_here();
         Ok(Reply::Done)
+    }
+
+    /// A top-up begun anew for another phone number is still the one that a link asked for.
+    fn still_asked(&self, kind: TransactionKind) -> Option<u32> {
+        let typed = |now: &&Transaction| {
+            now.kind == kind && [Stage::Phone, Stage::Code, Stage::Password].contains(&now.stage)
+        };
+        self.transaction.as_ref().filter(typed)?.asked
     }
 
     pub(crate) fn send_code(&mut self, phone: &str, answer: Answer) {
@@ -487,6 +502,11 @@ pub(crate) fn traced(command: &Command) -> Option<TraceEvent> {
             kind = Some(*begun);
             "begin"
         }
+        // What it asked for is of no interest to a replay: the amount is typed, and may be changed.
+        Command::AcceptRequest => {
+            kind = Some(TransactionKind::Topup);
+            "begin"
+        }
         Command::Enrol => "enrol",
         Command::SendCode { .. } => "send-code",
         Command::VerifyCode { .. } => "verify-code",
@@ -505,6 +525,9 @@ pub(crate) fn traced(command: &Command) -> Option<TraceEvent> {
         | Command::SetTextSize { .. }
         | Command::SetLock { .. }
         | Command::SetSound { .. }
+        | Command::SetTray { .. }
+        | Command::SetNotices { .. }
+        | Command::DropRequest
         | Command::History
         | Command::ExportHistory { .. }
         | Command::SaveReceipt { .. }

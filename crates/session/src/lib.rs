@@ -16,7 +16,9 @@ mod failure;
 mod journal;
 #[cfg(feature = "simulator")]
 mod kin;
+mod notices;
 mod opening;
+mod outside;
 mod packages;
 mod run;
 mod settings;
@@ -30,14 +32,17 @@ pub use actor::{Parts, Session, StartError};
 pub use clock::{Clock, SystemClock};
 #[cfg(feature = "simulator")]
 pub use disk::{DiskError, DiskWatch, Written, watch_disk};
+pub use notices::Notice;
+pub use outside::Outside;
 pub use run::Times;
+pub use topup_link::SCHEME as LINK_SCHEME;
 pub use trace::{Fault, Reader, ReaderIs, Screen, TRACE_FORMAT, TraceEvent, TraceHead, TraceLine};
 #[cfg(feature = "simulator")]
 pub use trace::{TraceWatch, watch_trace};
 
 /// The shells that a program puts into [`Parts`], so that it needs this crate alone.
 pub mod shells {
-    pub use bank_client::{BankClient, Profile, ProfileError};
+    pub use bank_client::{BankClient, Profile, ProfileError, Proxies, SystemProxy};
     pub use card_link::CardReader;
     #[cfg(not(any(target_os = "android", target_os = "ios")))]
     pub use card_link::PcscReader;

@@ -21,6 +21,8 @@ pub(crate) struct Settings {
     pub(crate) limits: Vec<(String, BankLimits)>,
     /// Names the list of packages that was taken as a whole; asked again, the bank answers "as before".
     pub(crate) packages_etag: Option<String>,
+    /// Unfinished loads that the system has told of already.
+    pub(crate) told_loads: Vec<String>,
     /// Bank's clock minus this device's, ms.
     pub(crate) clock_offset_ms: i64,
 }

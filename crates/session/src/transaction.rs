@@ -39,6 +39,8 @@ pub(crate) struct Transaction {
     pub(crate) proof: Option<[u8; 16]>,
     pub(crate) limits: Option<LimitsView>,
     pub(crate) amount: Option<u32>,
+    /// Fen, as a link asked.
+    pub(crate) asked: Option<u32>,
     pub(crate) opening: Option<Vec<u8>>,
     pub(crate) about: Option<[u8; 16]>,
     /// The person wants the money back.
@@ -74,6 +76,7 @@ impl Transaction {
             proof: None,
             limits: None,
             amount: None,
+            asked: None,
             opening: None,
             about: None,
             refund: false,
@@ -179,6 +182,11 @@ impl Transaction {
         }
     }
 
+    /// Something is typed, waited for or at work: a request from outside would be in the way.
+    pub(crate) fn is_open(&self) -> bool {
+        !matches!(self.stage, Stage::Done | Stage::Failed)
+    }
+
     /// What the trace tells of it.
     pub(crate) fn screen(&self) -> Screen {
         let running = self.steps.iter().find(|step| step.1 == StepState::Running);
@@ -204,6 +212,7 @@ impl Transaction {
             limits: self.limits.clone(),
             refund: self.refund,
             amount: self.amount,
+            asked: self.asked,
             steps: self
                 .steps
                 .iter()

@@ -17,8 +17,8 @@ export class App {
   #pid;
   driver;
 
-  /** Starts the app with the rig's environment and a home of its own. */
-  static async start(rig, dir) {
+  /** Starts the app with the rig's environment and a home of its own, and with `args` as the system would. */
+  static async start(rig, dir, args = []) {
     const app = new App();
     const port = await freePort();
     const log = openSync(path.join(dir, "app.log"), "a");
@@ -32,7 +32,7 @@ export class App {
       app.driver = await new Builder()
         .disableEnvironmentOverrides()
         .usingServer(`http://127.0.0.1:${port}`)
-        .withCapabilities({ browserName: "wry", "webkitgtk:browserOptions": { binary: APP, args: [] } })
+        .withCapabilities({ browserName: "wry", "webkitgtk:browserOptions": { binary: APP, args } })
         .build();
       app.#pid = childRunning(app.#driverProcess.pid, APP);
       await until(() => app.screen(), "a screen is shown");
@@ -197,6 +197,16 @@ export class App {
     const gone = () => !existsSync(`/proc/${this.#pid}`) || readFileSync(`/proc/${this.#pid}/stat`, "utf8").includes(") Z ");
     await until(gone, "the app ends", null, 5_000).catch(() => process.kill(this.#pid, "SIGKILL"));
   }
+}
+
+/** Starts the app a second time, as a desktop does with a link. Gives its exit status, or null when it goes on. */
+export async function startAgain(rig, ...args) {
+  const { TAURI_WEBVIEW_AUTOMATION: _driven, ...env } = environment(rig);
+  const second = spawn(APP, args, { env, stdio: "ignore" });
+  const ended = new Promise((resolve) => second.once("exit", resolve));
+  const status = await Promise.race([ended, sleep(WAIT_MS, null, { ref: false })]);
+  if (status === null) second.kill("SIGKILL");
+  return status;
 }
 
 /** Tries until `probe` gives something; `tell` says more when it never does. */

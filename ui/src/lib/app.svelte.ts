@@ -2,16 +2,18 @@ import type { AppView } from './bindings/AppView';
 import type { Command } from './bindings/Command';
 import type { ErrorView } from './bindings/ErrorView';
 import type { Reply } from './bindings/Reply';
+import type { RequestView } from './bindings/RequestView';
 import type { Theme } from './bindings/Theme';
 import type { TransactionKind } from './bindings/TransactionKind';
 import type { TransactionView } from './bindings/TransactionView';
 import { asErrorView, type Backend } from './backend/types';
+import { titleOf } from './errors';
 import { beatOf, feel, prime } from './feel';
 import { useLanguage } from './i18n/words.svelte';
 import { learn } from './pace';
 
 export type Page = 'home' | 'history' | 'settings';
-export type Screen = Page | TransactionKind | 'welcome';
+export type Screen = Page | TransactionKind | 'request' | 'welcome';
 
 /** How long a control stays shut after its command was taken, for the view that follows from it. */
 const SETTLE_MS = 600;
@@ -48,8 +50,15 @@ export class App {
     return transaction && transaction.id === this.hidden ? transaction : null;
   }
 
+  /** What a link asks for. One that came while something else was going on has no screen. */
+  get request(): RequestView | null {
+    const request = this.view?.request ?? null;
+    return request?.error?.code === 'link-busy' ? null : request;
+  }
+
   get screen(): Screen {
     if (!this.view || this.view.phase !== 'ready') return 'welcome';
+    if (this.request) return 'request';
     return this.transaction?.kind ?? this.page;
   }
 
@@ -71,6 +80,7 @@ export class App {
     if (this.view && view.revision < this.view.revision) return;
     const stage = this.transaction?.stage;
     const beat = beatOf(this.view?.transaction ?? null, view.transaction);
+    this.#turnAway(view.request);
     this.view = view;
     if (beat) feel(beat, view.settings.sound);
     if (view.transaction?.stage === 'done') learn(view.transaction.steps);
@@ -144,11 +154,32 @@ export class App {
   async open(page: Page, record: string | null = null): Promise<void> {
     this.page = page;
     this.record = record;
+    if (this.request) return this.drop();
     if (page === 'home' && this.background?.stage !== 'running') this.hidden = null;
     const transaction = this.transaction;
     if (!transaction) return;
     if (transaction.stage === 'running' && !transaction.canCancel) this.hidden = transaction.id;
     else await this.run({ command: 'leave' });
+  }
+
+  /** Goes on with what a link asks for: the top-up's first screen, with the amount typed. */
+  async accept(): Promise<void> {
+    this.hidden = null;
+    prime(this.view?.settings.sound ?? false);
+    await this.run({ command: 'accept-request' });
+  }
+
+  /** Puts away what a link asks for. */
+  async drop(): Promise<void> {
+    await this.run({ command: 'drop-request' });
+  }
+
+  /** A link that came in the middle of something is told in passing, and forgotten. */
+  #turnAway(request: RequestView | null): void {
+    const error = request?.error ?? null;
+    if (error?.code !== 'link-busy' || this.view?.request?.error?.code === 'link-busy') return;
+    this.say(titleOf(error));
+    void this.backend.run({ command: 'drop-request' });
   }
 
   say(text: string): void {

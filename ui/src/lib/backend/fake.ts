@@ -66,13 +66,16 @@ export class FakeBackend implements Backend {
       case 'set-text-size': this.push({ settings: { ...settings, textSize: command.percent } }); break;
       case 'set-lock': this.push({ settings: { ...settings, lock: command.on } }); break;
       case 'set-sound': this.push({ settings: { ...settings, sound: command.on } }); break;
+      case 'set-tray': this.push({ settings: { ...settings, tray: command.on } }); break;
+      case 'set-notices': this.push({ settings: { ...settings, notices: command.on } }); break;
+      case 'drop-request': this.push({ request: null }); break;
       case 'unlock': this.push({ trouble: null }); break;
       case 'choose-reader': this.push({ reader: { ...this.#view.reader, chosen: command.name } }); break;
       case 'enrol': this.push({ phase: 'enrolling', trouble: null }); setTimeout(() => this.push({ ...baseView(), phase: 'ready' }), 3 * STEP_MS); break;
       case 'erase-device': this.push({ phase: 'welcome', terminal: null, purses: [], pending: [], packages: [], transaction: null }); break;
       case 'leave': this.push({ transaction: null }); break;
       case 'renew-key': this.push({ terminal: { ...this.#view.terminal!, keyExpiresMs: Date.now() + 24 * 3_600_000 } }); break;
-      case 'begin': case 'refund': case 'send-code': case 'verify-code': case 'pin-press': case 'pin-delete': case 'submit': case 'retry': this.#play(command); break;
+      case 'begin': case 'refund': case 'accept-request': case 'send-code': case 'verify-code': case 'pin-press': case 'pin-delete': case 'submit': case 'retry': this.#play(command); break;
     }
     return DONE;
   }
@@ -85,6 +88,10 @@ export class FakeBackend implements Backend {
       this.push({ transaction: transaction(command.kind, { id: now.toString(16).padStart(32, '0'), stage, steps: steps('running') }) });
       if (command.kind === 'balance') setTimeout(() => this.#on({ stage: 'done', card: card(now) }), STEP_MS);
       if (command.kind === 'resume') setTimeout(() => this.#on({ stage: 'done', card: card(now), resume: 'none' }), STEP_MS);
+    }
+    if (command.command === 'accept-request') {
+      const asked = this.#view.request?.amount ?? null;
+      this.push({ request: null, transaction: transaction('topup', { id: now.toString(16).padStart(32, '0'), stage: 'phone', asked, steps: steps('running') }) });
     }
     if (command.command === 'refund') {
       const refunded = receipt(now, { oldBalance: null, newBalance: null, place: 'account' });

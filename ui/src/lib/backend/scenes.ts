@@ -32,9 +32,10 @@ export function baseView(now = Date.now()): AppView {
     terminal: { id: '310000004471', keyCheckValue: '8CA64D', keyExpiresMs: now + 22 * 60 * MINUTE, suite: 3 },
     purses: [{ industry: '0001', name: NAME, tail: '4471', mark: null, balance: 12_850, seenMs: now - 4 * MINUTE, expiry: '2034-12-31', active: true }],
     pending: [],
-    transaction: null,
+    transaction: null, request: null,
     packages: PACKAGES, refusedPackages: [],
-    settings: { language: 'zh-CN', theme: 'light', textSize: 100, lock: false, sound: true },
+    settings: { language: 'zh-CN', theme: 'light', textSize: 100, lock: false, sound: true, tray: false, notices: true },
+    desk: { tray: true },
     about: { version: '0.1.0', bank: 'Tapfill Demo Bank', receiptPage: 'https://bank.example/receipt?', development: false },
   };
 }
@@ -73,7 +74,7 @@ export function steps(...states: StepState[]): StepView[] {
 
 export function transaction(kind: TransactionKind, patch: Partial<TransactionView> = {}): TransactionView {
   return {
-    id: '00112233445566778899aabbccddeeff', kind, stage: 'wait-card', card: null, sms: null, pinDigits: 0, limits: null, amount: null, steps: [],
+    id: '00112233445566778899aabbccddeeff', kind, stage: 'wait-card', card: null, sms: null, pinDigits: 0, limits: null, amount: null, asked: null, steps: [],
     place: kind === 'topup' ? 'account' : 'none', canCancel: true, error: null, receipt: null, resume: null, contact: null, refund: false, busy: false, ...patch,
   };
 }
@@ -112,6 +113,7 @@ export const scenes: Record<string, Scene> = {
   'home-pending': (now) => ({ reader, pending: pending(now, 'in-transit') }),
   'home-unsure': (now) => ({ network: 'offline', pending: pending(now, 'unsure'), reader: { state: 'none', name: null, readers: [], chosen: null } }),
   'home-unreported': (now) => ({ pending: pending(now, 'on-card-unreported'), network: 'offline' }),
+  'settings-trayless': () => ({ desk: { tray: false } }),
   'settings-refused': () => ({ refusedPackages: [{ industry: '0002', version: 1, code: 'package-older', why: 'package 0002 version 1 does not follow version 3' }] }),
   'home-many': (now) => ({ purses: [...baseView(now).purses, { industry: '0001', name: NAME, tail: '8826', mark: null, balance: 0, seenMs: now - 90 * MINUTE, expiry: null, active: false }] }),
   'home-crowd': (now) => ({
@@ -126,6 +128,9 @@ export const scenes: Record<string, Scene> = {
   'balance-busy': show(() => transaction('balance', { stage: 'failed', error: failure('reader-busy', 'none', 'again') })),
   'balance-removed': show(() => transaction('balance', { stage: 'failed', error: failure('card-lost', 'none', 'again') })),
   'balance-failed': show(() => transaction('balance', { stage: 'failed', error: failure('card-not-supported', 'none', 'again') })),
+  request: () => ({ reader, request: { amount: 5000, error: null } }),
+  'request-open': () => ({ reader, request: { amount: null, error: null } }),
+  'request-bad': () => ({ reader, request: { amount: null, error: failure('link-bad', 'none', 'no') } }),
   'topup-phone': show(() => transaction('topup', { stage: 'phone' })),
   'topup-phone-offline': show(() => transaction('topup', { stage: 'phone', error: failure('offline', 'account', 'wait') })),
   'topup-code': show((now) => transaction('topup', { stage: 'code', sms: sms(now) })),

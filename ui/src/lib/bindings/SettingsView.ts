@@ -10,4 +10,12 @@ lock: boolean,
 /**
  * Short tones at the card, one for each phase. Settings from before there were any hear them.
  */
-sound: boolean, };
+sound: boolean, 
+/**
+ * Closing the window leaves the app in the tray.
+ */
+tray: boolean, 
+/**
+ * The system tells of an unfinished load while the window is out of sight.
+ */
+notices: boolean, };

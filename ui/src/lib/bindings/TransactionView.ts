@@ -36,6 +36,10 @@ refund: boolean,
  */
 amount: number | null, 
 /**
+ * Fen that a link asked for: typed for the person, who may change it.
+ */
+asked: number | null, 
+/**
  * `read`, `approve`, `write`, `confirm`, in this order, as far as this kind has them.
  */
 steps: Array<StepView>, 

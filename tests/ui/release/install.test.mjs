@@ -1,0 +1,93 @@
+// The installers: what is in them, and that what they install starts and finds its bank.
+import assert from "node:assert/strict";
+import { execFileSync, spawn } from "node:child_process";
+import { closeSync, existsSync, mkdirSync, openSync, readFileSync, readdirSync, realpathSync, rmSync, statSync } from "node:fs";
+import path from "node:path";
+import { after, before, test } from "node:test";
+import { environment, until } from "../lib/app.mjs";
+import { Rig } from "../lib/rig.mjs";
+
+const XTASK = process.env.TAPFILL_XTASK ?? path.resolve("target/debug/xtask");
+const BUNDLES = path.resolve("target/release/bundle");
+const KEPT = path.resolve("target/artefacts/install");
+/** As on a system: a program in usr/bin of a folder with this name looks for its files beside it. */
+const ROOT = path.join(KEPT, "data");
+const BUILD_MS = 1_800_000;
+const START_MS = 60_000;
+
+let rig;
+
+before(async () => {
+  rmSync(KEPT, { recursive: true, force: true });
+  rmSync(BUNDLES, { recursive: true, force: true });
+  mkdirSync(ROOT, { recursive: true });
+  rig = await Rig.start(realpathSync(KEPT));
+  execFileSync(XTASK, ["bundle", "--profile", rig.env.TAPFILL_PROFILE], { stdio: "inherit" });
+}, { timeout: BUILD_MS });
+
+after(() => rig?.stop());
+
+const run = (program, ...args) => execFileSync(program, args, { encoding: "utf8" });
+
+function only(kind) {
+  const found = readdirSync(path.join(BUNDLES, kind)).filter((name) => name.endsWith(`.${kind}`));
+  assert.equal(found.length, 1, `one .${kind}: ${found}`);
+  return path.join(BUNDLES, kind, found[0]);
+}
+
+/** What every package has, by its path on the system. */
+const FILES = [
+  /^\/usr\/bin\/tapfill$/,
+  /^\/usr\/lib\/Tapfill\/profile\.json$/,
+  /^\/usr\/share\/applications\/Tapfill\.desktop$/,
+  /^\/usr\/share\/polkit-1\/actions\/org\.tapfill\.app\.policy$/,
+  /^\/usr\/share\/icons\/hicolor\/128x128\/apps\/tapfill\.png$/,
+];
+
+test("the .deb names what it needs and has what the desktop wants", () => {
+  const deb = only("deb");
+  const control = run("dpkg-deb", "-f", deb);
+  const depends = /^Depends: (.*)$/m.exec(control)?.[1] ?? "";
+  for (const needed of ["libpcsclite1", "libwebkit2gtk-4.1-0", "libgtk-3-0", "libayatana-appindicator3-1"]) assert.ok(depends.includes(needed), `${needed}: ${depends}`);
+  assert.match(control, /^Recommends: .*pcscd/m);
+  run("dpkg-deb", "-x", deb, ROOT);
+  for (const wanted of FILES) assert.ok(files(ROOT).some((name) => wanted.test(name)), `${wanted} is in the package`);
+  const desktop = readFileSync(path.join(ROOT, "usr/share/applications/Tapfill.desktop"), "utf8");
+  assert.match(desktop, /^MimeType=.*x-scheme-handler\/tapfill/m, "links find the app");
+  assert.match(desktop, /^Exec=tapfill %u$/m, "and are handed over");
+  assert.match(desktop, /^Name\[zh_CN\]=随手充$/m);
+});
+
+test("the .rpm names the same", () => {
+  const rpm = only("rpm");
+  const names = run("rpm", "-qpl", "--nosignature", rpm).trim().split("\n");
+  for (const wanted of FILES) assert.ok(names.some((name) => wanted.test(name)), `${wanted} is in the package`);
+  const requires = run("rpm", "-qpR", "--nosignature", rpm);
+  for (const needed of ["pcsc-lite-libs", "webkit2gtk"]) assert.ok(requires.includes(needed), `${needed}: ${requires}`);
+});
+
+test("what is installed starts, enrols at its bank, and is the only one", { timeout: 2 * START_MS }, async () => {
+  const binary = path.join(ROOT, "usr/bin/tapfill");
+  const { TAURI_WEBVIEW_AUTOMATION: _driven, TAPFILL_PROFILE: _profile, ...env } = environment(rig);
+  const log = openSync(path.join(KEPT, "app.log"), "a");
+  const app = spawn(binary, [], { env, stdio: ["ignore", log, log] });
+  closeSync(log);
+  try {
+    const settings = path.join(rig.env.TAPFILL_DIR, "settings.json");
+    const enrolled = () => existsSync(settings) && JSON.parse(readFileSync(settings, "utf8")).terminal;
+    await until(enrolled, "a terminal number in the settings", () => `exit status ${app.exitCode}`, START_MS);
+    const second = spawn(binary, ["tapfill://topup?amount=50"], { env, stdio: "ignore" });
+    const status = await new Promise((resolve) => second.once("exit", resolve));
+    assert.equal(status, 0, "a second start hands its link over and ends");
+    assert.equal(app.exitCode, null, "the first one goes on");
+  } finally {
+    app.kill("SIGKILL");
+  }
+});
+
+/** The files under a folder, as paths on the system. */
+function files(folder) {
+  return readdirSync(folder, { recursive: true })
+    .filter((name) => statSync(path.join(folder, name)).isFile())
+    .map((name) => `/${name}`);
+}

@@ -1,0 +1,61 @@
+//! The installers of a release.
+
+use std::fs;
+use std::process::Command;
+
+use crate::build::{self, root, target};
+use crate::install::{self, Extent};
+use crate::process::run as finish;
+use crate::{Options, Outcome};
+
+/// Where the program that makes installers is kept: it is heavy, and nothing else needs it.
+const TOOL: &str = "src-tauri/bundle";
+const TOOL_PROGRAM: &str = "node_modules/@tauri-apps/cli/tauri.js";
+
+/// What can be made without fetching anything more.
+const USUAL: &str = if cfg!(target_os = "windows") {
+    "msi"
+} else if cfg!(target_os = "macos") {
+    "dmg"
+} else {
+    "deb,rpm"
+};
+
+/// `--profile FILE` puts a bank's profile in, `--publisher FILE` what a publisher adds to `tauri.conf.json`,
+/// `--bundles LIST` chooses the kinds.
+pub(crate) fn run(options: &Options) -> Outcome<()> {
+    install::system_packages(Extent::Installers)?;
+    let publisher = options.value("--publisher").map(read).transpose()?;
+    let profile = options.value("--profile").map(resource).transpose()?;
+    build::release_app(publisher.as_deref())?;
+    let tool = root().join(TOOL);
+    install::node_modules(&tool)?;
+    let mut command = Command::new("node");
+    command.current_dir(root()).arg(tool.join(TOOL_PROGRAM));
+    let kinds = options.value("--bundles").unwrap_or(USUAL);
+    command.args(["bundle", "--ci", "--bundles", kinds]);
+    for more in [profile, publisher].iter().flatten() {
+        command.args(["--config", more]);
+    }
+    finish(&mut command)?;
+    println!("In {}", target().join("release/bundle").display());
+    Ok(())
+}
+
+fn read(path: &str) -> Outcome<String> {
+    fs::read_to_string(path).map_err(|e| format!("{path}: {e}"))
+}
+
+/// The bank's profile beside the program, where the app looks for it.
+fn resource(path: &str) -> Outcome<String> {
+    let file = fs::canonicalize(path).map_err(|e| format!("{path}: {e}"))?;
+    let text = file.to_string_lossy();
+    if text.contains(['"', '\\']) {
+        return Err(format!(
+            "{path}: a name without quotes and backslashes, please"
+        ));
+    }
+    Ok(format!(
+        r#"{{"bundle":{{"resources":{{"{text}":"profile.json"}}}}}}"#
+    ))
+}
