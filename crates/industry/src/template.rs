@@ -173,11 +173,10 @@ impl Template {
 
     /// The card begins anew: another application, or another transaction of the same.
     pub(crate) fn begins(&self) -> bool {
-        match self.head() {
-            [Some(0x80..=0x8F), Some(GET_PROCESSING_OPTIONS), ..] => true,
-            [_, Some(0xA4), ..] => true,
-            _ => false,
-        }
+        matches!(
+            self.head(),
+            [Some(0x80..=0x8F), Some(GET_PROCESSING_OPTIONS), ..] | [_, Some(0xA4), ..]
+        )
     }
 
     /// The command.
