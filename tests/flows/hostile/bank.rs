@@ -259,7 +259,7 @@ async fn a_phase_out_of_its_order_reaches_no_card() {
 /// The bank signs what it likes: a phase that may follow itself for ever.
 fn spinning(industry: &str, steps: usize) -> (String, usize) {
     let mut package: Value = serde_json::from_str(shipped(industry)).unwrap();
-    package["version"] = json!(2);
+    package["version"] = json!(9);
     package["phases"]["spin"] = json!({
         "bank": true,
         "after": ["open_resume", "spin"],
@@ -280,7 +280,7 @@ async fn a_bank_that_wants_ten_thousand_commands_gets_the_packages_bound() {
             stage.person.ready().await.unwrap();
             let balance = stage.card_balance();
             let (package, bound) = spinning(industry, steps);
-            liar.serve(&[offer(&stage, industry, 2, &package)]);
+            liar.serve(&[offer(&stage, industry, 9, &package)]);
             stage.person.give(Command::RenewKey).await.unwrap();
             assert_eq!(
                 stage.person.look().refused_packages,
