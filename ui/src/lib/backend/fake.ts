@@ -139,6 +139,7 @@ export async function pose(app: App): Promise<void> {
   if (isChecked(scene)) {
     for (const id of ['run-diagnostics', 'show-times']) document.querySelector<HTMLElement>(`[data-testid="${id}"]`)?.click();
     await new Promise((resolve) => setTimeout(resolve, 50));
+    document.querySelector('[data-testid="diagnostics-verdict"]')?.scrollIntoView({ block: 'start' });
   }
   // For tests of the page alone: the scenes there are, and a way to change settings without loading anew.
   Object.assign(window, { tapfill: app, scenes: Object.keys(scenes) });
