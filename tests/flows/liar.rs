@@ -130,6 +130,7 @@ impl Liar {
             status: 200,
             body,
             mac: Some(hex::encode(mac)),
+            own_ms: None,
         }
     }
 
@@ -208,6 +209,7 @@ fn whole(body: Vec<u8>) -> Answer {
         status: 200,
         body,
         mac: None,
+        own_ms: None,
     }
 }
 

@@ -4,6 +4,7 @@
 mod backup;
 mod beside;
 mod contact;
+mod diagnostics;
 mod happy;
 mod hostile;
 mod ignorance;

@@ -147,6 +147,12 @@ impl Stage {
         self.dir.path().join("app")
     }
 
+    /// The app ends, and starts again with what its profile says now.
+    pub(crate) fn restart_with(&mut self, change: impl FnOnce(&mut Profile)) {
+        change(&mut self.profile);
+        self.restart_app();
+    }
+
     /// What the next start of the app came with.
     pub(crate) fn lowest_suite(&mut self, suite: u8) {
         self.profile.lowest_suite = suite;

@@ -270,7 +270,8 @@ describe('a link from outside', () => {
     ]) {
       const { backend } = await open('request');
       await leave();
-      expect(backend.commands).toEqual([{ command: 'drop-request' }]);
+      // Home reads the records beside it as soon as it is drawn.
+      expect(backend.commands.filter((it) => it.command !== 'history')).toEqual([{ command: 'drop-request' }]);
       one('screen-home');
       stop?.();
     }
@@ -464,8 +465,43 @@ describe('the screens', () => {
   it('show each part of the diagnostics', async () => {
     await open('settings');
     await tap('run-diagnostics');
-    for (const part of ['reader', 'service', 'keystore', 'security-server', 'transaction-server', 'clock']) one(`diagnostic-${part}`);
+    const parts = ['service', 'reader', 'other-programs', 'keystore', 'packages', 'clock', 'dns', 'proxy', 'tls', 'security-server', 'transaction-server'];
+    for (const part of parts) one(`diagnostic-${part}`);
     one('copy-report');
+  });
+
+  it('say of each part that is wrong what it is, why and what to do, and of the rest what comes first', async () => {
+    await open('settings-no-name');
+    await tap('run-diagnostics');
+    const dns = one('diagnostic-dns');
+    expect(dns.dataset.state).toBe('bad');
+    expect(dns.querySelectorAll('p')).toHaveLength(4);
+    expect(dns.textContent).toContain('bank.example');
+    expect(one('diagnostic-tls').dataset.state).toBe('skipped');
+    expect(text('diagnostic-tls'), 'names the part to mend first').toContain('DNS');
+    expect(text('diagnostic-other-programs'), 'no card is no fault').toContain('放上卡');
+    expect(text('diagnostics-verdict')).toContain('2');
+  });
+
+  it('say that nothing is wrong where nothing is', async () => {
+    await open('settings-well');
+    await tap('run-diagnostics');
+    expect(document.querySelectorAll('[data-testid^="diagnostic-"][data-state="bad"]')).toHaveLength(0);
+    expect(text('diagnostics-verdict')).toContain('正常');
+  });
+
+  it('show where the time went, on request', async () => {
+    await open('settings');
+    expect(all('times-topup')).toEqual([]);
+    await tap('show-times');
+    const hops = [...one('times-topup').querySelectorAll('tbody tr')].map((row) => (row as HTMLElement).dataset.testid);
+    expect(hops).toEqual(['hop-card', 'hop-app', 'hop-cipher', 'hop-network', 'hop-bank', 'hop-total']);
+    expect(one('times-topup').querySelector('.cipher td')?.textContent, 'less than 10 ms with a decimal').toBe('0.4 毫秒');
+    expect(one('times-balance').querySelectorAll('tbody tr'), 'a balance needs no bank').toHaveLength(3);
+    stop?.();
+    await open('settings-fresh');
+    await tap('show-times');
+    one('times-none');
   });
 
   it('say what the diagnostics found, and leave the list a list', async () => {
@@ -473,13 +509,45 @@ describe('the screens', () => {
     await tap('run-diagnostics');
     const list = one('diagnostic-clock').closest('ul');
     expect(list?.hasAttribute('role')).toBe(false);
-    expect(list?.parentElement?.querySelector('[role="status"]')?.textContent).toContain('1');
+    expect(list?.parentElement?.querySelector('[role="status"]')?.textContent).toContain('2');
   });
 
   it('show every purse without scrolling inside the page, the newest large', async () => {
     await open('home-crowd');
     expect(all('purse-card').map((purse) => purse.classList.contains('compact'))).toEqual([false, true, true, true, true]);
     expect(document.querySelector('.purses')).toBeNull();
+  });
+
+  it('lead from a missing reader to the checks, and begin them', async () => {
+    const { app, backend } = await open('balance-service-down');
+    await tap('check-reader');
+    expect([app.screen, sent(backend, 'leave').length, sent(backend, 'run-diagnostics').length]).toEqual(['settings', 1, 1]);
+    one('diagnostic-service');
+    stop?.();
+    const home = await open('home-unsure');
+    await tap('check-reader');
+    expect(sent(home.backend, 'run-diagnostics')).toHaveLength(1);
+    await home.app.open('home');
+    await home.app.open('settings');
+    await settle();
+    expect(sent(home.backend, 'run-diagnostics'), 'once, not at each visit').toHaveLength(1);
+  });
+
+  it('offer the checks with a failure that they can explain, and with no other', async () => {
+    const { backend } = await open('balance-busy');
+    await tap('check');
+    expect(sent(backend, 'run-diagnostics')).toHaveLength(1);
+    stop?.();
+    await open('topup-funds');
+    expect(all('check')).toEqual([]);
+  });
+
+  it('ask for the card before a code can be sent for it', async () => {
+    const { backend } = await open('topup-phone-first');
+    one('card-first');
+    backend.push({ reader: { state: 'card', name: 'R', readers: ['R'], chosen: null } });
+    await settle();
+    expect(all('card-first')).toEqual([]);
   });
 
   it('say which part of the reader is missing', async () => {

@@ -4,10 +4,10 @@ use std::sync::{PoisonError, RwLock};
 use std::time::Duration;
 
 use crate::own::OwnCertificate;
-use crate::transport::{Outgoing, Sending, Server, Transport};
+use crate::transport::{Finding, Outgoing, Sending, Server, Transport};
 use crate::{
     Answer, CONNECT_DEADLINE, ClientError, Distrust, Profile, ProfileError, Proxies,
-    REQUEST_DEADLINE, pins,
+    REQUEST_DEADLINE, look, pins,
 };
 
 /// No answer of the bank is longer (bytes).
@@ -36,12 +36,15 @@ impl Https {
         })
     }
 
-    fn request(&self, request: Outgoing) -> reqwest::RequestBuilder {
-        let base = match request.server {
+    fn base(&self, server: Server) -> &str {
+        match server {
             Server::Security => &self.profile.security_url,
             Server::Transaction => &self.profile.transaction_url,
-        };
-        let url = format!("{base}{}", request.path);
+        }
+    }
+
+    fn request(&self, request: Outgoing) -> reqwest::RequestBuilder {
+        let url = format!("{}{}", self.base(request.server), request.path);
         let http = self.http.read().unwrap_or_else(PoisonError::into_inner);
         let mut built = match request.body {
             Some(body) => http.post(url).body(body),
@@ -57,6 +60,11 @@ impl Https {
 impl Transport for Https {
     fn send(&self, request: Outgoing) -> Sending<'_> {
         Box::pin(send(self.request(request)))
+    }
+
+    fn way(&self, server: Server) -> Finding<'_> {
+        let base = self.base(server);
+        Box::pin(look::way(base, self.proxies.before(base)))
     }
 
     fn identify(&self, terminal: &str, secret: &[u8; 32]) -> Result<(), ProfileError> {
@@ -89,11 +97,9 @@ fn client(
 async fn send(request: reqwest::RequestBuilder) -> Result<Answer, ClientError> {
     let mut response = request.send().await.map_err(|error| failure(&error))?;
     let status = response.status().as_u16();
-    let mac = response
-        .headers()
-        .get("tapfill-mac")
-        .and_then(|value| value.to_str().ok())
-        .map(str::to_owned);
+    let header = |name| response.headers().get(name).and_then(|it| it.to_str().ok());
+    let mac = header("tapfill-mac").map(str::to_owned);
+    let own_ms = header("server-timing").and_then(own_ms);
     let mut body = Vec::new();
     while let Some(chunk) = response.chunk().await.map_err(|error| failure(&error))? {
         if body.len() + chunk.len() > LONGEST_ANSWER {
@@ -101,7 +107,25 @@ async fn send(request: reqwest::RequestBuilder) -> Result<Answer, ClientError> {
         }
         body.extend_from_slice(&chunk);
     }
-    Ok(Answer { status, body, mac })
+    Ok(Answer {
+        status,
+        body,
+        mac,
+        own_ms,
+    })
+}
+
+/// `bank;dur=12` among the entries of Server-Timing (W3C), whole ms.
+fn own_ms(header: &str) -> Option<u32> {
+    let entry = header
+        .split(',')
+        .map(str::trim)
+        .find_map(|entry| entry.strip_prefix("bank;"))?;
+    let duration = entry
+        .split(';')
+        .map(str::trim)
+        .find_map(|it| it.strip_prefix("dur="))?;
+    duration.parse().ok()
 }
 
 fn failure(error: &reqwest::Error) -> ClientError {
@@ -161,5 +185,26 @@ fn bad_certificate(error: &rustls::CertificateError) -> Distrust {
         Distrust::Swapped
     } else {
         Distrust::Other
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_banks_own_time_is_read_where_it_is_told() {
+        assert_eq!(own_ms("bank;dur=12"), Some(12));
+        assert_eq!(own_ms("cache, bank;desc=\"all\"; dur=7"), Some(7));
+        for other in [
+            "",
+            "bank",
+            "bank;dur=",
+            "bank;dur=-1",
+            "bank;dur=1e9",
+            "db;dur=5",
+        ] {
+            assert_eq!(own_ms(other), None, "{other}");
+        }
     }
 }

@@ -3,6 +3,7 @@
 //! It carries bytes and knows no key of the terminal: what is sealed or signed comes and goes as it is.
 
 mod https;
+mod look;
 mod own;
 mod pins;
 mod profile;
@@ -10,10 +11,11 @@ mod proxy;
 mod seen;
 mod transport;
 
+pub use look::{Health, Look, Unconnected, Way};
 pub use profile::{Profile, ProfileError};
 pub use proxy::{Proxies, SystemProxy};
 pub use seen::{Onlooker, Seen};
-pub use transport::{Outgoing, Sending, Server, Transport};
+pub use transport::{Finding, Outgoing, Sending, Server, Transport};
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -90,6 +92,8 @@ pub struct Answer {
     pub body: Vec<u8>,
     /// `Tapfill-Mac` of the answer, if any.
     pub mac: Option<String>,
+    /// How long the bank says that it took, ms.
+    pub own_ms: Option<u32>,
 }
 
 impl Answer {
@@ -170,11 +174,16 @@ impl BankClient {
 
     /// One sealed message to the transaction server, the sealed answer back.
     pub async fn relay(&self, envelope: Vec<u8>) -> Result<Vec<u8>, ClientError> {
+        self.relayed(envelope).await.map(|answer| answer.body)
+    }
+
+    /// The same with the bank's own time.
+    pub async fn relayed(&self, envelope: Vec<u8>) -> Result<Answer, ClientError> {
         let kind = "application/octet-stream";
         let request = Outgoing::post(Server::Transaction, "/v1/relay", kind, envelope);
         let answer = self.transport.send(request).await?;
         if answer.status == 200 {
-            Ok(answer.body)
+            Ok(answer)
         } else {
             Err(answer.refusal())
         }
@@ -190,6 +199,25 @@ impl BankClient {
     pub async fn warm_security(&self) -> Result<(), ClientError> {
         let request = Outgoing::get(Server::Security, "/v1/health");
         self.transport.send(request).await.map(drop)
+    }
+
+    /// Looks at the way to a server, and at what it says on the client's own connection.
+    pub async fn look(&self, server: Server) -> Look {
+        let way = self.transport.way(server).await;
+        let started = tokio::time::Instant::now();
+        let answer = if way.leads() {
+            let asked = self.transport.send(Outgoing::get(server, "/v1/health"));
+            let answer = tokio::time::timeout(look::ANSWER_DEADLINE, asked).await;
+            let answer = answer.unwrap_or(Err(ClientError::Silent));
+            Some(answer.map(|answer| Health::of(&answer)))
+        } else {
+            None
+        };
+        Look {
+            way,
+            answer,
+            took: started.elapsed(),
+        }
     }
 
     /// Enrolment: the JSON of section 3.1 there and back.

@@ -51,6 +51,29 @@ impl Proxies {
         }
     }
 
+    /// `host:port` of the proxy before an address. What the HTTP part asks the operating system by itself is not known
+    /// here.
+    pub(crate) fn before(&self, url: &str) -> Option<String> {
+        let url = url.parse::<Url>().ok()?;
+        if is_loopback(&url) || self.excepts(url.host_str().unwrap_or_default()) {
+            return None;
+        }
+        let named = self.https.clone();
+        let proxy = named.or_else(|| usable(&(self.system?)(url.as_str())?))?;
+        let (host, port) = (proxy.host_str()?, proxy.port_or_known_default()?);
+        Some(format!("{host}:{port}"))
+    }
+
+    /// A name in the list stands for itself and all below it.
+    fn excepts(&self, host: &str) -> bool {
+        let mut names = self.except.split(',').map(str::trim);
+        names.any(|name| {
+            let name = name.trim_start_matches('.');
+            let below = |rest: &str| rest.is_empty() || rest.ends_with('.');
+            name == "*" || !name.is_empty() && host.strip_suffix(name).is_some_and(below)
+        })
+    }
+
     pub(crate) fn apply(&self, builder: ClientBuilder, profile: &Profile) -> ClientBuilder {
         if self.https.is_none() && self.system.is_none() {
             let hosts = [&profile.security_url, &profile.transaction_url];
@@ -125,6 +148,31 @@ mod tests {
         assert_eq!(named(&[("HTTP_PROXY", "proxy.test:3128")]), None);
         assert_eq!(named(&[("HTTPS_PROXY", "")]), None, "empty is unset");
         assert_eq!(of(&[("no_proxy", "bank.test")]).except, "bank.test");
+    }
+
+    #[test]
+    fn the_proxy_before_an_address_is_known_to_whoever_looks_for_a_fault() {
+        let proxies = of(&[
+            ("HTTPS_PROXY", "http://somebody:secret@proxy.test:3128"),
+            ("NO_PROXY", ".inside.test, 192.0.2.7"),
+        ]);
+        let before = |url: &str| proxies.before(url);
+        let proxy = Some("proxy.test:3128".to_owned());
+        assert_eq!(
+            before("https://bank.test:8443"),
+            proxy,
+            "without its password"
+        );
+        assert_eq!(before("https://outinside.test"), proxy);
+        for direct in [
+            "https://a.inside.test",
+            "https://inside.test",
+            "https://192.0.2.7:1",
+            "https://127.0.0.1:1",
+        ] {
+            assert_eq!(before(direct), None, "{direct}");
+        }
+        assert_eq!(Proxies::none().before("https://bank.test"), None);
     }
 
     #[test]

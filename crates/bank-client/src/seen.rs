@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use crate::transport::{Outgoing, Sending, Transport};
+use crate::transport::{Finding, Outgoing, Sending, Server, Transport};
 use crate::{Answer, ClientError, ProfileError};
 
 /// One request that ended.
@@ -45,6 +45,10 @@ impl Transport for Watched {
             });
             outcome
         })
+    }
+
+    fn way(&self, server: Server) -> Finding<'_> {
+        self.inner.way(server)
     }
 
     fn identify(&self, terminal: &str, secret: &[u8; 32]) -> Result<(), ProfileError> {

@@ -2,7 +2,7 @@
 
 use std::pin::Pin;
 
-use crate::{Answer, ClientError, ProfileError};
+use crate::{Answer, ClientError, ProfileError, Way};
 
 /// One of the bank's two servers.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -54,6 +54,9 @@ impl Outgoing {
 /// What an attempt to send a request comes to.
 pub type Sending<'a> = Pin<Box<dyn Future<Output = Result<Answer, ClientError>> + Send + 'a>>;
 
+/// What a look at the way to a server comes to.
+pub type Finding<'a> = Pin<Box<dyn Future<Output = Way> + Send + 'a>>;
+
 /// Carries requests to the bank. Deadlines are its own matter.
 pub trait Transport: Send + Sync {
     /// Sends one request and waits for its answer, whatever its status.
@@ -61,6 +64,11 @@ pub trait Transport: Send + Sync {
     /// # Errors
     /// [`ClientError::Offline`] and [`ClientError::Untrusted`] only when the request surely never reached the bank.
     fn send(&self, request: Outgoing) -> Sending<'_>;
+
+    /// The way to a server, tried apart from any request. Of a transport without names and connections: nothing.
+    fn way(&self, _server: Server) -> Finding<'_> {
+        Box::pin(std::future::ready(Way::default()))
+    }
 
     /// From now on connections show this terminal's certificate (12 digits and its Ed25519 secret).
     ///

@@ -170,6 +170,20 @@ codes! {
     BankError = "bank-error",
     TooMany = "too-many",
     ClockWrong = "clock-wrong",
+    // the way to the bank, as the diagnostics tell it apart
+    /// The device has no way out at all.
+    NetworkNone = "network-none",
+    NameUnknown = "name-unknown",
+    /// A proxy is set and can't be reached.
+    ProxyAway = "proxy-away",
+    /// The proxy answers and does not let this connection through.
+    ProxyRefused = "proxy-refused",
+    /// The line breaks while the servers prove who they are.
+    ConnectionCut = "connection-cut",
+    /// The computer answers, and no server runs on it.
+    ServerStopped = "server-stopped",
+    /// Nothing answers at the server's address.
+    ServerUnreached = "server-unreached",
     // keys
     KeystoreMissing = "keystore-missing",
     KeystoreLocked = "keystore-locked",
@@ -198,6 +212,8 @@ codes! {
     PackageEndless = "package-endless",
     PackageBomb = "package-bomb",
     PackageOld = "package-old",
+    /// The bank's data for kinds of cards was never fetched.
+    PackageNone = "package-none",
     MessageBad = "message-bad",
     RelayTooLong = "relay-too-long",
     Deadline = "deadline",

@@ -1,7 +1,7 @@
 use serde::{Deserialize, Serialize};
 use ts_rs::TS;
 
-use crate::{DiagnosticView, ErrorView, Language, ReceiptView, Theme, TransactionKind};
+use crate::{DiagnosticView, ErrorView, Language, ReceiptView, Theme, TimesView, TransactionKind};
 
 /// What the page may ask for. Each is answered by a [`Reply`] or an [`ErrorView`]; progress arrives as views.
 #[derive(Clone, Debug, Deserialize, Serialize, TS)]
@@ -97,6 +97,8 @@ pub enum Command {
     ExportTrace,
     /// Checks each part.
     RunDiagnostics,
+    /// How long card, app, cipher, network and bank took lately.
+    Times,
     /// Forgets keys, journal and settings of this device. Refused while a load is unfinished.
     EraseDevice,
 }
@@ -120,6 +122,10 @@ pub enum Reply {
     Diagnostics {
         parts: Vec<DiagnosticView>,
         report: String,
+    },
+    /// One for each kind that there are runs of.
+    Times {
+        kinds: Vec<TimesView>,
     },
 }
 

@@ -15,6 +15,7 @@ use tokio::sync::{broadcast, mpsc, oneshot, watch};
 
 use crate::clock::{Clock, card_date};
 use crate::commands;
+use crate::diagnostics::Diagnosed;
 use crate::disk::DiskError;
 use crate::failure::Failure;
 use crate::journal::Journal;
@@ -24,6 +25,7 @@ use crate::packages::{Offer, PackageStore};
 use crate::run::{self, Ended, Shells, lock};
 use crate::settings::SettingsFile;
 use crate::terminal::{Outcome, SmsSent, TerminalLink};
+use crate::times::{RunTimes, TimesRecord};
 use crate::trace::{TraceEvent, Tracer};
 use crate::traced::{self, TracedReader};
 use crate::transaction::Transaction;
@@ -126,6 +128,7 @@ impl Session {
             held: Vec::new(),
             revision: 0,
             tracer: tracer.clone(),
+            record: TimesRecord::open(&parts.dir),
             events,
             times: times_tx,
             notices: notices.clone(),
@@ -220,6 +223,7 @@ pub(crate) enum Happened {
     Delivered(Result<(), Failure>),
     Learnt([u8; 16], Result<Outcome, Failure>),
     Erased(Result<(), Failure>, Answer),
+    Diagnosed(Diagnosed, Answer),
     Confirmed(bool, Result<(), Failure>, Answer),
     Outside(Outside),
 }
@@ -261,6 +265,8 @@ pub(crate) struct Actor {
     /// Codes to ask for when the key queries are answered.
     pub(crate) held: Vec<(String, Answer)>,
     pub(crate) tracer: Tracer,
+    /// How long the last runs took.
+    pub(crate) record: TimesRecord,
     pub(crate) events: mpsc::UnboundedSender<Happened>,
     times: watch::Sender<Option<run::Times>>,
     pub(crate) notices: broadcast::Sender<Notice>,
@@ -378,6 +384,10 @@ impl Actor {
             Happened::Progress(id, progress) => self.went_on(id, progress),
             Happened::Identified(id, industry, ended) => {
                 self.run_ended(&id);
+                let own_screen = |it: &Transaction| it.id == id && it.kind == ended.kind;
+                if self.transaction.as_ref().is_some_and(own_screen) {
+                    self.record_times(&ended);
+                }
                 self.identified(id, industry, ended);
             }
             Happened::Ended(id, ended) => {
@@ -385,13 +395,22 @@ impl Actor {
                 if ended.times.requests > 0 {
                     self.times.send_replace(Some(ended.times));
                 }
+                self.record_times(&ended);
                 self.ended(id, ended);
             }
             Happened::Delivered(result) => self.delivered(result),
             Happened::Learnt(id, result) => self.learnt(id, result),
             Happened::Erased(result, answer) => self.erased(result, answer),
+            Happened::Diagnosed(found, answer) => self.diagnosed(found, answer),
             Happened::Confirmed(on, result, answer) => self.confirmed(on, result, answer),
             Happened::Outside(outside) => self.outside(outside),
+        }
+    }
+
+    /// Runs that broke off say more of the fault than of the hops.
+    fn record_times(&mut self, ended: &Ended) {
+        if ended.result.is_ok() {
+            self.record.add(RunTimes::of(ended.kind, &ended.times));
         }
     }
 

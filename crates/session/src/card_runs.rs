@@ -88,7 +88,9 @@ impl Actor {
                     break;
                 }
             }
-            let ended = ended.unwrap_or_else(|| Ended::failed(Code::IndustryUnknown.into()));
+            let ended = ended.unwrap_or_else(|| {
+                Ended::failed(TransactionKind::Balance, Code::IndustryUnknown.into())
+            });
             Happened::Identified(id, last, ended)
         });
     }
@@ -437,7 +439,7 @@ impl Look {
         let kind = TransactionKind::Balance;
         let opening = match opening(&self.shells.link, kind, self.id, industry, &terms) {
             Ok(opening) => opening,
-            Err(failure) => return Ended::failed(failure),
+            Err(failure) => return Ended::failed(kind, failure),
         };
         let job = Job {
             id: self.id,

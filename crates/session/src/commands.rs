@@ -8,6 +8,7 @@ use ipc::{
 use relay::IndustryCode;
 
 use crate::actor::{Actor, Answer, Ask, Happened};
+use crate::export;
 use crate::failure::Failure;
 use crate::opening::{Terms, opening};
 use crate::run::{self, lock};
@@ -15,7 +16,6 @@ use crate::terminal::{SmsSent, random};
 use crate::trace::TraceEvent;
 use crate::traced;
 use crate::transaction::{OnCard, Transaction, home_of, masked_phone, phone_digits};
-use crate::{diagnostics, export};
 
 impl Actor {
     pub(crate) fn command(&mut self, ask: Ask) {
@@ -53,6 +53,9 @@ impl Actor {
                 self.save_receipt(reference.as_deref(), &png)
             }
             Command::ExportTrace => self.export_trace(),
+            Command::Times => Ok(Reply::Times {
+                kinds: self.record.views(),
+            }),
         };
         if let Err(failure) = &result {
             self.show_failure(failure);
@@ -450,20 +453,6 @@ impl Actor {
         Ok(Reply::Exported { path })
     }
 
-    fn diagnose(&self, answer: Answer) {
-        let probe = diagnostics::Probe {
-            link: self.link.clone(),
-            vault: self.parts.vault.clone(),
-            reader: self.reader.clone(),
-            clock: self.parts.clock.clone(),
-            version: self.parts.version.clone(),
-        };
-        tokio::spawn(async move {
-            let (parts, report) = probe.run().await;
-            let _ = answer.send(Ok(Reply::Diagnostics { parts, report }));
-        });
-    }
-
     fn erase(&mut self, answer: Answer) {
         let busy = self.transaction.as_ref().is_some_and(|t| t.running) || self.connecting;
         if busy {
@@ -482,6 +471,7 @@ impl Actor {
         let result = result.and_then(|()| {
             lock(&self.journal).erase()?;
             self.tracer.erase();
+            self.record.erase();
             self.settings
                 .change(|settings| *settings = crate::settings::Settings::default())?;
             self.transaction = None;
@@ -532,6 +522,7 @@ pub(crate) fn traced(command: &Command) -> Option<TraceEvent> {
         | Command::ExportHistory { .. }
         | Command::SaveReceipt { .. }
         | Command::ExportTrace
+        | Command::Times
         | Command::EraseDevice => return None,
     };
     let does = does.to_owned();

@@ -167,6 +167,8 @@ fn retry(code: Code) -> Retry {
         C::EnrolFailed | C::KeystoreEmptied | C::TerminalUnknown | C::BankUntrusted => Retry::Again,
         C::CertificateExpired | C::CertificateForeign | C::CertificateName => Retry::Again,
         C::CertificateSwapped | C::NetworkLogin => Retry::Again,
+        C::NetworkNone | C::NameUnknown | C::ProxyAway | C::ProxyRefused => Retry::Again,
+        C::ConnectionCut | C::ServerStopped | C::ServerUnreached | C::PackageNone => Retry::Again,
         C::CardOther | C::CardNotSupported | C::MessageBad => Retry::Again,
         C::UnlockRefused | C::UnlockUnable => Retry::Again,
         C::PhoneBad | C::CodeBad | C::CodeWrong | C::CodeExpired | C::CodeLocked => Retry::Edit,

@@ -24,6 +24,7 @@ mod run;
 mod settings;
 mod starting;
 mod terminal;
+mod times;
 mod trace;
 mod traced;
 mod transaction;

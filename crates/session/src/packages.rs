@@ -95,6 +95,41 @@ enum Source {
     Bank,
 }
 
+/// A package in use, in few words.
+#[derive(Clone, Debug)]
+pub(crate) struct PackageHere {
+    pub(crate) industry: String,
+    pub(crate) version: u32,
+    pub(crate) from_bank: bool,
+}
+
+/// The packages in use, for comparing them with what the bank has.
+#[derive(Clone, Debug)]
+pub(crate) struct PackagesHere {
+    pub(crate) all: Vec<PackageHere>,
+    /// The first of the newest offer that was not taken.
+    pub(crate) refused: Option<(String, Code)>,
+}
+
+impl PackagesHere {
+    pub(crate) fn count_from_bank(&self) -> usize {
+        self.all.iter().filter(|package| package.from_bank).count()
+    }
+
+    /// The first industry whose package is not here, or older than the bank's.
+    pub(crate) fn newer_in(&self, offer: &Offer) -> Option<String> {
+        let here = |offered: &SignedPackage| {
+            let same = |package: &PackageHere| {
+                package.industry == offered.industry && package.version >= offered.version
+            };
+            self.all.iter().any(same)
+        };
+        let offered = offer.packages.as_deref().unwrap_or_default();
+        let newer = offered.iter().find(|offered| !here(offered));
+        newer.map(|offered| offered.industry.clone())
+    }
+}
+
 /// The file of packages, and what is loaded from it.
 pub(crate) struct PackageStore {
     path: PathBuf,
@@ -241,10 +276,30 @@ impl PackageStore {
         self.loaded.clone()
     }
 
+    pub(crate) fn here(&self) -> PackagesHere {
+        let here = |package: &Package| {
+            let industry = package.industry().to_string();
+            PackageHere {
+                from_bank: self.is_from_bank(&industry),
+                industry,
+                version: package.version(),
+            }
+        };
+        let first = self.refused.first();
+        PackagesHere {
+            all: self.loaded.iter().map(here).collect(),
+            refused: first.map(|refused| (refused.industry.clone(), refused.code)),
+        }
+    }
+
+    fn is_from_bank(&self, industry: &str) -> bool {
+        self.signed.iter().any(|known| known.industry == industry)
+    }
+
     pub(crate) fn views(&self) -> Vec<PackageView> {
         let view = |package: &Package| {
             let industry = package.industry().to_string();
-            let from_bank = self.signed.iter().any(|known| known.industry == industry);
+            let from_bank = self.is_from_bank(&industry);
             PackageView {
                 industry,
                 name: name(package),

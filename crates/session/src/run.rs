@@ -18,7 +18,7 @@ use crate::clock::card_date;
 use crate::contact::{Gate, Measured};
 use crate::failure::Failure;
 use crate::journal::{Journal, Record};
-use crate::terminal::{TerminalLink, Unanswered};
+use crate::terminal::{Spent, TerminalLink, Unanswered};
 
 pub(crate) use record::deliver;
 
@@ -43,6 +43,10 @@ pub struct Times {
     pub card_ms: f64,
     /// Between sending a sealed message and its answer, the bank's own time included.
     pub bank_ms: f64,
+    /// Of that, sealing messages and opening answers.
+    pub cipher_ms: f64,
+    /// Of that, inside the bank, as far as every answer told.
+    pub inside_bank_ms: Option<f64>,
     /// All of it.
     pub total_ms: f64,
     /// Requests to the transaction server.
@@ -51,17 +55,32 @@ pub struct Times {
     pub requests_before_write: u32,
 }
 
+impl Times {
+    fn add(&mut self, spent: &Spent) {
+        self.cipher_ms += spent.cipher_ms;
+        // One answer that does not tell makes the whole unknown.
+        let before = if self.requests > 1 {
+            self.inside_bank_ms
+        } else {
+            Some(0.0)
+        };
+        self.inside_bank_ms = before.zip(spent.bank_ms).map(|(before, now)| before + now);
+    }
+}
+
 /// How a run ended.
 pub(crate) struct Ended {
+    pub(crate) kind: TransactionKind,
     pub(crate) result: Result<Closing, Failure>,
     pub(crate) place: MoneyPlace,
     pub(crate) times: Times,
 }
 
 impl Ended {
-    pub(crate) fn failed(failure: Failure) -> Self {
+    pub(crate) fn failed(kind: TransactionKind, failure: Failure) -> Self {
         let times = Times::default();
         Self {
+            kind,
             result: Err(failure),
             place: MoneyPlace::None,
             times,
@@ -284,8 +303,10 @@ impl Run {
         }
         self.times.requests += 1;
         let started = Instant::now();
-        let answer = self.shells.link.exchange(message).await;
+        let mut spent = Spent::default();
+        let answer = self.shells.link.exchange(message, &mut spent).await;
         self.times.bank_ms += started.elapsed().as_secs_f64() * 1e3;
+        self.times.add(&spent);
         let first = !self.asked && !self.committed;
         self.asked = true;
         answer.map_err(|unanswered| self.unanswered(unanswered, first))
@@ -361,6 +382,7 @@ impl Run {
             (self.on_progress)(Progress::Step(step, state, place));
         }
         Ended {
+            kind: self.job.kind,
             result,
             place,
             times: self.times,

@@ -18,7 +18,7 @@ use crate::packages::Offer;
 
 mod exchange;
 
-pub(crate) use exchange::Unanswered;
+pub(crate) use exchange::{Spent, Unanswered};
 
 const MASTER_KEY: &str = "master-key";
 

@@ -275,7 +275,7 @@ impl Ring {
 }
 
 /// Whole or as it was before, and open for more.
-fn written(path: &Path, text: &str) -> io::Result<File> {
+pub(crate) fn written(path: &Path, text: &str) -> io::Result<File> {
     let part = path.with_extension("part");
     let mut options = File::options();
     options.create(true).write(true).truncate(true);

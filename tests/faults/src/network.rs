@@ -250,7 +250,12 @@ async fn answer(bank: &Simulated, outgoing: &Outgoing) -> Answer {
     let mac = mac.and_then(|mac| mac.to_str().ok()).map(str::to_owned);
     let body = to_bytes(response.into_body(), usize::MAX).await;
     let body = body.map(|bytes| bytes.to_vec()).unwrap_or_default();
-    Answer { status, body, mac }
+    Answer {
+        status,
+        body,
+        mac,
+        own_ms: None,
+    }
 }
 
 /// The app's way to the bank.

@@ -6,7 +6,7 @@ mod cash_card;
 mod disk;
 mod keys;
 mod network;
-mod packages;
+pub(crate) mod packages;
 mod random;
 
 use ipc::{ErrorView, ReaderKind, StepName, StepState};
@@ -15,7 +15,7 @@ use virtual_card::{Fault, Moment};
 
 use crate::stage::Stage;
 
-pub(super) fn tear(ins: u8, moment: Moment) -> Fault {
+pub(crate) fn tear(ins: u8, moment: Moment) -> Fault {
     Fault::Tear {
         ins: Some(ins),
         moment,

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use crate::stage::{CARD_BEFORE, Stage};
 
-pub(super) fn shipped(code: &str) -> &'static str {
+pub(crate) fn shipped(code: &str) -> &'static str {
     let found = industries::ALL
         .iter()
         .find(|(file, _)| file.starts_with(code));
@@ -24,7 +24,7 @@ fn secret(stage: &Stage) -> [u8; 32] {
 }
 
 /// As the bank offers it.
-pub(super) fn offer(stage: &Stage, industry: &str, version: u32, text: &str) -> Value {
+pub(crate) fn offer(stage: &Stage, industry: &str, version: u32, text: &str) -> Value {
     signed(&secret(stage), industry, version, text)
 }
 

@@ -16,6 +16,9 @@ const BROWSER = "/usr/lib/x86_64-linux-gnu/webkit2gtk-4.1/MiniBrowser";
 const KINDS = { ".html": "text/html", ".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml" };
 const HOST = `<!doctype html><html lang="en"><title>host</title><style>body{margin:0}iframe{border:0;display:block}</style><iframe title="page"></iframe></html>`;
 
+/** Room for every frame. */
+const WINDOW = [1300, 1240];
+
 /** A busy machine may take long to load a page. */
 const LOAD_MS = 60_000;
 
@@ -56,7 +59,7 @@ export class Page {
         })
         .build();
       await page.driver.manage().setTimeouts({ script: LOAD_MS * 3 });
-      await page.driver.manage().window().setRect({ width: 1300, height: 1240 });
+      await page.driver.manage().window().setRect({ width: WINDOW[0], height: WINDOW[1] });
       await page.driver.get(`${page.#origin}/host`);
       return page;
     } catch (failure) {
@@ -135,7 +138,13 @@ export class Page {
     await this.script("return document.fonts.ready.then(() => true)");
     await sleep(200); // movements on the page end within this time
     await this.driver.switchTo().defaultContent();
+    // The driver loses as many lines at the top of a frame as the window is higher than it.
+    const [around, height] = await this.script("return [outerHeight - innerHeight, document.querySelector('iframe').clientHeight]");
+    const window = this.driver.manage().window();
+    await window.setRect({ width: WINDOW[0], height: height + around });
+    await until(() => this.script("return innerHeight === arguments[0]", height), "the window is as high as the page");
     const png = await this.driver.findElement(By.css("iframe")).takeScreenshot();
+    await window.setRect({ width: WINDOW[0], height: WINDOW[1] });
     await this.driver.switchTo().frame(0);
     const file = path.join(PICTURES, `${name}.png`);
     writeFileSync(file, Buffer.from(png, "base64"));

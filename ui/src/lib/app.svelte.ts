@@ -32,6 +32,8 @@ export class App {
   wide = $state(false);
   /** A transaction that goes on after its screen was left. */
   hidden = $state<string | null>(null);
+  /** Settings are to be shown at the checks, which begin by themselves. */
+  checking = $state(false);
   /** The record of the history that is open. */
   record = $state<string | null>(null);
   #flying = $state.raw<readonly string[]>([]);
@@ -180,6 +182,12 @@ export class App {
     if (error?.code !== 'link-busy' || this.view?.request?.error?.code === 'link-busy') return;
     this.say(titleOf(error));
     void this.backend.run({ command: 'drop-request' });
+  }
+
+  /** Looks for the fault: the checks of the settings, begun. */
+  async check(): Promise<void> {
+    this.checking = true;
+    await this.open('settings');
   }
 
   say(text: string): void {

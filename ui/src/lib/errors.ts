@@ -3,9 +3,15 @@ import type { ErrorView } from './bindings/ErrorView';
 import type { MoneyPlace } from './bindings/MoneyPlace';
 import type { PendingView } from './bindings/PendingView';
 import type { TransactionView } from './bindings/TransactionView';
+import { system, type System } from './device';
 import { failureWord } from './i18n/failures.svelte';
 import { m } from './paraglide/messages.js';
 import { yuan } from './money';
+
+/** Failures whose cause the checks of the settings can find. */
+export function canCheck(code: Code): boolean {
+  return /^(service-down|reader-|keystore-(?!emptied)|offline|bank-(timeout|silent|untrusted)|certificate-|network-login|clock-wrong)/.test(code);
+}
 
 /** How loud a failure is: `stop` is red, `money` is amber, `note` is quiet. */
 export type Tone = 'stop' | 'money' | 'note';
@@ -35,9 +41,14 @@ export function causeOf(error: ErrorView): string {
   return failureWord(`code.${error.code}.cause`);
 }
 
-/** What to do, with the particulars that came with the failure. */
+/** What to do, as this system has it, with the particulars that came with the failure. */
 export function actionOf(error: ErrorView): string {
-  return [failureWord(`code.${error.code}.remedy`), ...particulars(error.params)].join(gap());
+  return [remedyOf(error.code), ...particulars(error.params)].join(gap());
+}
+
+/** What to do about a code: on this system if that makes a difference. */
+export function remedyOf(code: Code, on: System = system): string {
+  return failureWord(`on.${on}.${code}`) || failureWord(`code.${code}.remedy`);
 }
 
 /** Where the money is, with the amount when it is known. */

@@ -1,9 +1,11 @@
 //! The transaction server: sealed relay messages.
 
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use axum::Router;
 use axum::extract::{Request, State};
+use axum::http::HeaderValue;
 use axum::response::Response;
 use axum::routing::post;
 use envelope::keys::{KeyHealth, WorkingKey};
@@ -33,10 +35,23 @@ async fn relay(State(bank): State<Arc<Bank>>, request: Request) -> Response {
         let task = tokio::spawn(async move { answer(&bank, &asked).await });
         task.await.map_err(Problem::internal)?
     };
+    let began = Instant::now();
     match limited(bank, request, work).await {
-        Ok(sealed) => respond(200, "application/octet-stream", sealed, None),
+        Ok(sealed) => {
+            let answer = respond(200, "application/octet-stream", sealed, None);
+            timed(answer, began.elapsed())
+        }
         Err(error) => problem(error),
     }
+}
+
+/// With the bank's own time, so that a terminal can tell it from the network's (W3C Server-Timing, whole ms). Only on
+/// answers that a terminal's key has earned: nobody else learns how long anything takes.
+fn timed(mut answer: Response, took: Duration) -> Response {
+    if let Ok(value) = HeaderValue::from_str(&format!("bank;dur={}", took.as_millis())) {
+        answer.headers_mut().insert("server-timing", value);
+    }
+    answer
 }
 
 async fn answer(bank: &Bank, asked: &super::Asked) -> Result<Vec<u8>, Problem> {

@@ -7,6 +7,7 @@ use super::{Run, Shells, lock, operation};
 use crate::closing::{refused, settle, settle_about};
 use crate::failure::{Failure, Verdict, verdict};
 use crate::journal::{self, Record};
+use crate::terminal::Spent;
 use industry::Closing;
 
 impl Run {
@@ -164,7 +165,7 @@ impl Run {
 
 /// Sends a proof that waits in the journal. Ends with what the bank says of it.
 pub(crate) async fn deliver(shells: &Shells, id: &str, message: &[u8]) -> Result<(), Failure> {
-    let answer = shells.link.exchange(message).await;
+    let answer = shells.link.exchange(message, &mut Spent::default()).await;
     let answer = answer.map_err(|unanswered| unanswered.failure)?;
     let closing =
         industry::decode(&shells.packages, &answer).map_err(|_| Failure::from(Code::MessageBad))?;

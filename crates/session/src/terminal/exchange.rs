@@ -8,6 +8,7 @@ use envelope::Direction;
 use envelope::keys::WorkingKey;
 use envelope::seal::{self, Header};
 use ipc::Code;
+use tokio::time::Instant;
 
 use super::{TerminalLink, random};
 use crate::failure::Failure;
@@ -15,16 +16,22 @@ use crate::failure::Failure;
 impl TerminalLink {
     /// One relay message to the bank, its answer back. The same message is sent again where that is safe: the
     /// bank answers a repeated one with the same bytes, and nothing happens twice.
-    pub(crate) async fn exchange(&self, message: &[u8]) -> Result<Vec<u8>, Unanswered> {
+    pub(crate) async fn exchange(
+        &self,
+        message: &[u8],
+        spent: &mut Spent,
+    ) -> Result<Vec<u8>, Unanswered> {
         // 3 at once, then slower: 7 s in all, well inside a person's patience and the bank's own limits.
         const WAITS_MS: [u64; 5] = [0, 0, 1_000, 2_000, 4_000];
         let mut healed = false;
         let mut waits = WAITS_MS.into_iter();
-        let mut sealed = self.seal(message).map_err(Unanswered::unread)?;
+        let mut sealed = spent
+            .cipher(|| self.seal(message))
+            .map_err(Unanswered::unread)?;
         // Once a try may have been read, no later one can undo that.
         let mut may_be_read = false;
         loop {
-            let tried = match self.exchange_once(&sealed).await {
+            let tried = match self.exchange_once(&sealed, spent).await {
                 Ok(answer) => return Ok(answer),
                 Err(tried) => tried,
             };
@@ -44,23 +51,22 @@ impl TerminalLink {
                 }
             } else if !healed && self.heal(&tried.failure).await.map_err(ended)? {
                 healed = true;
-                sealed = self.seal(message).map_err(ended)?;
+                sealed = spent.cipher(|| self.seal(message)).map_err(ended)?;
             } else {
                 return Err(ended(tried.failure));
             }
         }
     }
 
-    async fn exchange_once(&self, sealed: &Sealed) -> Result<Vec<u8>, Tried> {
-        let answer = self
-            .bank
-            .relay(sealed.bytes.clone())
-            .await
-            .map_err(Tried::from)?;
+    async fn exchange_once(&self, sealed: &Sealed, spent: &mut Spent) -> Result<Vec<u8>, Tried> {
+        let relayed = self.bank.relayed(sealed.bytes.clone());
+        let answer = relayed.await.map_err(Tried::from)?;
+        spent.bank_ms = answer.own_ms.map(f64::from);
         let answers_this = |header: &Header| {
             header.terminal == sealed.header.terminal && header.counter == sealed.header.counter
         };
-        match seal::open(&sealed.key, &answer, Direction::ToTerminal) {
+        let opened = spent.cipher(|| seal::open(&sealed.key, &answer.body, Direction::ToTerminal));
+        match opened {
             Ok((header, message)) if answers_this(&header) => Ok(message.to_vec()),
             // Read by the bank, answered by who knows whom.
             Ok(_) | Err(_) => Err(Tried {
@@ -107,6 +113,24 @@ impl TerminalLink {
         let bytes =
             seal::seal(&key, &header, message, &nonce).map_err(|_| Code::EnvelopeRefused)?;
         Ok(Sealed { bytes, header, key })
+    }
+}
+
+/// Where the time of an exchange went, as far as it is known.
+#[derive(Debug, Default)]
+pub(crate) struct Spent {
+    /// Sealing and opening, ms.
+    pub(crate) cipher_ms: f64,
+    /// Inside the bank, ms; none where it does not tell.
+    pub(crate) bank_ms: Option<f64>,
+}
+
+impl Spent {
+    fn cipher<T>(&mut self, work: impl FnOnce() -> T) -> T {
+        let started = Instant::now();
+        let done = work();
+        self.cipher_ms += started.elapsed().as_secs_f64() * 1e3;
+        done
     }
 }
 

@@ -244,5 +244,6 @@ fn refusal(code: &str) -> Answer {
         status: 503,
         body: format!("{{\"code\":\"{code}\"}}").into_bytes(),
         mac: None,
+        own_ms: None,
     }
 }

@@ -5,6 +5,7 @@ import type { Language } from '../bindings/Language';
 import type { Reply } from '../bindings/Reply';
 import type { TransactionView } from '../bindings/TransactionView';
 import { loadFailureWords } from '../i18n/failures.svelte';
+import { diagnostics, isChecked, times } from './checks';
 import { baseView, card, failure, history, receipt, scenes, steps, transaction } from './scenes';
 import type { Backend } from './types';
 
@@ -19,9 +20,11 @@ export class FakeBackend implements Backend {
   #listeners = new Set<(view: AppView) => void>();
   #view: AppView;
   #phone = '';
+  readonly #scene: string;
 
   constructor(scene: string, patch: Partial<AppView> = {}) {
     const now = Date.now();
+    this.#scene = scene;
     this.#view = { ...baseView(now), ...scenes[scene]?.(now), ...patch };
   }
 
@@ -60,7 +63,8 @@ export class FakeBackend implements Backend {
       case 'export-history': return { reply: 'exported', path: 'Documents/tapfill-history.csv' };
       case 'save-receipt': return { reply: 'exported', path: `Documents/tapfill-${command.reference ?? 'receipt'}.png` };
       case 'export-trace': return { reply: 'exported', path: 'Documents/tapfill-trace.jsonl' };
-      case 'run-diagnostics': return this.#diagnostics();
+      case 'run-diagnostics': return diagnostics(this.#scene);
+      case 'times': return { reply: 'times', kinds: this.#scene === 'settings-fresh' ? [] : times() };
       case 'set-language': this.push({ settings: { ...settings, language: command.language } }); break;
       case 'set-theme': this.push({ settings: { ...settings, theme: command.theme } }); break;
       case 'set-text-size': this.push({ settings: { ...settings, textSize: command.percent } }); break;
@@ -123,16 +127,6 @@ export class FakeBackend implements Backend {
     ];
     script.forEach((patch, i) => setTimeout(() => this.#on(patch), i * STEP_MS));
   }
-
-  #diagnostics(): Reply {
-    const part = (name: 'reader' | 'service' | 'keystore' | 'security-server' | 'transaction-server' | 'clock', ok: boolean, elapsedMs: number) =>
-      ({ part: name, ok, code: ok ? null : ('bank-timeout' as const), elapsedMs });
-    return {
-      reply: 'diagnostics',
-      parts: [part('reader', true, 3), part('service', true, 1), part('keystore', true, 8), part('security-server', true, 41), part('transaction-server', false, 5002), part('clock', true, 0)],
-      report: 'Tapfill 0.1.0\nreader ok 3 ms\ntransaction-server bank-timeout 5002 ms',
-    };
-  }
 }
 
 /** Opens the page that a scene is about, and says when all of it is drawn. */
@@ -142,6 +136,11 @@ export async function pose(app: App): Promise<void> {
   if (scene.startsWith('settings')) app.page = 'settings';
   await Promise.all([import('../../features/screens'), loadFailureWords(), document.fonts.ready]);
   await new Promise((resolve) => setTimeout(resolve, 50));
+  if (isChecked(scene)) {
+    for (const id of ['run-diagnostics', 'show-times']) document.querySelector<HTMLElement>(`[data-testid="${id}"]`)?.click();
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    document.querySelector('[data-testid="diagnostics-verdict"]')?.scrollIntoView({ block: 'start' });
+  }
   // For tests of the page alone: the scenes there are, and a way to change settings without loading anew.
   Object.assign(window, { tapfill: app, scenes: Object.keys(scenes) });
   document.documentElement.dataset.ready = 'yes';

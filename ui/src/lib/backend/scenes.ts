@@ -132,6 +132,7 @@ export const scenes: Record<string, Scene> = {
   'request-open': () => ({ reader, request: { amount: null, error: null } }),
   'request-bad': () => ({ reader, request: { amount: null, error: failure('link-bad', 'none', 'no') } }),
   'topup-phone': show(() => transaction('topup', { stage: 'phone' })),
+  'topup-phone-first': () => ({ purses: [], transaction: transaction('topup', { stage: 'phone' }) }),
   'topup-phone-offline': show(() => transaction('topup', { stage: 'phone', error: failure('offline', 'account', 'wait') })),
   'topup-code': show((now) => transaction('topup', { stage: 'code', sms: sms(now) })),
   'topup-code-wrong': show((now) => transaction('topup', { stage: 'code', sms: sms(now), error: failure('code-wrong', 'account', 'edit', { tries_left: '3' }) })),
@@ -169,6 +170,7 @@ export const scenes: Record<string, Scene> = {
   'home-first': () => ({ reader, purses: [] }),
   history: () => ({}),
   settings: () => ({}),
+  'settings-well': () => ({}), 'settings-no-reader': () => ({}), 'settings-no-service': () => ({}), 'settings-no-name': () => ({}), 'settings-looked-into': () => ({}), 'settings-fresh': () => ({}),
   'home-locked': () => ({ terminal: null, trouble: failure('unlock-refused', 'none', 'again') }),
   'settings-key-soon': (now) => ({ network: 'offline', terminal: { ...baseView(now).terminal!, keyExpiresMs: now + 40 * MINUTE } }),
 };
