@@ -16,10 +16,11 @@ use crate::hostile::packages::{offer, shipped};
 use crate::stage::Stage;
 
 async fn checked(person: &Person) -> (Vec<DiagnosticView>, String) {
-    match person.give(Command::RunDiagnostics).await.unwrap() {
-        Reply::Diagnostics { parts, report } => (parts, report),
-        other => panic!("{other:?}"),
-    }
+    let reply = person.give(Command::RunDiagnostics).await.unwrap();
+    let Reply::Diagnostics { parts, report } = reply else {
+        panic!("{reply:?}");
+    };
+    (parts, report)
 }
 
 /// What is not right, as `part: code`, and what could not be seen, as `part after part`.
@@ -340,10 +341,11 @@ async fn a_terminal_that_the_bank_blocked_hears_it_from_the_check() {
 }
 
 async fn times(person: &Person) -> Vec<TimesView> {
-    match person.give(Command::Times).await.unwrap() {
-        Reply::Times { kinds } => kinds,
-        other => panic!("{other:?}"),
-    }
+    let reply = person.give(Command::Times).await.unwrap();
+    let Reply::Times { kinds } = reply else {
+        panic!("{reply:?}");
+    };
+    kinds
 }
 
 #[tokio::test(flavor = "multi_thread")]
