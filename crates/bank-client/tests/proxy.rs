@@ -45,7 +45,7 @@ async fn proxy(bank: SocketAddr, refusal: Option<&'static str>) -> (SocketAddr, 
 
 fn through(variables: &'static [&'static str], proxy: SocketAddr) -> Proxies {
     let value = format!("http://clerk:s3cret@{proxy}");
-    let wanted = |name: &str| variables.iter().any(|known| *known == name);
+    let wanted = |name: &str| variables.contains(&name);
     let read = |name: &str| wanted(name).then(|| value.clone());
     Proxies::new(read, None)
 }
