@@ -81,12 +81,14 @@ impl Proxies {
             let own = self.own && !hosts.iter().any(here);
             return if own { builder } else { builder.no_proxy() };
         }
-        let (named, system) = (self.https.clone(), self.system);
+        let known = self.clone();
+        // The exceptions are looked at here too: the HTTP part does not ask them before it asks this.
         let found = move |url: &Url| -> Option<Url> {
-            if is_loopback(url) {
+            if is_loopback(url) || known.excepts(url.host_str().unwrap_or_default()) {
                 return None;
             }
-            named.clone().or_else(|| usable(&system?(url.as_str())?))
+            let named = known.https.clone();
+            named.or_else(|| usable(&(known.system?)(url.as_str())?))
         };
         let proxy = Proxy::custom(found).no_proxy(NoProxy::from_string(&self.except));
         builder.proxy(proxy)
