@@ -27,7 +27,7 @@ const FAULTS: Record<string, Partial<Record<DiagnosticPart, Fault>>> = {
     'other-programs': { after: null }, clock: after('dns'), dns: bad('name-unknown', host), tls: after('dns'), 'security-server': after('dns'), 'transaction-server': after('dns'), packages: bad('package-none'),
   },
   'settings-looked-into': {
-    'other-programs': bad('reader-busy'), keystore: bad('keystore-locked'), packages: bad('package-signer', { industry: '0002' }), clock: after('tls'), proxy: { params: { proxy: 'proxy.example:3128' } },
+    'other-programs': bad('reader-busy'), keystore: bad('keystore-locked'), packages: bad('package-signer', { industry: '0009' }), clock: after('tls'), proxy: { params: { proxy: 'proxy.example:3128' } },
     tls: bad('certificate-foreign', host), 'security-server': after('tls'), 'transaction-server': after('tls'),
   },
 };
