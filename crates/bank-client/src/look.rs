@@ -210,7 +210,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn with_a_proxy_the_name_is_the_proxys_matter() {
+    async fn with_a_proxy_the_name_is_left_to_it() {
         let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         let proxy = listener.local_addr().unwrap().to_string();
         let way = way("https://no-such-bank.invalid:1", Some(proxy.clone())).await;
