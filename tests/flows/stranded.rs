@@ -73,9 +73,8 @@ async fn a_key_that_is_renewed_while_the_first_message_is_on_its_way_makes_nothi
     stage.healed().await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_proof_that_waited_is_told_under_the_next_terminal_without_the_card() {
-    let mut stage = Stage::wired().await;
+/// A card that was loaded and taken away, and a bank that never heard of it.
+async fn written_and_untold(stage: &Stage) {
     stage.person.begin(TransactionKind::Topup).await.unwrap();
     stage.person.verify().await.unwrap();
     stage.wire().cut_after(1, Mode::RequestLostThenDead, 1);
@@ -83,6 +82,12 @@ async fn a_proof_that_waited_is_told_under_the_next_terminal_without_the_card() 
     let error = failure(stage.person.end().await);
     assert_eq!(error.money, MoneyPlace::OnCardUnreported);
     stage.slot.remove();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_proof_that_waited_is_told_under_the_next_terminal_without_the_card() {
+    let mut stage = Stage::wired().await;
+    written_and_untold(&stage).await;
     stage.vault.empty();
     stage.wire().whole();
     stage.restart_app();
@@ -107,13 +112,7 @@ async fn a_proof_that_waited_is_told_under_the_next_terminal_without_the_card() 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_proof_waits_while_its_industry_is_not_served_and_is_told_without_the_card_then() {
     let mut stage = Stage::wired().await;
-    stage.person.begin(TransactionKind::Topup).await.unwrap();
-    stage.person.verify().await.unwrap();
-    stage.wire().cut_after(1, Mode::RequestLostThenDead, 1);
-    stage.person.submit("246810", Some(800)).await.unwrap();
-    let error = failure(stage.person.end().await);
-    assert_eq!(error.money, MoneyPlace::OnCardUnreported);
-    stage.slot.remove();
+    written_and_untold(&stage).await;
     stage.stop_bank().await;
     stage
         .restart_bank_with(|text| text.replace("\"0001\"", "\"9001\""))

@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use ipc::{DiagnosticView, Hop, TimesView};
+use ipc::{DiagnosticView, TimesView};
 use jiff::Timestamp;
 
 use crate::packages::PackageHere;
@@ -88,18 +88,9 @@ fn package(package: &PackageHere) -> String {
 }
 
 fn hops(times: &TimesView) -> String {
-    let hop = |hop: Hop| times.hops.iter().find(|view| view.hop == hop);
-    let all = [
-        Hop::Card,
-        Hop::App,
-        Hop::Cipher,
-        Hop::Network,
-        Hop::Bank,
-        Hop::Total,
-    ];
-    let told: Vec<_> = all
-        .into_iter()
-        .filter_map(hop)
+    let told: Vec<_> = times
+        .hops
+        .iter()
         .map(|view| format!("{} {:.1}/{:.1}", word(&view.hop), view.p50_ms, view.p95_ms))
         .collect();
     let kind = word(&times.kind);
@@ -166,7 +157,7 @@ fn shortened(word: &str) -> String {
 mod tests {
     use std::collections::BTreeMap;
 
-    use ipc::{Code, DiagnosticPart, DiagnosticState, HopView, TransactionKind};
+    use ipc::{Code, DiagnosticPart, DiagnosticState, Hop, HopView, TransactionKind};
 
     use super::*;
 
