@@ -68,10 +68,10 @@ export class Page {
     }
   }
 
-  /** Draws one scene: `size` is a name of SIZES or [width, height], `text` the text size in per cent. */
-  async show(scene, { language = "zh-CN", theme = "light", text = 100, size = "phone" } = {}) {
+  /** Draws one scene: `size` is a name of SIZES or [width, height], `text` the text size in per cent, `phone`: as on one. */
+  async show(scene, { language = "zh-CN", theme = "light", text = 100, size = "phone", phone = false } = {}) {
     const [width, height] = SIZES[size] ?? size;
-    const query = new URLSearchParams({ fake: scene, lang: language, theme, text });
+    const query = new URLSearchParams({ fake: scene, lang: language, theme, text, ...(phone && { phone: "yes" }) });
     await this.driver.switchTo().defaultContent();
     await this.driver.executeScript(
       `const [frame, width, height, address] = [document.querySelector("iframe"), ...arguments];
@@ -123,6 +123,11 @@ export class Page {
     return this.driver.executeScript(text, ...values);
   }
 
+  /** The same with a script that calls its last argument when it is done. */
+  later(text, ...values) {
+    return this.driver.executeAsyncScript(text, ...values);
+  }
+
   find(id) {
     return this.driver.findElements(By.css(`[data-testid="${id}"]`));
   }
@@ -160,13 +165,17 @@ export class Page {
   }
 }
 
+/** The page asks its browser's name where a card is held. */
+const PHONE = `<script>Object.defineProperty(navigator, "userAgent", { get: () => "Android" })</script>`;
+
 function serve(request, response) {
-  const name = new URL(request.url, "http://localhost").pathname;
+  const { pathname: name, searchParams } = new URL(request.url, "http://localhost");
   if (name === "/host") return response.setHeader("content-type", "text/html").end(HOST);
   const file = path.join(BUILT, path.normalize(name));
   try {
     response.setHeader("content-type", KINDS[path.extname(file)] ?? "application/octet-stream");
-    response.end(readFileSync(file));
+    const body = readFileSync(file);
+    response.end(searchParams.has("phone") ? body.toString().replace("<head>", `<head>${PHONE}`) : body);
   } catch {
     response.writeHead(404).end();
   }

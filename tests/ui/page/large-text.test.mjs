@@ -1,6 +1,7 @@
 // Text of twice its size on the smallest phone: all of it is there, none of it is cut, nothing is wider than the screen.
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
+import { CUT } from "../lib/fits.mjs";
 import { LANGUAGES, Page } from "../lib/page.mjs";
 
 let page;
@@ -35,22 +36,3 @@ const SEEN = `
     if (boxes.some((box) => box.width > 1 && box.height > 1)) texts.push(text);
   }
   return texts;`;
-
-/** What is cut off: by its own box, or by the edge of the page. */
-const CUT = `
-  const found = [];
-  const width = document.documentElement.clientWidth;
-  if (document.documentElement.scrollWidth > width) found.push("the page is " + document.documentElement.scrollWidth + " wide");
-  for (const element of document.querySelectorAll("#app *:not(svg *)")) {
-    // Where there is little room, a bank that answers is a dot, with its words for screen readers.
-    if (element.closest(".hush, .unsaid, .skip, .quiet, svg, .stage, .toast") || !element.checkVisibility()) continue;
-    const box = element.getBoundingClientRect();
-    const own = [...element.childNodes].some((node) => node.nodeType === 3 && node.textContent.trim());
-    const name = () => element.tagName.toLowerCase() + "." + element.className + " " + JSON.stringify(element.textContent.trim().slice(0, 40));
-    if (own && (box.right > width + 1 || box.left < -1)) found.push(name() + " ends at " + box.right);
-    const style = getComputedStyle(element);
-    const clips = [style.overflowX, style.overflowY].some((value) => value === "hidden" || value === "clip");
-    if (own && clips && (element.scrollWidth > element.clientWidth + 1 || element.scrollHeight > element.clientHeight + 1)) found.push(name() + " is cut");
-    if (element.matches("button, input, select, a") && !element.closest(".code") && Math.min(box.width, box.height) < 24) found.push(name() + " is small");
-  }
-  return found;`;
