@@ -29,7 +29,7 @@ pub(crate) fn of(app: &App) -> Result<Parts, Failure> {
     Ok(Parts {
         reader: reader(app)?,
         bank: BankClient::with_builder(profile, builder, proxies())?,
-        vault: Arc::new(OsVault::new(app.config().identifier.clone())),
+        vault: Arc::new(vault(app)),
         clock: Arc::new(SystemClock),
         dir,
         documents,
@@ -57,6 +57,19 @@ fn desktop_proxy(url: &str) -> Option<String> {
     let found = found.ok()?;
     let proxy = found.iter().find(|proxy| proxy.starts_with("http://"))?;
     Some(proxy.to_string())
+}
+
+#[cfg(desktop)]
+fn vault(app: &App) -> OsVault {
+    OsVault::new(app.config().identifier.clone())
+}
+
+/// A phone asks who is there through its plugin, in the language of the page.
+#[cfg(mobile)]
+fn vault(app: &App) -> OsVault {
+    let handle = app.handle().clone();
+    let ask = move || crate::phone::confirm(&handle);
+    OsVault::new(app.config().identifier.clone()).asking(ask)
 }
 
 #[cfg(desktop)]

@@ -1,33 +1,95 @@
-//! What a phone's screen must be around the page.
+//! What a phone does around the page.
 
-use ipc::Stage;
+use ipc::{Language, Stage};
 
-/// Neither secret nor kept on, as every screen starts.
+/// As every screen starts, nothing of all this.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub(crate) struct Screen {
     /// Something is typed that nobody may photograph.
     secret: bool,
     /// A card is at work, or on its way: a phone that falls asleep takes the field away.
     awake: bool,
+    /// The code that the bank sent is waited for.
+    code: bool,
+    /// For what the system shows over the page; none: the system's own.
+    language: Option<&'static str>,
 }
 
 impl Screen {
-    fn around(stage: Option<Stage>) -> Self {
+    #[cfg(mobile)]
+    fn around(view: &ipc::AppView) -> Self {
+        let stage = view.transaction.as_ref().map(|it| it.stage);
+        Self::of(stage, view.settings.language)
+    }
+
+    fn of(stage: Option<Stage>, language: Language) -> Self {
         Self {
             secret: matches!(stage, Some(Stage::Code | Stage::Password)),
             awake: matches!(stage, Some(Stage::WaitCard | Stage::Running)),
+            code: stage == Some(Stage::Code),
+            language: match language {
+                Language::System => None,
+                Language::ZhCn => Some("zh-CN"),
+                Language::ZhTw => Some("zh-TW"),
+                Language::En => Some("en"),
+            },
         }
     }
 }
 
-/// Tells the phone when that changes.
 #[cfg(mobile)]
-pub(crate) fn follow(app: &tauri::AppHandle, before: &mut Screen, view: &ipc::AppView) {
-    use tauri_plugin_iso_dep::IsoDepExt;
-    let now = Screen::around(view.transaction.as_ref().map(|it| it.stage));
-    if now != *before {
+pub(crate) use on_phones::{confirm, follow};
+
+#[cfg(mobile)]
+mod on_phones {
+    use ipc::{AppView, Command};
+    use session::Session;
+    use session::shells::VaultError;
+    use tauri::{AppHandle, Manager};
+    use tauri_plugin_iso_dep::{Confirmed, IsoDepExt};
+
+    use super::Screen;
+
+    /// Tells the phone when something of it changes.
+    pub(crate) fn follow(app: &AppHandle, before: &mut Screen, view: &AppView) {
+        let now = Screen::around(view);
+        if now == *before {
+            return;
+        }
+        if now.code && !before.code {
+            take_code(app.clone());
+        }
         *before = now;
-        app.set_screen(now.secret, now.awake);
+        app.set_screen(tauri_plugin_iso_dep::Screen {
+            secret: now.secret,
+            awake: now.awake,
+            language: now.language,
+        });
+    }
+
+    /// The person let us have the bank's message: what they would type is typed. A code that came too late is refused
+    /// as one that is typed too late.
+    fn take_code(app: AppHandle) {
+        tauri::async_runtime::spawn(async move {
+            let Some(code) = app.sms_code().await else {
+                return;
+            };
+            let Some(session) = app.try_state::<Session>().map(|it| it.inner().clone()) else {
+                return;
+            };
+            if let Err(error) = session.run(Command::VerifyCode { code }).await {
+                log::info!("the code of a message: {}", error.code.as_str());
+            }
+        });
+    }
+
+    /// Waits for the person, off the async threads.
+    pub(crate) fn confirm(app: &AppHandle) -> Result<(), VaultError> {
+        match tauri::async_runtime::block_on(app.confirm()) {
+            Confirmed::Yes => Ok(()),
+            Confirmed::No => Err(VaultError::Unconfirmed),
+            Confirmed::Unable => Err(VaultError::CantAsk),
+        }
     }
 }
 
@@ -35,17 +97,34 @@ pub(crate) fn follow(app: &tauri::AppHandle, before: &mut Screen, view: &ipc::Ap
 mod tests {
     use super::*;
 
+    fn around(stage: Option<Stage>) -> Screen {
+        Screen::of(stage, Language::System)
+    }
+
     #[test]
     fn a_password_is_never_photographed_and_a_card_never_meets_a_phone_asleep() {
-        assert_eq!(Screen::around(None), Screen::default());
-        assert_eq!(Screen::around(Some(Stage::Done)), Screen::default());
+        assert_eq!(around(None), Screen::default());
+        assert_eq!(around(Some(Stage::Done)), Screen::default());
         for typed in [Stage::Code, Stage::Password] {
-            let screen = Screen::around(Some(typed));
+            let screen = around(Some(typed));
             assert!(screen.secret && !screen.awake, "{typed:?}");
         }
         for at_work in [Stage::WaitCard, Stage::Running] {
-            let screen = Screen::around(Some(at_work));
+            let screen = around(Some(at_work));
             assert!(screen.awake && !screen.secret, "{at_work:?}");
         }
+    }
+
+    #[test]
+    fn a_message_is_looked_for_only_while_its_code_is_waited_for() {
+        assert!(around(Some(Stage::Code)).code);
+        assert!(!around(Some(Stage::Phone)).code, "no message was sent yet");
+        assert!(!around(Some(Stage::Password)).code);
+    }
+
+    #[test]
+    fn the_sheet_speaks_the_language_that_was_chosen() {
+        assert_eq!(Screen::of(None, Language::ZhTw).language, Some("zh-TW"));
+        assert_eq!(Screen::of(None, Language::System).language, None);
     }
 }

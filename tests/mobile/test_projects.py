@@ -114,11 +114,19 @@ class Bridge(unittest.TestCase):
 
     def test_each_command_is_there_on_both(self):
         rust = self.rust + "".join(it.read_text() for it in sorted((ROOT / "plugins/iso-dep/src").glob("*.rs")))
-        called = set(re.findall(r'(?:call(?:::<\w+>)?|run_mobile_plugin_async::<Value>)\(\s*"(\w+)"', rust))
-        self.assertLessEqual({"begin", "transceive", "end", "watch"}, called)
+        called = set(re.findall(r'(?:call(?:::<\w+>)?|run_mobile_plugin_async::<Value>)\(\s*(?:bridge, )?"(\w+)"', rust))
+        self.assertLessEqual({"begin", "transceive", "end", "watch", "screen", "code", "confirm"}, called)
         for command in called:
             self.assertRegex(self.kotlin, rf"@Command\n    fun {command}\(invoke: Invoke\)")
             self.assertIn(f"@objc public func {command}(_ invoke: Invoke)", self.swift)
+
+    def test_the_words_over_the_page_are_in_its_languages(self):
+        pages = {it.stem for it in ROOT.glob("ui/messages/*.json")}
+        view = (ROOT / "crates/ipc/src/view.rs").read_text()
+        self.assertEqual(pages, set(re.findall(r'rename = "([a-z]{2}(?:-[A-Z]{2})?)"', view)), "what may be chosen")
+        for words in (self.kotlin, self.swift):
+            spoken = re.search(r"(?:all = mapOf\(|let all = \[)(.*?)[)\]]", words).group(1)
+            self.assertEqual(pages, set(re.findall(r'"([\w-]+)"', spoken)))
 
     def test_the_reasons_to_stop_are_the_same_six(self):
         stops = ["done", "status-word", "tag-lost", "timeout", "closed", "io"]

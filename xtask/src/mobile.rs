@@ -11,7 +11,9 @@ use crate::process::{find, output, run};
 use crate::{Options, Outcome, ci};
 
 const HERE: &str = "tests/mobile";
+const CARGO: &str = "/usr/bin/cargo";
 const PLUGIN: &str = "plugins/iso-dep";
+const APP: &str = "gen/android/app/src";
 const JARS: [&str; 6] = [
     "jackson-core",
     "jackson-databind",
@@ -114,6 +116,12 @@ fn folder() -> PathBuf {
     build::target().join("mobile")
 }
 
+/// `TAPFILL_MOBILE` names a folder that outlives a checkout, as `.ci/run` does: hundreds of crates for two more systems
+/// are checked once.
+fn cargo_folder() -> PathBuf {
+    std::env::var_os("TAPFILL_MOBILE").map_or_else(folder, PathBuf::from)
+}
+
 /// The app's library for a phone, with Debian's own Rust: its sources of the standard library are the ones that apt
 /// brings. Nothing is linked, so no C compiler is needed either.
 fn rust(verb: &str, target: &str, project: Option<&Path>) -> Outcome<()> {
@@ -121,7 +129,12 @@ fn rust(verb: &str, target: &str, project: Option<&Path>) -> Outcome<()> {
     fs::create_dir_all(&nothing).map_err(|e| format!("{}: {e}", nothing.display()))?;
     let stand_in = build::root().join(HERE).join("cc");
     let of_target = target.replace('-', "_");
-    let mut command = Command::new("/usr/bin/cargo");
+    // Whichever else cargo would find first, e.g. rustup's, looks for another Rust's sources.
+    let program = match verb {
+        "clippy" => "/usr/bin/cargo-clippy",
+        _ => CARGO,
+    };
+    let mut command = Command::new(program);
     command.current_dir(build::root());
     for (name, _) in std::env::vars_os() {
         let text = name.to_string_lossy();
@@ -134,7 +147,8 @@ fn rust(verb: &str, target: &str, project: Option<&Path>) -> Outcome<()> {
     command
         .args([verb, "--quiet", "--locked", "-p", "tapfill", "--lib"])
         .args(["-Z", "build-std", "--target", target])
-        .env("CARGO_TARGET_DIR", folder())
+        .env("CARGO_TARGET_DIR", cargo_folder())
+        .env("CARGO", CARGO)
         .env("RUSTC", "/usr/bin/rustc")
         .env("RUSTC_BOOTSTRAP", "1")
         .env("SDKROOT", nothing);
@@ -199,7 +213,8 @@ fn kotlin() -> Outcome<()> {
         build::root().join(HERE).join("android"),
         activity,
         tauri.join("android/src/main/java"),
-        build::root().join("gen/android/app/src/main/java"),
+        build::root().join(APP).join("main/java"),
+        build::root().join(APP).join("test/java"),
         build::root().join(PLUGIN).join("android/src/main/java"),
         build::root().join(PLUGIN).join("android/src/test/java"),
     ];
@@ -255,13 +270,21 @@ fn class_path() -> String {
 
 /// The classes of tests, by the files' names.
 fn test_classes() -> Outcome<Vec<String>> {
-    let files = files(&build::root().join(PLUGIN).join("android/src/test"), "kt")?;
-    let mut names: Vec<String> = files
-        .iter()
-        .filter_map(|path| path.file_stem()?.to_str())
-        .filter(|name| name.ends_with("Test"))
-        .map(|name| format!("org.tapfill.isodep.{name}"))
-        .collect();
+    let mut names = Vec::new();
+    for sources in [
+        format!("{PLUGIN}/android/src/test/java"),
+        format!("{APP}/test/java"),
+    ] {
+        let sources = build::root().join(sources);
+        for file in files(&sources, "kt")? {
+            let class = file
+                .strip_prefix(&sources)
+                .unwrap_or(&file)
+                .with_extension("");
+            let class = class.to_string_lossy().replace('/', ".");
+            names.extend(class.ends_with("Test").then_some(class));
+        }
+    }
     names.sort();
     if names.is_empty() {
         return Err("no Kotlin tests".to_owned());

@@ -13,14 +13,28 @@ use crate::{KeyVault, VaultError, person};
 /// and a person who unlocks the keystore expects the app to go on.
 pub struct OsVault {
     service: String,
+    ask: Ask,
 }
+
+type Ask = Box<dyn Fn() -> Result<(), VaultError> + Send + Sync>;
 
 impl OsVault {
     /// `service` names the program in the keystore, e.g. `org.tapfill.app`.
     pub fn new(service: impl Into<String>) -> Self {
         Self {
             service: service.into(),
+            ask: Box::new(person::confirm),
         }
+    }
+
+    /// Asks the person in another way than this crate knows; it waits for the answer.
+    #[must_use]
+    pub fn asking(
+        mut self,
+        ask: impl Fn() -> Result<(), VaultError> + Send + Sync + 'static,
+    ) -> Self {
+        self.ask = Box::new(ask);
+        self
     }
 
     fn entry(&self, name: &str) -> Result<Entry, VaultError> {
@@ -67,7 +81,7 @@ impl KeyVault for OsVault {
     }
 
     fn confirm(&self) -> Result<(), VaultError> {
-        person::confirm()
+        (self.ask)()
     }
 }
 
@@ -107,9 +121,13 @@ fn store() -> Result<Arc<CredentialStore>, VaultError> {
 }
 
 /// The app's context, which the store needs, is there since the window's library set it up.
+///
+/// A key that was made in the StrongBox for it (`plugins/iso-dep`, `SealingKey.kt`) makes the very first start of the
+/// store fail, since it would make one itself; the next one finds its file and that key.
 #[cfg(target_os = "android")]
 fn store() -> Result<Arc<CredentialStore>, VaultError> {
-    match android_native_keyring_store::Store::new() {
+    use android_native_keyring_store::Store;
+    match Store::new().or_else(|_| Store::new()) {
         Ok(store) => Ok(store),
         Err(error) => Err(failure(error)),
     }

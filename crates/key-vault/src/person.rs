@@ -2,12 +2,7 @@
 
 use crate::VaultError;
 
-#[cfg(any(
-    target_os = "linux",
-    target_os = "macos",
-    target_os = "windows",
-    target_os = "ios"
-))]
+#[cfg(any(target_os = "linux", target_os = "macos", target_os = "windows"))]
 pub(crate) fn confirm() -> Result<(), VaultError> {
     use robius_authentication::{
         AndroidText, BiometricStrength, Context, PolicyBuilder, Text, WindowsText,
@@ -44,12 +39,7 @@ pub(crate) fn confirm() -> Result<(), VaultError> {
         .map_err(failure)
 }
 
-#[cfg(any(
-    target_os = "linux",
-    target_os = "macos",
-    target_os = "windows",
-    target_os = "ios"
-))]
+#[cfg(any(target_os = "linux", target_os = "macos", target_os = "windows"))]
 fn failure(error: robius_authentication::Error) -> VaultError {
     use robius_authentication::Error as Asked;
     log::warn!("nobody confirmed: {error:?}");
@@ -68,12 +58,8 @@ fn failure(error: robius_authentication::Error) -> VaultError {
     }
 }
 
-#[cfg(not(any(
-    target_os = "linux",
-    target_os = "macos",
-    target_os = "windows",
-    target_os = "ios"
-)))]
+/// A phone's app asks for itself ([`crate::OsVault::asking`]): it has the words, and the screen to ask on.
+#[cfg(not(any(target_os = "linux", target_os = "macos", target_os = "windows")))]
 pub(crate) fn confirm() -> Result<(), VaultError> {
     Err(VaultError::CantAsk)
 }

@@ -8,7 +8,10 @@ mod bridge;
 
 use std::sync::Arc;
 
-use card_link::{CardReader, PhoneBridge, PhoneReader};
+use card_link::{CardReader, PhoneBridge, PhoneReader, Refused};
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use tauri::plugin::{Builder, TauriPlugin};
 use tauri::{Manager, Runtime};
 
@@ -22,8 +25,44 @@ tauri::ios_plugin_binding!(init_plugin_iso_dep);
 pub trait IsoDepExt<R: Runtime> {
     /// The reader, for whoever starts a session.
     fn card_reader(&self) -> Option<Arc<dyn CardReader>>;
-    /// Makes the screen secret (no screenshot, nothing in the list of recent apps) and keeps it on, or not.
-    fn set_screen(&self, secret: bool, awake: bool);
+    /// Makes the screen what the page in it needs.
+    fn set_screen(&self, screen: Screen);
+    /// The code out of the bank's message, once it came and the person let us have it; none when nothing is to be
+    /// hoped for.
+    fn sms_code(&self) -> impl Future<Output = Option<String>> + Send + 'static;
+    /// Asks the person to prove that it is them, by whatever unlocks the phone.
+    fn confirm(&self) -> impl Future<Output = Confirmed> + Send + 'static;
+}
+
+/// What is around the page.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq, Serialize)]
+pub struct Screen {
+    /// Neither a screenshot nor the list of recent apps shows it.
+    pub secret: bool,
+    /// It stays on.
+    pub awake: bool,
+    /// As it was chosen in the app, for what the system shows over the page; none: the system's own.
+    pub language: Option<&'static str>,
+}
+
+/// What came of asking who is there.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq)]
+#[serde(rename_all = "kebab-case")]
+pub enum Confirmed {
+    Yes,
+    No,
+    /// The phone has no way to ask.
+    Unable,
+}
+
+#[derive(Deserialize)]
+struct Code {
+    code: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct Answer {
+    answer: Confirmed,
 }
 
 impl<R: Runtime, T: Manager<R>> IsoDepExt<R> for T {
@@ -31,17 +70,48 @@ impl<R: Runtime, T: Manager<R>> IsoDepExt<R> for T {
         self.try_state::<Kept>().map(|kept| kept.reader.clone())
     }
 
-    fn set_screen(&self, secret: bool, awake: bool) {
-        let Some(bridge) = self.try_state::<Kept>().map(|kept| kept.bridge.clone()) else {
-            return;
-        };
+    fn set_screen(&self, screen: Screen) {
+        let bridge = bridge_of(self);
         tauri::async_runtime::spawn(async move {
-            let wanted = serde_json::json!({ "secret": secret, "awake": awake });
-            if let Err(refused) = bridge.call("screen", wanted).await {
+            let wanted = serde_json::json!(screen);
+            if let Err(refused) = call::<Value>(bridge, "screen", wanted).await {
                 log::warn!("the screen stays as it is: {refused}");
             }
         });
     }
+
+    fn sms_code(&self) -> impl Future<Output = Option<String>> + Send + 'static {
+        let bridge = bridge_of(self);
+        async move {
+            let told = call::<Code>(bridge, "code", Value::Null).await;
+            told.ok().and_then(|told| told.code)
+        }
+    }
+
+    fn confirm(&self) -> impl Future<Output = Confirmed> + Send + 'static {
+        let bridge = bridge_of(self);
+        async move {
+            let told = call::<Answer>(bridge, "confirm", Value::Null).await;
+            told.map_or(Confirmed::Unable, |told| told.answer)
+        }
+    }
+}
+
+fn bridge_of<R: Runtime>(app: &impl Manager<R>) -> Option<Arc<dyn PhoneBridge>> {
+    app.try_state::<Kept>().map(|kept| kept.bridge.clone())
+}
+
+async fn call<T: DeserializeOwned>(
+    bridge: Option<Arc<dyn PhoneBridge>>,
+    command: &'static str,
+    arguments: Value,
+) -> Result<T, Refused> {
+    let nobody = Refused { code: None };
+    let answer = bridge
+        .ok_or(nobody.clone())?
+        .call(command, arguments)
+        .await?;
+    serde_json::from_value(answer).map_err(|_| nobody)
 }
 
 struct Kept {

@@ -1,6 +1,8 @@
 package android.app
 
 import android.content.Context
+import android.content.absent
+import android.view.View
 import android.view.Window
 
 open class Activity : Context() {
@@ -13,7 +15,10 @@ open class Activity : Context() {
 
     fun finishAffinity() {}
 
+    fun <V : View> findViewById(id: Int): V = absent()
+
     companion object {
+        const val RESULT_OK = -1
         const val MODE_PRIVATE = Context.MODE_PRIVATE
     }
 }

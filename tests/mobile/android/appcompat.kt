@@ -1,6 +1,5 @@
 package androidx.appcompat.app
 
-import android.app.Activity
 import android.content.Intent
 import android.content.res.Configuration
 import android.os.Bundle
@@ -8,14 +7,24 @@ import androidx.activity.OnBackPressedDispatcher
 import androidx.activity.result.ActivityResultLauncher
 import androidx.activity.result.contract.ActivityResultContracts
 import android.content.absent
+import androidx.fragment.app.FragmentActivity
 
-open class AppCompatActivity : Activity() {
+open class AppCompatActivity : FragmentActivity() {
     val onBackPressedDispatcher: OnBackPressedDispatcher get() = absent()
 
     fun <I, O> registerForActivityResult(
         contract: ActivityResultContracts.Contract<I, O>,
         callback: (O) -> Unit,
-    ): ActivityResultLauncher<I> = absent()
+    ): ActivityResultLauncher<I> = object : ActivityResultLauncher<I>() {
+        override fun launch(input: I) {
+            launched = input
+            answer = { result -> callback(result as O) }
+        }
+    }
+
+    /** What was started for a result last, and how a test gives that. */
+    var launched: Any? = null
+    var answer: (Any) -> Unit = {}
 
     protected open fun onCreate(savedInstanceState: Bundle?) {}
     protected open fun onNewIntent(intent: Intent) {}

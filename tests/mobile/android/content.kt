@@ -4,10 +4,11 @@ import android.content.pm.ApplicationInfo
 import android.content.pm.PackageManager
 import android.content.res.AssetManager
 import android.net.Uri
+import android.os.Bundle
 import java.io.File
 
 open class Context {
-    open val packageManager: PackageManager get() = absent()
+    open val packageManager: PackageManager = PackageManager()
     open val packageName: String get() = "org.tapfill.app"
     open val contentResolver: ContentResolver get() = absent()
     open val assets: AssetManager get() = absent()
@@ -21,8 +22,17 @@ open class Context {
     open fun getExternalFilesDir(type: String?): File? = null
     open fun getSystemService(name: String): Any? = null
     open fun getSharedPreferences(name: String, mode: Int): SharedPreferences = absent()
-    open fun registerReceiver(receiver: BroadcastReceiver, filter: IntentFilter): Intent? = null
-    open fun unregisterReceiver(receiver: BroadcastReceiver) {}
+    /** By the action that each listens for. */
+    val receivers = HashMap<String, BroadcastReceiver>()
+
+    open fun registerReceiver(receiver: BroadcastReceiver, filter: IntentFilter): Intent? {
+        receivers[filter.action] = receiver
+        return null
+    }
+
+    open fun unregisterReceiver(receiver: BroadcastReceiver) {
+        require(receivers.values.remove(receiver)) { "Receiver not registered" }
+    }
 
     companion object {
         const val MODE_PRIVATE = 0
@@ -37,7 +47,13 @@ abstract class BroadcastReceiver {
     abstract fun onReceive(context: Context, intent: Intent)
 }
 
-open class Intent
+class ActivityNotFoundException : RuntimeException()
+
+open class Intent(val action: String? = null) {
+    var extras: Bundle? = null
+
+    fun getStringExtra(name: String): String? = extras?.get(name) as? String
+}
 
 class IntentFilter(val action: String)
 

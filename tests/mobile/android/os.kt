@@ -4,11 +4,13 @@ import android.content.absent
 import java.io.File
 
 class Bundle {
-    val values = HashMap<String, Int>()
+    val values = HashMap<String, Any?>()
 
     fun putInt(key: String, value: Int) {
         values[key] = value
     }
+
+    fun get(key: String): Any? = values[key]
 }
 
 object Build {
@@ -18,6 +20,7 @@ object Build {
 
     object VERSION_CODES {
         const val N = 24
+        const val P = 28
         const val TIRAMISU = 33
     }
 }

@@ -10,9 +10,10 @@ class PackageInfo {
     val requestedPermissions: Array<String>? = null
 }
 
-abstract class PackageManager {
-    abstract fun getPackageInfo(name: String, flags: Int): PackageInfo
-    abstract fun getPackageInfo(name: String, flags: PackageInfoFlags): PackageInfo
+open class PackageManager {
+    open fun getPackageInfo(name: String, flags: Int): PackageInfo = absent()
+    open fun getPackageInfo(name: String, flags: PackageInfoFlags): PackageInfo = absent()
+    open fun hasSystemFeature(name: String): Boolean = false
 
     class PackageInfoFlags private constructor() {
         companion object {
@@ -22,6 +23,7 @@ abstract class PackageManager {
 
     companion object {
         const val GET_PERMISSIONS = 4096
+        const val FEATURE_STRONGBOX_KEYSTORE = "android.hardware.strongbox_keystore"
         const val PERMISSION_GRANTED = 0
     }
 }

@@ -1,6 +1,6 @@
 package androidx.activity.result
 
-class ActivityResult
+class ActivityResult(val resultCode: Int, val data: android.content.Intent?)
 
 class IntentSenderRequest
 

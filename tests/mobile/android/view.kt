@@ -1,5 +1,14 @@
 package android.view
 
+open class View {
+    var padding = listOf(0, 0, 0, 0)
+        private set
+
+    fun setPadding(left: Int, top: Int, right: Int, bottom: Int) {
+        padding = listOf(left, top, right, bottom)
+    }
+}
+
 class Window {
     var flags = 0
 

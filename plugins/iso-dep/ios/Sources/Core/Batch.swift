@@ -18,6 +18,7 @@ final class Batch {
   private let commands: [Order]
   private let finish: (BatchAnswer) -> Void
   private var replies: [String] = []
+  private var ms: [Int] = []
   private(set) var isOver = false
 
   init(card: Card, commands: [Order], finish: @escaping (BatchAnswer) -> Void) {
@@ -30,10 +31,11 @@ final class Batch {
     guard !isOver else { return }
     guard replies.count < commands.count else { return stop(.done) }
     guard let command = bytes(commands[replies.count].data) else { return stop(.io) }
+    let began = ProcessInfo.processInfo.systemUptime
     card.transceive(command) { [self] result in
       guard !isOver else { return }
       switch result {
-      case .success(let reply): took(reply)
+      case .success(let reply): took(reply, ProcessInfo.processInfo.systemUptime - began)
       case .failure(.gone): stop(.tagLost)
       case .failure(.closed): stop(.closed)
       case .failure(.radio): stop(.io)
@@ -45,13 +47,14 @@ final class Batch {
   func stop(_ why: Stop) {
     guard !isOver else { return }
     isOver = true
-    finish(BatchAnswer(replies: replies, stop: why))
+    finish(BatchAnswer(replies: replies, stop: why, ms: ms))
   }
 
-  private func took(_ reply: Data) {
+  private func took(_ reply: Data, _ seconds: TimeInterval) {
     guard reply.count >= 2 else { return stop(.tagLost) }
     let goOn = commands[replies.count].goOn
     replies.append(hexadecimal(reply))
+    ms.append(Int(seconds * 1_000))
     let status = hexadecimal(reply.suffix(2))
     let goesOn = goOn.isEmpty || goOn.contains { status.hasPrefix($0) }
     if !goesOn && replies.count < commands.count {

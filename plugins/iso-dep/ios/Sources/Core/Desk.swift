@@ -84,10 +84,10 @@ public final class Desk {
   ) {
     guard batch == nil else { return answer(.failure(Refused("busy"))) }
     guard session == args.session else {
-      return answer(.success(BatchAnswer(replies: [], stop: .closed)))
+      return answer(.success(BatchAnswer(replies: [], stop: .closed, ms: [])))
     }
     guard let card = card, tags == args.tag else {
-      return answer(.success(BatchAnswer(replies: [], stop: .tagLost)))
+      return answer(.success(BatchAnswer(replies: [], stop: .tagLost, ms: [])))
     }
     let batch = Batch(card: card, commands: args.commands) { [self] result in
       self.batch = nil

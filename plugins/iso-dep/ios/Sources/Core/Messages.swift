@@ -48,10 +48,11 @@ public enum Stop: String, Encodable {
   case io
 }
 
-/// The replies until the batch stopped, and why.
+/// The replies until the batch stopped, and why; and how long the card took for each.
 public struct BatchAnswer: Encodable {
   public let replies: [String]
   public let stop: Stop
+  public let ms: [Int]
 }
 
 /// A card that is given up.
@@ -92,6 +93,29 @@ public struct ScreenArgs: Decodable {
   /// iOS can't keep a screenshot from being made.
   public let secret: Bool
   public let awake: Bool
+  /// `zh-CN`, `zh-TW` or `en` as it was chosen in the app, or none: the system's.
+  public let language: String?
+}
+
+/// The code out of the bank's message: on iOS the keyboard offers it, and nobody else gets it.
+public struct Code: Encodable {
+  public let code: String?
+
+  public init(code: String?) {
+    self.code = code
+  }
+}
+
+/// Whether the person proved that it is them: `yes`, `no`, or `unable` where the device has no way to ask.
+public struct Confirmed: Encodable, Equatable {
+  public let answer: String
+
+  /// LAError's codes: -5 and -1004 and what else says that there is nothing to ask with.
+  public static func of(_ success: Bool, _ code: Int?) -> Confirmed {
+    if success { return Confirmed(answer: "yes") }
+    let unable: Set<Int> = [-5, -6, -7, -1004]
+    return Confirmed(answer: unable.contains(code ?? 0) ? "unable" : "no")
+  }
 }
 
 public struct Power: Encodable {

@@ -1,5 +1,6 @@
 import Foundation
 import IsoDepCore
+import LocalAuthentication
 import Tauri
 import UIKit
 
@@ -73,9 +74,25 @@ class IsoDepPlugin: Plugin {
 
   @objc public func screen(_ invoke: Invoke) throws {
     let args = try invoke.parseArgs(ScreenArgs.self)
+    queue.async { [self] in field.language = args.language }
     DispatchQueue.main.async {
       UIApplication.shared.isIdleTimerDisabled = args.awake
       invoke.resolve()
+    }
+  }
+
+  @objc public func code(_ invoke: Invoke) {
+    invoke.resolve(Code(code: nil))
+  }
+
+  @objc public func confirm(_ invoke: Invoke) {
+    queue.async { [self] in
+      let words = Words.of(field.language, Locale.preferredLanguages)
+      let context = LAContext()
+      // Face, finger, or else the passcode.
+      context.evaluatePolicy(.deviceOwnerAuthentication, localizedReason: words.confirm) { success, error in
+        invoke.resolve(Confirmed.of(success, (error as NSError?)?.code))
+      }
     }
   }
 

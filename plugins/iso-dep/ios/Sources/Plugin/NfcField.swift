@@ -7,7 +7,9 @@ final class NfcField: NSObject, Field, NFCTagReaderSessionDelegate {
   let queue: DispatchQueue
   weak var desk: Desk?
   private var session: NFCTagReaderSession?
-  private let words = Words.of(Locale.preferredLanguages.first)
+  /// As it was chosen in the app; none: the system's.
+  var language: String?
+  private var words: Words { return Words.of(language, Locale.preferredLanguages) }
 
   init(queue: DispatchQueue) {
     self.queue = queue

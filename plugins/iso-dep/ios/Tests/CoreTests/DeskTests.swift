@@ -90,10 +90,20 @@ final class DeskTests: XCTestCase {
     XCTAssertFalse(field.isOpen)
   }
 
-  func testTheSheetSpeaksChineseUnlessEnglishIsPreferred() {
-    XCTAssertEqual(Words.of("en-GB").again, Words.english.again)
-    XCTAssertEqual(Words.of("zh-Hans-CN").again, Words.chinese.again)
-    XCTAssertEqual(Words.of(nil).again, Words.chinese.again)
+  func testTheSheetSpeaksTheLanguageOfTheAppOrElseThatOfThePhone() {
+    XCTAssertEqual(Words.of("en", ["zh-Hans-CN"]), Words.english, "chosen in the app")
+    XCTAssertEqual(Words.of("zh-TW", ["en-GB"]), Words.traditional)
+    XCTAssertEqual(Words.of(nil, ["fr-FR", "en-GB", "zh-Hans-CN"]), Words.english, "the first that we speak")
+    XCTAssertEqual(Words.of(nil, ["zh-Hant-HK"]), Words.traditional)
+    XCTAssertEqual(Words.of(nil, ["zh-TW"]), Words.traditional)
+    XCTAssertEqual(Words.of(nil, ["zh-Hans-TW"]), Words.simplified, "the script comes before the region")
+    XCTAssertEqual(Words.of(nil, ["fr-FR"]), Words.simplified)
+  }
+
+  func testWhoCouldNotBeAskedIsNotRefused() {
+    XCTAssertEqual(Confirmed.of(true, nil).answer, "yes")
+    XCTAssertEqual(Confirmed.of(false, -2).answer, "no", "closed by the person")
+    XCTAssertEqual(Confirmed.of(false, -5).answer, "unable", "no passcode is set")
   }
 }
 

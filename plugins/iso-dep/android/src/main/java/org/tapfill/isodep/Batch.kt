@@ -21,28 +21,32 @@ class CardSlow : IOException("the card did not answer in time")
 /** Sends command after command until one of them gives a reason to stop. After a failure nothing more is sent. */
 internal fun runBatch(card: Card, commands: List<Order>, isOpen: () -> Boolean): BatchAnswer {
     val replies = ArrayList<String>(commands.size)
+    val ms = ArrayList<Long>(commands.size)
+    val ended = { stop: String -> BatchAnswer(replies, stop, ms) }
     for ((nth, command) in commands.withIndex()) {
         if (!isOpen()) {
-            return BatchAnswer(replies, "closed")
+            return ended("closed")
         }
+        val began = System.nanoTime()
         val reply = try {
             toHex(card.transceive(fromHex(command.data)))
         } catch (failure: IOException) {
-            return BatchAnswer(replies, if (isOpen()) reason(failure) else "closed")
+            return ended(if (isOpen()) reason(failure) else "closed")
         } catch (_: IllegalArgumentException) {
-            return BatchAnswer(replies, "io")
+            return ended("io")
         }
         if (reply.length < STATUS_WORD) {
-            return BatchAnswer(replies, "tag-lost")
+            return ended("tag-lost")
         }
         replies.add(reply)
+        ms.add((System.nanoTime() - began) / 1_000_000)
         val status = reply.takeLast(STATUS_WORD)
         val goesOn = command.goOn.isEmpty() || command.goOn.any { status.startsWith(it) }
         if (!goesOn && nth != commands.lastIndex) {
-            return BatchAnswer(replies, "status-word")
+            return ended("status-word")
         }
     }
-    return BatchAnswer(replies, "done")
+    return ended("done")
 }
 
 private const val STATUS_WORD = 4

@@ -1,6 +1,7 @@
 package org.tapfill.isodep
 
 import android.app.Activity
+import android.content.ActivityNotFoundException
 import android.content.BroadcastReceiver
 import android.content.Context
 import android.content.Intent
@@ -8,12 +9,16 @@ import android.content.IntentFilter
 import android.nfc.NfcAdapter
 import android.os.BatteryManager
 import android.view.WindowManager
+import androidx.activity.result.ActivityResult
 import androidx.appcompat.app.AppCompatActivity
+import app.tauri.annotation.ActivityCallback
 import app.tauri.annotation.Command
 import app.tauri.annotation.TauriPlugin
 import app.tauri.plugin.Channel
 import app.tauri.plugin.Invoke
 import app.tauri.plugin.Plugin
+import com.google.android.gms.auth.api.phone.SmsRetriever
+import java.util.Locale
 import java.util.concurrent.Executors
 
 /** The way from Rust to the card. The page has no command that reaches it. */
@@ -22,6 +27,10 @@ class IsoDepPlugin(private val activity: Activity) : Plugin(activity) {
     @Volatile
     private var channel: Channel? = null
 
+    /** As it was chosen in the app; none: the phone's. */
+    @Volatile
+    private var language: String? = null
+
     private val worker = Executors.newSingleThreadExecutor { work -> Thread(work, "iso-dep") }
     private val field = AndroidField(activity) { card -> desk.found(card) }
     private val desk: Desk = Desk(field, worker) { event -> channel?.sendObject(event) }
@@ -29,7 +38,12 @@ class IsoDepPlugin(private val activity: Activity) : Plugin(activity) {
         override fun onReceive(context: Context, intent: Intent) = desk.switched()
     }
 
+    private val consent = SmsConsent(activity)
+    private val person = Person(activity)
+
     init {
+        // Before Rust asks for the first secret.
+        prepareSealingKey(AndroidKeySmith(activity))
         activity.registerReceiver(switch, IntentFilter(NfcAdapter.ACTION_ADAPTER_STATE_CHANGED))
     }
 
@@ -68,12 +82,36 @@ class IsoDepPlugin(private val activity: Activity) : Plugin(activity) {
     @Command
     fun screen(invoke: Invoke) {
         val wanted = invoke.parseArgs(ScreenArgs::class.java)
+        language = wanted.language
         activity.runOnUiThread {
             flag(WindowManager.LayoutParams.FLAG_SECURE, wanted.secret)
             flag(WindowManager.LayoutParams.FLAG_KEEP_SCREEN_ON, wanted.awake)
         }
         invoke.resolve()
     }
+
+    /** Answers when the bank's message came and the person let us have it, or when nothing is to be hoped for. */
+    @Command
+    fun code(invoke: Invoke) = consent.listen { ask ->
+        if (ask == null || !asks(invoke, ask)) invoke.resolveObject(Code(null))
+    }
+
+    private fun asks(invoke: Invoke, ask: Intent): Boolean = try {
+        startActivityForResult(invoke, ask, "consented")
+        true
+    } catch (_: ActivityNotFoundException) {
+        false
+    }
+
+    @ActivityCallback
+    fun consented(invoke: Invoke, result: ActivityResult) {
+        val message = result.data?.getStringExtra(SmsRetriever.EXTRA_SMS_MESSAGE)
+        invoke.resolveObject(Code(message?.let(::codeIn)))
+    }
+
+    @Command
+    fun confirm(invoke: Invoke) =
+        person.ask(Words.of(language, Locale.getDefault()).confirm) { answer -> invoke.resolveObject(Confirmed(answer)) }
 
     @Command
     fun power(invoke: Invoke) {
@@ -88,6 +126,7 @@ class IsoDepPlugin(private val activity: Activity) : Plugin(activity) {
 
     override fun onDestroy(activity: AppCompatActivity) {
         desk.pause()
+        consent.finish(null)
         activity.unregisterReceiver(switch)
     }
 

@@ -35,9 +35,16 @@ class Order {
     var goOn: List<String> = emptyList()
 }
 
-/** The replies until the batch stopped, and why: `done`, `status-word`, `tag-lost`, `timeout`, `closed`, `io`. */
+/**
+ * The replies until the batch stopped, and why: `done`, `status-word`, `tag-lost`, `timeout`, `closed`, `io`; and how
+ * long the card took for each.
+ */
 @InvokeArg
-class BatchAnswer(@JvmField val replies: List<String>, @JvmField val stop: String)
+class BatchAnswer(
+    @JvmField val replies: List<String>,
+    @JvmField val stop: String,
+    @JvmField val ms: List<Long> = emptyList(),
+)
 
 /** A card that is given up. */
 @InvokeArg
@@ -59,7 +66,18 @@ class ScreenArgs {
 
     /** It stays on. */
     var awake: Boolean = false
+
+    /** `zh-CN`, `zh-TW` or `en` as it was chosen in the app, or none: the system's. */
+    var language: String? = null
 }
+
+/** The code out of the bank's message, if one came and the person let us have it. */
+@InvokeArg
+class Code(@JvmField val code: String?)
+
+/** Whether the person proved that it is them: `yes`, `no`, or `unable` where the device has no way to ask. */
+@InvokeArg
+class Confirmed(@JvmField val answer: String)
 
 @InvokeArg
 class Power(@JvmField val percent: Int, @JvmField val charging: Boolean)

@@ -42,6 +42,7 @@ class DeskTest {
         run()
         assertEquals(listOf("AA9000", "BB9000"), answers[0].replies)
         assertEquals(listOf("done"), stops())
+        assertEquals("a time for each", 2, answers[0].ms.size)
         assertEquals(listOf("00A4", "00B0"), card.sent)
     }
 

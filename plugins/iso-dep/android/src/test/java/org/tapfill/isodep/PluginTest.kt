@@ -1,10 +1,16 @@
 package org.tapfill.isodep
 
+import android.app.Activity
+import android.content.Intent
 import android.nfc.NfcAdapter
 import android.nfc.Tag
 import android.nfc.TagLostException
 import android.nfc.tech.IsoDep
+import android.os.Bundle
 import android.view.WindowManager.LayoutParams
+import androidx.activity.result.ActivityResult
+import androidx.biometric.BiometricManager
+import androidx.biometric.BiometricPrompt
 import androidx.appcompat.app.AppCompatActivity
 import app.tauri.plugin.Channel
 import app.tauri.plugin.Invoke
@@ -12,6 +18,9 @@ import app.tauri.plugin.PluginHandle
 import app.tauri.plugin.PluginManager
 import app.tauri.plugin.jsonMapperOf
 import com.fasterxml.jackson.databind.JsonNode
+import com.google.android.gms.auth.api.phone.SmsRetriever
+import com.google.android.gms.common.api.CommonStatusCodes
+import com.google.android.gms.common.api.Status
 import java.util.concurrent.LinkedBlockingQueue
 import java.util.concurrent.TimeUnit
 import org.junit.Assert.assertEquals
@@ -155,6 +164,62 @@ class PluginTest {
         val ms = (System.nanoTime() - began) / 1e6 / MEASURED
         println("bridge: %.3f ms for a batch of two commands on this JVM (%d batches)".format(ms, MEASURED))
         assertTrue("$ms ms", ms < 2)
+    }
+
+    private fun message(status: Int, text: String?) {
+        val ask = Intent()
+        val told = Intent(SmsRetriever.SMS_RETRIEVED_ACTION)
+        told.extras = Bundle().also {
+            it.values[SmsRetriever.EXTRA_STATUS] = Status(status)
+            it.values[SmsRetriever.EXTRA_CONSENT_INTENT] = ask
+        }
+        activity.receivers.getValue(SmsRetriever.SMS_RETRIEVED_ACTION).onReceive(activity, told)
+        if (status != CommonStatusCodes.SUCCESS) return
+        assertEquals("the person is asked", ask, activity.launched)
+        val given = Intent().also { it.extras = Bundle() }
+        given.extras?.values?.set(SmsRetriever.EXTRA_SMS_MESSAGE, text)
+        activity.answer(ActivityResult(if (text == null) 0 else Activity.RESULT_OK, given))
+    }
+
+    private fun code(then: () -> Unit): String? {
+        PluginManager.activity = activity
+        PluginManager.onCreate(activity)
+        val answered = LinkedBlockingQueue<String>()
+        handle.invoke(Invoke(1, "code", 0, 1, { _, data -> answered.add(data) }, "{}", mapper))
+        then()
+        val answer = answered.poll(PATIENCE_S, TimeUnit.SECONDS)
+        assertNotNull("an answer", answer)
+        return mapper.readTree(answer)["code"].textValue()
+    }
+
+    @Test
+    fun `the code of a message comes when the person lets us have it`() {
+        assertEquals("482913", code { message(CommonStatusCodes.SUCCESS, "code 482913, card 4471") })
+        assertNull("refused", code { message(CommonStatusCodes.SUCCESS, null) })
+        assertNull("no message came", code { message(CommonStatusCodes.TIMEOUT, null) })
+        SmsRetriever.present = false
+        assertNull("no Play services", code {})
+        SmsRetriever.present = true
+        assertNull("another one is waited for", code { handle.invoke(Invoke(1, "code", 0, 1, { _, _ -> }, "{}", mapper)) })
+        plugin.onDestroy(activity)
+        assertTrue("nobody listens any more", activity.receivers.isEmpty())
+    }
+
+    @Test
+    fun `who holds the phone is asked in the language of the app`() {
+        call("screen", """{"secret":false,"awake":false,"language":"zh-TW"}""")
+        assertEquals("yes", call("confirm", "{}")["answer"].asText())
+        assertEquals("確認是您本人，打開您的卡片", BiometricPrompt.title)
+        BiometricPrompt.outcome = BiometricPrompt.ERROR_USER_CANCELED
+        assertEquals("no", call("confirm", "{}")["answer"].asText())
+        BiometricPrompt.outcome = BiometricPrompt.ERROR_NO_DEVICE_CREDENTIAL
+        assertEquals("unable", call("confirm", "{}")["answer"].asText())
+        BiometricPrompt.outcome = null
+        activity.supportFragmentManager.isStateSaved = true
+        assertEquals("the app is not on the screen", "no", call("confirm", "{}")["answer"].asText())
+        BiometricManager.able = 1
+        assertEquals("unable", call("confirm", "{}")["answer"].asText())
+        BiometricManager.able = BiometricManager.BIOMETRIC_SUCCESS
     }
 
     private companion object {

@@ -1,0 +1,9 @@
+package androidx.fragment.app
+
+open class FragmentManager {
+    var isStateSaved = false
+}
+
+open class FragmentActivity : android.app.Activity() {
+    val supportFragmentManager = FragmentManager()
+}
