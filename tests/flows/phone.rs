@@ -80,12 +80,7 @@ async fn a_sheet_that_is_closed_while_the_card_is_waited_for_moves_nothing_and_o
         stage.person.begin(TransactionKind::Topup).await.unwrap();
         stage.person.verify().await.unwrap();
         stage.person.submit("246810", Some(1_000)).await.unwrap();
-        for _ in 0..100 {
-            if polls(&stage) {
-                break;
-            }
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
+        until_it_polls(&stage).await;
         stage.phone.as_ref().unwrap().dismiss();
         let error = failure(stage.person.end().await);
         assert_eq!((error.code, error.retry), (Code::CardNone, Retry::Again));
@@ -98,6 +93,40 @@ async fn a_sheet_that_is_closed_while_the_card_is_waited_for_moves_nothing_and_o
         assert_eq!(stage.card_balance(), CARD_BEFORE + 1_000, "typed once");
         stage.healed().await;
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_sheet_that_was_closed_stands_in_the_trace() {
+    let stage = Stage::on_phone(System::Ios).await;
+    stage.slot.remove();
+    stage.person.begin(TransactionKind::Balance).await.unwrap();
+    until_it_polls(&stage).await;
+    stage.phone.as_ref().unwrap().dismiss();
+    let error = failure(stage.person.end().await);
+    assert_eq!(error.code, Code::CardNone);
+    stage.insert();
+    stage.person.give(Command::Retry).await.unwrap();
+    stage.person.end().await.unwrap();
+    let exported = stage.person.give(Command::ExportTrace).await.unwrap();
+    let ipc::Reply::Exported { path } = exported else {
+        panic!("a path");
+    };
+    let trace = std::fs::read_to_string(path).unwrap();
+    // How `fixtures/traces/closed.jsonl` is made anew when the app asks the bank for something else.
+    if let Some(keep) = std::env::var_os("TAPFILL_KEEP_CLOSED") {
+        std::fs::write(keep, &trace).unwrap();
+    }
+    assert!(trace.contains(r#""closed":1"#), "{trace}");
+}
+
+async fn until_it_polls(stage: &Stage) {
+    for _ in 0..100 {
+        if polls(stage) {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    panic!("the phone looks for a card");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -129,6 +158,26 @@ async fn a_session_that_the_system_ends_in_the_write_is_settled_by_a_re_top_up()
         let resumed = stage.person.resume().await.unwrap();
         assert_eq!(resumed.resume, Some(ResumeState::Loaded));
         assert_eq!(stage.card_balance(), CARD_BEFORE + 1_000);
+        stage.healed().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_balance_crosses_the_bridge_once_and_so_does_what_follows_the_banks_yes() {
+    for system in [System::Android, System::Ios] {
+        let stage = Stage::on_phone(system).await;
+        let batches = || stage.phone.as_ref().unwrap().batches();
+        stage.person.balance().await.unwrap();
+        let balance = batches();
+        assert_eq!(balance.len(), 1, "{system:?}: a balance, {balance:?}");
+        stage.person.top_up(1_000).await.unwrap();
+        let load = batches().split_off(balance.len());
+        // SELECT and a read; the read again and again, with what else is read; INITIALIZE, once all that was checked;
+        // and CREDIT, after the bank's answer and alone.
+        let [2, reads, 1, 1] = load[..] else {
+            panic!("{system:?}: a load, {load:?}");
+        };
+        assert!(reads > 2, "{system:?}: {load:?}");
         stage.healed().await;
     }
 }

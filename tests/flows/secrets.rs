@@ -45,7 +45,7 @@ fn contains(whole: &[u8], part: &[u8]) -> bool {
 
 /// What a line of a trace may hold: nothing that was typed, read, sent or reckoned.
 fn only_known_members(number: usize, line: &serde_json::Value) {
-    const KNOWN: [&str; 25] = [
+    const KNOWN: [&str; 26] = [
         "at_ms",
         "event",
         "version",
@@ -54,6 +54,7 @@ fn only_known_members(number: usize, line: &serde_json::Value) {
         "reader",
         "state",
         "insertions",
+        "closed",
         "does",
         "kind",
         "code",

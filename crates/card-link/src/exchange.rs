@@ -6,6 +6,7 @@ use crate::LinkError;
 const MOST_PARTS: usize = 8;
 
 /// Sends `command` by `send` and collects the whole reply, as [`Exchange`] says.
+#[cfg(not(any(target_os = "android", target_os = "ios")))]
 pub(crate) fn exchange(
     command: &[u8],
     mut send: impl FnMut(&[u8]) -> Result<Vec<u8>, LinkError>,

@@ -17,6 +17,7 @@ mod simulated;
 mod status;
 
 use std::pin::Pin;
+use std::time::Duration;
 
 #[cfg(not(any(target_os = "android", target_os = "ios")))]
 pub use pcsc_reader::{PcscReader, Timing};
@@ -49,6 +50,13 @@ pub trait CardContact: Send {
     /// Sends a command and waits for its reply, at least the two bytes of the status word. `61xx` and `6Cxx` are
     /// worked off here.
     fn transmit(&mut self, command: Vec<u8>) -> Future<'_, Result<Vec<u8>, LinkError>>;
+    /// Tells what comes after the next command while each one is answered with 9000, and changes nothing on the card.
+    /// Where each way to the card costs something it goes along with that command; elsewhere it is not needed.
+    fn ahead(&mut self, _commands: Vec<Vec<u8>>) {}
+    /// How long the card took for the last reply, where that is not the time that was waited for it.
+    fn took(&self) -> Option<Duration> {
+        None
+    }
     /// The reader's name.
     fn reader(&self) -> &str;
 }
@@ -56,12 +64,18 @@ pub trait CardContact: Send {
 /// What is wrong with the way to the card; never what the card itself says.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
 pub enum LinkError {
-    /// The PC/SC service does not run, or a phone's NFC is switched off.
+    /// The PC/SC service does not run.
     #[error("the reader service does not run")]
     ServiceDown,
     /// No reader is connected.
     #[error("no reader")]
     NoReader,
+    /// A phone's NFC is switched off.
+    #[error("NFC is switched off")]
+    NfcOff,
+    /// A phone without NFC.
+    #[error("this phone has no NFC")]
+    NfcNone,
     /// No card is on the reader.
     #[error("no card")]
     NoCard,

@@ -69,7 +69,8 @@ impl PcscReader {
             (ReaderState::ServiceDown, _) => Err(LinkError::ServiceDown),
             (ReaderState::Denied, _) => Err(LinkError::Denied),
             (ReaderState::Empty, _) => Err(LinkError::NoCard),
-            (ReaderState::None, _) | (ReaderState::Card, None) => Err(LinkError::NoReader),
+            (ReaderState::None | ReaderState::NfcOff | ReaderState::NfcNone, _)
+            | (ReaderState::Card, None) => Err(LinkError::NoReader),
             (ReaderState::Card, Some(reader)) => Ok(reader),
         }
     }

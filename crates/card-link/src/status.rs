@@ -8,8 +8,12 @@ pub enum ReaderState {
     Empty,
     /// A reader with a card.
     Card,
-    /// The PC/SC service does not run, or a phone's NFC is switched off.
+    /// The PC/SC service does not run.
     ServiceDown,
+    /// A phone's NFC is switched off.
+    NfcOff,
+    /// A phone without NFC.
+    NfcNone,
     /// The system does not let this program use readers.
     Denied,
 }
@@ -35,6 +39,7 @@ pub struct ReaderStatus {
 }
 
 /// One reader as the system tells it.
+#[cfg(not(any(target_os = "android", target_os = "ios")))]
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(crate) struct Seen {
     pub(crate) name: String,
@@ -44,11 +49,13 @@ pub(crate) struct Seen {
 }
 
 /// Cards that came between two looks. One that was swapped meanwhile shows in the count of events alone.
+#[cfg(not(any(target_os = "android", target_os = "ios")))]
 pub(crate) fn count_new(before: &[Seen], now: &[Seen]) -> u64 {
     let is_new = |reader: &&Seen| reader.card && !before.contains(reader);
     now.iter().filter(is_new).map(|_| 1).sum()
 }
 
+#[cfg(not(any(target_os = "android", target_os = "ios")))]
 impl ReaderStatus {
     /// The status after a look at all readers. A chosen reader that is away does not hide the others.
     pub(crate) fn of(seen: &[Seen], chosen: Option<&str>, insertions: u64) -> Self {

@@ -13,7 +13,7 @@ const MAX_REPEAT: u8 = 32;
 /// The longest reply of a card to a short command, without its status word.
 pub(crate) const LONGEST_REPLY: usize = 256;
 
-const GOOD: u16 = 0x9000;
+pub(crate) const GOOD: u16 = 0x9000;
 
 #[derive(Clone, Debug)]
 pub(crate) struct Command {
@@ -103,6 +103,19 @@ impl Command {
             None if self.optional => Some(&Action::Skip),
             None => None,
         }
+    }
+
+    /// Whether a card is the same after it, however often it comes: SELECT, READ BINARY, READ RECORD, GET DATA,
+    /// GET BALANCE and GET TRANSACTION PROVE.
+    pub(crate) fn changes_nothing(&self) -> bool {
+        let [class, ins, ..] = self.template.head();
+        let reads = matches!(
+            (class, ins),
+            (Some(0x00), Some(0xA4 | 0xB0 | 0xB2 | 0xCA))
+                | (Some(0x80), Some(0xCA | 0x5C | 0x5A))
+                | (Some(0xFF), Some(0xCA))
+        );
+        reads && !self.commits
     }
 
     /// Every action that can happen, without those of unknown status words.

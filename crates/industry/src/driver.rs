@@ -3,6 +3,7 @@ use std::sync::Arc;
 
 use relay::{Body, Letter, Message, Operation};
 
+use crate::ahead::Ahead;
 use crate::command::{self, Command, LONGEST_REPLY};
 use crate::condition::{self, Verdict};
 use crate::facts::Facts;
@@ -38,6 +39,18 @@ pub struct CardCommand {
     pub probe: bool,
     /// The command's name in the package.
     pub name: String,
+}
+
+impl CardCommand {
+    pub(crate) fn new(name: &str, command: &Command, apdu: Vec<u8>) -> Self {
+        Self {
+            apdu,
+            step: command.show,
+            commits: command.commits,
+            probe: command.probe,
+            name: name.to_owned(),
+        }
+    }
 }
 
 /// Shows the first 5 and the last 2 bytes, never the data.
@@ -155,6 +168,13 @@ impl Driver {
     /// Takes the bank's `I` to the last message sent.
     pub fn bank(self, message: &[u8]) -> Turn {
         self.0.bank(message)
+    }
+
+    /// Commands that change nothing on the card and come after the present one while each is answered with 9000. Who
+    /// pays for each way to the card may send them along; replies that [`Driver::reply`] is never asked to take are
+    /// thrown away. None after a command that commits: its reply is kept before anything else is sent.
+    pub fn ahead(&self) -> Vec<CardCommand> {
+        self.0.ahead()
     }
 
     /// What is known of the card so far.
@@ -276,18 +296,33 @@ impl Run {
             self.values.insert(field.clone(), data_of(&apdu));
         }
         self.waiting = Waiting::Card;
-        let (step, commits, probe) = (command.show, command.commits, command.probe);
-        let name = name.to_owned();
-        Turn::Command(
-            Driver(self),
-            CardCommand {
-                apdu,
-                step,
-                commits,
-                probe,
-                name,
-            },
-        )
+        let command = CardCommand::new(name, command, apdu);
+        Turn::Command(Driver(self), command)
+    }
+
+    fn ahead(&self) -> Vec<CardCommand> {
+        let package = &*self.package;
+        let present = self
+            .current(package)
+            .filter(|(_, command)| self.waiting == Waiting::Card && !command.commits);
+        let (Some(phase), Some(present)) = (self.phase(package), present) else {
+            return Vec::new();
+        };
+        let left = package
+            .document
+            .bounds
+            .commands
+            .saturating_sub(self.commands);
+        let ahead = Ahead {
+            package,
+            steps: &phase.steps,
+            position: self.position,
+            index: self.index,
+            places: &self.places,
+            values: self.values.clone(),
+            most: usize::try_from(left).unwrap_or(usize::MAX),
+        };
+        ahead.commands(present)
     }
 
     fn reply(mut self: Box<Self>, reply: &[u8]) -> Turn {

@@ -99,6 +99,9 @@ codes! {
     // the card and its reader
     ServiceDown = "service-down",
     ReaderNone = "reader-none",
+    NfcOff = "nfc-off",
+    /// A phone without NFC.
+    NfcNone = "nfc-none",
     ReaderBusy = "reader-busy",
     ReaderDenied = "reader-denied",
     CardNone = "card-none",

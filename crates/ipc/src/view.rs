@@ -79,13 +79,13 @@ pub enum NetworkState {
 #[serde(rename_all = "kebab-case")]
 #[ts(export)]
 pub enum ReaderKind {
-    /// No reader connected.
+    /// No reader connected, or a phone without NFC.
     None,
     /// A reader without a card.
     Empty,
     /// A reader with a card.
     Card,
-    /// The PC/SC service does not answer.
+    /// The PC/SC service does not answer, or a phone's NFC is switched off.
     ServiceDown,
 }
 

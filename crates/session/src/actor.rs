@@ -516,10 +516,12 @@ impl Actor {
 
 fn reader_view(status: &ReaderStatus) -> ReaderView {
     let state = match status.state {
-        ReaderState::None => ReaderKind::None,
+        ReaderState::None | ReaderState::NfcNone => ReaderKind::None,
         ReaderState::Empty => ReaderKind::Empty,
         ReaderState::Card => ReaderKind::Card,
-        ReaderState::ServiceDown | ReaderState::Denied => ReaderKind::ServiceDown,
+        ReaderState::ServiceDown | ReaderState::NfcOff | ReaderState::Denied => {
+            ReaderKind::ServiceDown
+        }
     };
     ReaderView {
         state,

@@ -159,7 +159,14 @@ impl Actor {
             return;
         };
         let typed = [Stage::Phone, Stage::Code, Stage::Password].contains(&transaction.stage);
-        let gone = [Code::CardNone, Code::ReaderNone, Code::ServiceDown].contains(&failure.code);
+        let gone = [
+            Code::CardNone,
+            Code::ReaderNone,
+            Code::ServiceDown,
+            Code::NfcOff,
+            Code::NfcNone,
+        ]
+        .contains(&failure.code);
         if !typed && !gone {
             transaction.fail(failure);
             return;

@@ -8,7 +8,7 @@ use ipc::{Code, ContactView};
 use tokio::time::{Instant, sleep};
 
 use crate::failure::Failure;
-use crate::run::{Progress, Run};
+use crate::run::{Progress, Run, took_ms};
 
 /// So long a person is asked to move the card.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -34,15 +34,21 @@ pub(crate) enum Measured {
 impl Run {
     /// Whether `reply` to a harmless read is the moment to measure: once, before the bank is asked.
     pub(crate) fn measures(&self, reply: &[u8]) -> bool {
-        self.changes_card() && !self.gate.passed && reply.ends_with(&[0x90, 0x00])
+        self.gate_is_due() && reply.ends_with(&[0x90, 0x00])
     }
 
-    /// Repeats a read that was answered until the contact is good, or the person's time is over.
+    /// The contact is still to be measured.
+    pub(crate) fn gate_is_due(&self) -> bool {
+        self.changes_card() && !self.gate.passed
+    }
+
+    /// Repeats a read that was answered until the contact is good, or the person's time is over. `ahead` comes after it.
     pub(crate) async fn measure(
         &mut self,
         contact: &mut dyn CardContact,
         command: &[u8],
         first: ProbeRead,
+        ahead: Vec<Vec<u8>>,
     ) -> Result<Measured, Failure> {
         let mut next = Some(first);
         loop {
@@ -57,7 +63,10 @@ impl Run {
                     },
                 };
                 if reads.is_empty() {
-                    wanted += industry::repeats(read.ms);
+                    let repeats = industry::repeats(read.ms);
+                    wanted += repeats;
+                    let again = std::iter::repeat_n(command.to_vec(), repeats).skip(1);
+                    contact.ahead(again.chain(ahead.iter().cloned()).collect());
                 }
                 reads.push(read);
             }
@@ -83,7 +92,7 @@ impl Run {
         let started = Instant::now();
         let reply = self.order(contact, command.to_vec()).await?;
         Ok(ProbeRead {
-            ms: u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX),
+            ms: took_ms(contact, started),
             reply,
         })
     }
@@ -94,7 +103,11 @@ impl Run {
             LinkError::Lost | LinkError::NoCard | LinkError::Timeout | LinkError::Busy => {
                 self.poor(Code::CardLost)
             }
-            LinkError::ServiceDown | LinkError::NoReader | LinkError::Denied => Err(error.into()),
+            LinkError::ServiceDown
+            | LinkError::NoReader
+            | LinkError::NfcOff
+            | LinkError::NfcNone
+            | LinkError::Denied => Err(error.into()),
         }
     }
 

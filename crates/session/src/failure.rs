@@ -57,6 +57,8 @@ impl From<LinkError> for Failure {
         Self::from(match error {
             LinkError::ServiceDown => Code::ServiceDown,
             LinkError::NoReader => Code::ReaderNone,
+            LinkError::NfcOff => Code::NfcOff,
+            LinkError::NfcNone => Code::NfcNone,
             LinkError::NoCard => Code::CardNone,
             LinkError::Denied => Code::ReaderDenied,
             LinkError::Busy => Code::ReaderBusy,
@@ -176,12 +178,12 @@ fn retry(code: Code) -> Retry {
         C::AmountLow | C::AmountHigh | C::BalanceLimit | C::FundsShort => Retry::Edit,
         C::CardFull | C::SmsProofBad | C::CommandBad | C::NotNow => Retry::Edit,
         C::LoadOpen | C::InDoubt | C::TacBad | C::NoProof => Retry::Resume,
-        C::ServiceDown | C::ReaderNone | C::ReaderDenied => Retry::Wait,
+        C::ServiceDown | C::ReaderNone | C::ReaderDenied | C::NfcOff => Retry::Wait,
         C::KeystoreMissing | C::KeystoreLocked | C::KeystoreDenied | C::KeystoreBroken => {
             Retry::Wait
         }
         C::CardAppBlocked | C::CardBlocked | C::CardExpired | C::CardNotActive => Retry::No,
-        C::CardReadOnly => Retry::No,
+        C::CardReadOnly | C::NfcNone => Retry::No,
         C::CardCounterExhausted | C::CardUnknown | C::PasswordLocked | C::Manual => Retry::No,
         C::Refunded | C::WrittenOff => Retry::No,
         C::Voided | C::NothingPending | C::TerminalRevoked | C::SuiteRefused => Retry::No,

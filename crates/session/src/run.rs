@@ -202,7 +202,8 @@ impl Run {
                     } else {
                         self.keep_issued()?;
                     }
-                    let Some(reply) = self.transmit(contact, &command).await? else {
+                    let ahead = driver.ahead();
+                    let Some(reply) = self.transmit(contact, &command, ahead).await? else {
                         return Ok(None);
                     };
                     if command.commits || !self.committed {
@@ -248,8 +249,10 @@ impl Run {
         &mut self,
         contact: &mut dyn CardContact,
         command: &CardCommand,
+        ahead: Vec<CardCommand>,
     ) -> Result<Option<Vec<u8>>, Failure> {
         let started = Instant::now();
+        contact.ahead(self.along(command, &ahead));
         let reply = match self.order(contact, command.apdu.clone()).await {
             Ok(reply) => reply,
             Err(error) if self.is_measuring() => return self.lost(error).map(|()| None),
@@ -258,12 +261,28 @@ impl Run {
         if !command.probe || !self.measures(&reply) {
             return Ok(Some(reply));
         }
-        let ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
-        let first = ProbeRead { ms, reply };
-        match self.measure(contact, &command.apdu, first).await? {
+        let first = ProbeRead {
+            ms: took_ms(contact, started),
+            reply,
+        };
+        let ahead = ahead.into_iter().map(|it| it.apdu).collect();
+        match self.measure(contact, &command.apdu, first, ahead).await? {
             Measured::Good(reply) => Ok(Some(reply)),
             Measured::Lost => Ok(None),
         }
+    }
+
+    /// What goes along with a command. A read that is repeated to measure the contact is the last: what follows comes
+    /// with its repetitions.
+    fn along(&self, command: &CardCommand, ahead: &[CardCommand]) -> Vec<Vec<u8>> {
+        let measures = |it: &CardCommand| it.probe && self.gate_is_due();
+        if measures(command) {
+            return Vec::new();
+        }
+        let last = ahead.iter().position(measures);
+        let count = last.map_or(ahead.len(), |last| last.saturating_add(1));
+        let along = ahead.iter().take(count);
+        along.map(|it| it.apdu.clone()).collect()
     }
 
     pub(crate) async fn order(
@@ -388,6 +407,12 @@ impl Run {
             times: self.times,
         }
     }
+}
+
+/// How long the card took, as its reader knows it or else as it was waited for.
+pub(crate) fn took_ms(contact: &dyn CardContact, started: Instant) -> u64 {
+    let took = contact.took().unwrap_or_else(|| started.elapsed());
+    u64::try_from(took.as_millis()).unwrap_or(u64::MAX)
 }
 
 pub(crate) fn operation(kind: TransactionKind) -> Operation {

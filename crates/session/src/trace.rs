@@ -93,6 +93,13 @@ pub struct Reader {
     pub state: ReaderIs,
     /// Rises with each card that comes.
     pub insertions: u64,
+    /// Rises each time that a phone stops to look for a card though one is wanted; readers on a cable never do.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub closed: u64,
+}
+
+const fn is_zero(count: &u64) -> bool {
+    *count == 0
 }
 
 /// `card_link::ReaderState` as a word.
@@ -104,6 +111,8 @@ pub enum ReaderIs {
     Empty,
     Card,
     ServiceDown,
+    NfcOff,
+    NfcNone,
     Denied,
 }
 
@@ -114,6 +123,8 @@ pub enum ReaderIs {
 pub enum Fault {
     ServiceDown,
     NoReader,
+    NfcOff,
+    NfcNone,
     NoCard,
     Denied,
     Busy,

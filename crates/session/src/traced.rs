@@ -1,6 +1,7 @@
 //! The reader and the bank with a trace of what passes.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use bank_client::{BankClient, ClientError, Seen};
 use card_link::{CardContact, CardReader, Future, LinkError, ReaderState, ReaderStatus};
@@ -64,7 +65,7 @@ impl TracedContact {
             status: bytes.last_chunk::<2>().map(hex::encode_upper),
             got: bytes.len(),
             fault: reply.as_ref().err().copied().map(fault),
-            ms: millis(started.elapsed()),
+            ms: millis(self.inner.took().unwrap_or(started.elapsed())),
         });
         reply
     }
@@ -73,6 +74,14 @@ impl TracedContact {
 impl CardContact for TracedContact {
     fn transmit(&mut self, command: Vec<u8>) -> Future<'_, Result<Vec<u8>, LinkError>> {
         Box::pin(self.order(command))
+    }
+
+    fn ahead(&mut self, commands: Vec<Vec<u8>>) {
+        self.inner.ahead(commands);
+    }
+
+    fn took(&self) -> Option<Duration> {
+        self.inner.took()
     }
 
     fn reader(&self) -> &str {
@@ -119,6 +128,8 @@ fn fault(error: LinkError) -> Fault {
     match error {
         LinkError::ServiceDown => Fault::ServiceDown,
         LinkError::NoReader => Fault::NoReader,
+        LinkError::NfcOff => Fault::NfcOff,
+        LinkError::NfcNone => Fault::NfcNone,
         LinkError::NoCard => Fault::NoCard,
         LinkError::Denied => Fault::Denied,
         LinkError::Busy => Fault::Busy,
@@ -134,8 +145,11 @@ pub(crate) fn reader(status: &ReaderStatus) -> Reader {
             ReaderState::Empty => ReaderIs::Empty,
             ReaderState::Card => ReaderIs::Card,
             ReaderState::ServiceDown => ReaderIs::ServiceDown,
+            ReaderState::NfcOff => ReaderIs::NfcOff,
+            ReaderState::NfcNone => ReaderIs::NfcNone,
             ReaderState::Denied => ReaderIs::Denied,
         },
         insertions: status.insertions,
+        closed: status.closed,
     }
 }

@@ -159,6 +159,8 @@ impl Transaction {
             ReaderState::None => Some(Code::ReaderNone),
             ReaderState::Empty => Some(Code::CardNone),
             ReaderState::ServiceDown => Some(Code::ServiceDown),
+            ReaderState::NfcOff => Some(Code::NfcOff),
+            ReaderState::NfcNone => Some(Code::NfcNone),
             ReaderState::Denied => Some(Code::ReaderDenied),
             ReaderState::Card => None,
         };
@@ -167,6 +169,8 @@ impl Transaction {
                 Code::ReaderNone,
                 Code::CardNone,
                 Code::ServiceDown,
+                Code::NfcOff,
+                Code::NfcNone,
                 Code::ReaderDenied,
             ]
             .contains(&error.code)
@@ -176,7 +180,8 @@ impl Transaction {
             self.error = code
                 .filter(|_| waits)
                 .map(|code| Failure::from(code).view(self.place));
-            if let Some(error) = &mut self.error {
+            // Nothing that the person does brings NFC into a phone.
+            if let Some(error) = self.error.as_mut().filter(|it| it.code != Code::NfcNone) {
                 error.retry = ipc::Retry::Wait;
             }
         }

@@ -35,3 +35,12 @@ test("every scene fits every phone and tablet", { timeout: 2_400_000 }, async (t
     });
   }
 });
+
+test("a phone is told of NFC, not of readers and services", { timeout: 300_000 }, async () => {
+  for (const [scene, says] of [["balance-service-down", "Switch on NFC"], ["balance-missing", "This phone has no NFC"]]) {
+    await page.show(scene, { language: "en", phone: true });
+    const text = await page.script("return document.body.innerText");
+    assert.ok(text.includes(says), `${scene}: ${text}`);
+    assert.doesNotMatch(text, /pcscd|USB/, scene);
+  }
+});

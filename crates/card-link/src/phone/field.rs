@@ -11,7 +11,8 @@ const LOW_PERCENT: u8 = 20;
 
 #[derive(Debug, Default)]
 pub(super) struct Field {
-    pub(super) nfc: Nfc,
+    /// Not known before the phone told it.
+    pub(super) nfc: Option<Nfc>,
     pub(super) session: Option<u64>,
     pub(super) tag: Option<u64>,
     insertions: u64,
@@ -25,7 +26,7 @@ impl Field {
     pub(super) fn hear(&mut self, event: &PhoneEvent) {
         match *event {
             PhoneEvent::State { nfc } => {
-                self.nfc = nfc;
+                self.nfc = Some(nfc);
                 if nfc != Nfc::On {
                     self.session = None;
                     self.tag = None;
@@ -64,12 +65,14 @@ impl Field {
 
     pub(super) fn status(&self) -> ReaderStatus {
         let state = match self.nfc {
-            Nfc::None => ReaderState::None,
-            Nfc::Off => ReaderState::ServiceDown,
-            Nfc::On if self.tag.is_some() => ReaderState::Card,
-            Nfc::On => ReaderState::Empty,
+            None => ReaderState::None,
+            Some(Nfc::None) => ReaderState::NfcNone,
+            Some(Nfc::Off) => ReaderState::NfcOff,
+            Some(Nfc::On) if self.tag.is_some() => ReaderState::Card,
+            Some(Nfc::On) => ReaderState::Empty,
         };
-        let name = (self.nfc != Nfc::None).then(|| NAME.to_owned());
+        let there = matches!(self.nfc, Some(Nfc::On | Nfc::Off));
+        let name = there.then(|| NAME.to_owned());
         ReaderStatus {
             state,
             readers: name.iter().cloned().collect(),
@@ -97,9 +100,12 @@ mod tests {
     #[test]
     fn no_nfc_nfc_off_and_no_card_are_three_states() {
         let mut field = Field::default();
-        assert_eq!(field.status().state, ReaderState::None);
+        assert_eq!(field.status().state, ReaderState::None, "not told yet");
+        field.hear(&PhoneEvent::State { nfc: Nfc::None });
+        assert_eq!(field.status().state, ReaderState::NfcNone);
+        assert_eq!(field.status().reader, None, "no reader to choose");
         field.hear(&PhoneEvent::State { nfc: Nfc::Off });
-        assert_eq!(field.status().state, ReaderState::ServiceDown);
+        assert_eq!(field.status().state, ReaderState::NfcOff);
         field.hear(&PhoneEvent::State { nfc: Nfc::On });
         assert_eq!(field.status().state, ReaderState::Empty);
     }

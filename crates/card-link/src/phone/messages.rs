@@ -38,6 +38,9 @@ pub(super) struct Batch {
     /// Whole replies, hexadecimal.
     pub(super) replies: Vec<String>,
     pub(super) stop: Stop,
+    /// How long the card took for each of the replies.
+    #[serde(default)]
+    pub(super) ms: Vec<u64>,
 }
 
 /// Why a batch stopped. After all but the first two the outcome of the command after the last reply is unknown.
@@ -85,13 +88,12 @@ pub(super) enum PhoneEvent {
     Closed { session: u64, why: Why },
 }
 
-#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub(super) enum Nfc {
     On,
     Off,
     /// The device has none.
-    #[default]
     None,
 }
 

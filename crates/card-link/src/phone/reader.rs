@@ -71,13 +71,7 @@ impl CardReader for PhoneReader {
             let (session, tag) = self.shared.card()?;
             let hold = Arc::clone(&self.free).try_acquire_owned();
             let hold = hold.map_err(|_| LinkError::Busy)?;
-            let contact = PhoneContact {
-                shared: self.shared.clone(),
-                session,
-                tag,
-                hold: Arc::new(hold),
-                over: None,
-            };
+            let contact = PhoneContact::new(self.shared.clone(), session, tag, hold);
             Ok(Box::new(contact) as Box<dyn CardContact>)
         })
     }
@@ -119,10 +113,11 @@ impl Shared {
     /// The session and the tag that are there now.
     fn card(&self) -> Result<(u64, u64), LinkError> {
         self.look(|field| match (field.nfc, field.session, field.tag) {
-            (Nfc::None, ..) => Err(LinkError::NoReader),
-            (Nfc::Off, ..) => Err(LinkError::ServiceDown),
-            (Nfc::On, Some(session), Some(tag)) => Ok((session, tag)),
-            (Nfc::On, _, _) => Err(LinkError::NoCard),
+            (None, ..) => Err(LinkError::NoReader),
+            (Some(Nfc::None), ..) => Err(LinkError::NfcNone),
+            (Some(Nfc::Off), ..) => Err(LinkError::NfcOff),
+            (Some(Nfc::On), Some(session), Some(tag)) => Ok((session, tag)),
+            (Some(Nfc::On), _, _) => Err(LinkError::NoCard),
         })
     }
 }
@@ -174,7 +169,7 @@ async fn look_at_power(shared: &Shared) {
 }
 
 async fn begin(shared: &Shared, wish: &watch::Receiver<bool>) {
-    let ready = shared.look(|it| it.nfc == Nfc::On && it.session.is_none() && !it.dismissed);
+    let ready = shared.look(|it| it.nfc == Some(Nfc::On) && it.session.is_none() && !it.dismissed);
     if !ready {
         return;
     }
@@ -197,8 +192,8 @@ async fn begin(shared: &Shared, wish: &watch::Receiver<bool>) {
         log::info!("{refused}");
         match refused.code.as_deref() {
             Some("busy") => tokio::time::sleep(BEGIN_PAUSE).await,
-            Some("off") => return shared.change(|field| field.nfc = Nfc::Off),
-            Some("none") => return shared.change(|field| field.nfc = Nfc::None),
+            Some("off") => return shared.change(|field| field.nfc = Some(Nfc::Off)),
+            Some("none") => return shared.change(|field| field.nfc = Some(Nfc::None)),
             Some(_) | None => break,
         }
     }

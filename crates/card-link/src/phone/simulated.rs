@@ -45,6 +45,8 @@ struct Inside {
     transceive_ms: u64,
     sheet_gone: Option<Instant>,
     percent: u8,
+    /// Commands of each batch so far.
+    batches: Vec<usize>,
 }
 
 impl SimulatedPhone {
@@ -60,6 +62,7 @@ impl SimulatedPhone {
             transceive_ms: 0,
             sheet_gone: None,
             percent: 100,
+            batches: Vec::new(),
         };
         let phone = Self {
             slot,
@@ -104,6 +107,11 @@ impl SimulatedPhone {
     /// So much is left in the battery; the app hears of it within a minute.
     pub fn battery(&self, percent: u8) {
         self.lock().percent = percent;
+    }
+
+    /// How many commands went over the bridge each time that it was crossed.
+    pub fn batches(&self) -> Vec<usize> {
+        self.lock().batches.clone()
     }
 
     /// Whether the phone looks for a card.
@@ -200,12 +208,16 @@ impl SimulatedPhone {
         let commands: Vec<Order> =
             serde_json::from_value(arguments["commands"].clone()).unwrap_or_default();
         let (session, tag) = (arguments["session"].as_u64(), arguments["tag"].as_u64());
+        self.lock().batches.push(commands.len());
         let mut replies = Vec::new();
+        let mut ms = Vec::new();
         let mut stop = Stop::Done;
         let last = commands.len().saturating_sub(1);
         for (nth, command) in commands.iter().enumerate() {
+            let began = Instant::now();
             match self.command(session, tag, &command.data).await {
                 Ok(reply) => {
+                    ms.push(u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX));
                     let status = reply.get(reply.len() - 4..).unwrap_or_default().to_owned();
                     replies.push(reply);
                     let goes_on = command.go_on.is_empty()
@@ -224,7 +236,7 @@ impl SimulatedPhone {
         if matches!(stop, Stop::TagLost | Stop::Timeout | Stop::Io) {
             self.give_up(tag);
         }
-        json!(Batch { replies, stop })
+        json!(Batch { replies, stop, ms })
     }
 
     async fn command(

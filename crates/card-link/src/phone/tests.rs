@@ -165,8 +165,8 @@ async fn nfc_that_is_switched_off_is_a_state_of_its_own_and_heals() {
     reader.expect(true);
     until(&reader, |now| now.state == ReaderState::Card).await;
     phone.switch(false);
-    until(&reader, |now| now.state == ReaderState::ServiceDown).await;
-    assert_eq!(reader.open().await.err(), Some(LinkError::ServiceDown));
+    until(&reader, |now| now.state == ReaderState::NfcOff).await;
+    assert_eq!(reader.open().await.err(), Some(LinkError::NfcOff));
     phone.switch(true);
     until(&reader, |now| now.state == ReaderState::Card).await;
 }
@@ -206,4 +206,102 @@ async fn a_card_that_is_given_up_here_is_found_anew_though_it_never_left() {
         let mut fresh = reader.open().await.unwrap();
         assert!(fresh.transmit(select).await.is_ok(), "{system:?}");
     }
+}
+
+const SELECT: &str = "00A4040009A00000000386980701";
+const FILE15: &str = "00B095001E";
+const BALANCE: &str = "805C000204";
+
+fn bytes(text: &str) -> Vec<u8> {
+    hex::decode(text).unwrap()
+}
+
+#[tokio::test]
+async fn what_comes_next_goes_along_and_each_reply_is_given_when_it_is_asked_for() {
+    for system in SYSTEMS {
+        let (slot, phone, reader) = phone(system);
+        let mut contact = with_card(&reader).await;
+        contact.ahead(vec![bytes(FILE15), bytes(BALANCE)]);
+        assert!(contact.transmit(bytes(SELECT)).await.unwrap().len() > 2);
+        assert_eq!(contact.transmit(bytes(FILE15)).await.unwrap().len(), 32);
+        assert!(contact.took().is_some(), "the phone's own time");
+        assert_eq!(contact.transmit(bytes(BALANCE)).await.unwrap().len(), 6);
+        assert_eq!(
+            phone.batches(),
+            [3],
+            "{system:?}: the bridge was crossed once"
+        );
+        assert_eq!(slot.record().len(), 3, "nothing was sent twice");
+    }
+}
+
+#[tokio::test]
+async fn a_reply_that_was_not_asked_for_is_thrown_away() {
+    let (slot, phone, reader) = phone(System::Android);
+    let mut contact = with_card(&reader).await;
+    contact.ahead(vec![bytes(FILE15), bytes(BALANCE)]);
+    contact.transmit(bytes(SELECT)).await.unwrap();
+    assert_eq!(contact.transmit(bytes(BALANCE)).await.unwrap().len(), 6);
+    assert_eq!(contact.transmit(bytes(FILE15)).await.unwrap().len(), 32);
+    assert_eq!(
+        phone.batches(),
+        [3, 1, 1],
+        "asked in another order: asked anew"
+    );
+    assert_eq!(slot.record().len(), 5);
+}
+
+#[tokio::test]
+async fn a_status_word_that_is_not_9000_ends_what_goes_along() {
+    let (slot, phone, reader) = phone(System::Ios);
+    let mut contact = with_card(&reader).await;
+    contact.ahead(vec![bytes("00A4040009A00000000386980799"), bytes(FILE15)]);
+    contact.transmit(bytes(SELECT)).await.unwrap();
+    let other = contact
+        .transmit(bytes("00A4040009A00000000386980799"))
+        .await;
+    assert_eq!(other.unwrap(), [0x6A, 0x82]);
+    assert_eq!(slot.record().len(), 2, "what comes then is not known here");
+    assert_eq!(phone.batches(), [3]);
+}
+
+#[tokio::test]
+async fn a_card_lost_in_what_went_along_is_told_when_that_is_asked_for() {
+    for system in SYSTEMS {
+        let (slot, phone, reader) = phone(system);
+        let mut contact = with_card(&reader).await;
+        slot.arm(Fault::Tear {
+            ins: None,
+            moment: Moment::After,
+            nth: 3,
+        });
+        contact.ahead(vec![bytes(FILE15), bytes(BALANCE), CHALLENGE.to_vec()]);
+        assert!(
+            contact.transmit(bytes(SELECT)).await.is_ok(),
+            "it was answered"
+        );
+        assert!(contact.transmit(bytes(FILE15)).await.is_ok(), "so was this");
+        slot.insert();
+        let lost = contact.transmit(bytes(BALANCE)).await;
+        assert_eq!(lost, Err(LinkError::Lost), "{system:?}");
+        let never = contact.transmit(bytes(BALANCE)).await;
+        assert_eq!(never, Err(LinkError::Lost), "nothing more on this contact");
+        assert_eq!(slot.record().len(), 3, "and nothing after the loss");
+        assert_eq!(phone.batches(), [4]);
+    }
+}
+
+#[tokio::test]
+async fn a_reply_in_parts_is_fetched_before_anything_else_is_sent() {
+    let mut profile = CardProfile::demo();
+    profile.quirks.contact_61xx = true;
+    let slot = Slot::with_card(Card::new(profile));
+    let (phone, reader) = SimulatedPhone::start(slot.clone(), System::Android);
+    let mut contact = with_card(&reader).await;
+    contact.ahead(vec![bytes(FILE15), bytes(BALANCE)]);
+    assert!(contact.transmit(bytes(SELECT)).await.unwrap().len() > 2);
+    assert_eq!(contact.transmit(bytes(FILE15)).await.unwrap().len(), 32);
+    let sent: Vec<u8> = slot.record().iter().map(|it| it.command[1]).collect();
+    assert_eq!(sent, [0xA4, 0xC0, 0xB0], "GET RESPONSE comes at once");
+    assert_eq!(phone.batches(), [3, 1, 1]);
 }

@@ -1,5 +1,6 @@
 //! The interpreter with the shipped transit purse, driven by scripted cards and banks.
 
+mod ahead;
 mod cash;
 mod codes;
 mod flows;
@@ -110,14 +111,20 @@ pub(crate) fn answer(
     }
 }
 
-/// Answers each expected command with its reply.
+/// Answers each expected command with its reply. What was said to come after it comes.
 pub(crate) fn play(mut turn: Turn, script: &[(&str, &str)]) -> Turn {
     for (command, reply) in script {
         let Turn::Command(driver, asked) = turn else {
             panic!("expected {command}, got {turn:?}");
         };
         assert_eq!(asked.apdu, hex(command), "{}", asked.name);
+        let ahead = driver.ahead();
         turn = driver.reply(&hex(reply));
+        if let (Turn::Command(_, next), Some(said)) = (&turn, ahead.first())
+            && reply.ends_with("9000")
+        {
+            assert_eq!(next, said, "after {}", asked.name);
+        }
     }
     turn
 }

@@ -107,15 +107,19 @@ pub(crate) fn findings(seen: &Observed) -> Vec<Finding> {
 fn service(reader: ReaderState) -> Finding {
     match reader {
         ReaderState::ServiceDown => Finding::bad(Part::Service, Code::ServiceDown),
+        ReaderState::NfcOff => Finding::bad(Part::Service, Code::NfcOff),
         ReaderState::Denied => Finding::bad(Part::Service, Code::ReaderDenied),
-        ReaderState::None | ReaderState::Empty | ReaderState::Card => Finding::ok(Part::Service),
+        ReaderState::None | ReaderState::NfcNone | ReaderState::Empty | ReaderState::Card => {
+            Finding::ok(Part::Service)
+        }
     }
 }
 
 fn reader(reader: ReaderState) -> Finding {
     match reader {
         ReaderState::None => Finding::bad(Part::Reader, Code::ReaderNone),
-        ReaderState::ServiceDown | ReaderState::Denied => {
+        ReaderState::NfcNone => Finding::bad(Part::Reader, Code::NfcNone),
+        ReaderState::ServiceDown | ReaderState::NfcOff | ReaderState::Denied => {
             Finding::after(Part::Reader, Part::Service)
         }
         ReaderState::Empty | ReaderState::Card => Finding::ok(Part::Reader),
@@ -128,14 +132,16 @@ fn other_programs(seen: &Observed) -> Finding {
         Some(Ok(())) => Finding::ok(part),
         Some(Err(LinkError::Busy)) => Finding::bad(part, Code::ReaderBusy),
         Some(Err(LinkError::Denied)) => Finding::bad(part, Code::ReaderDenied),
-        Some(Err(LinkError::ServiceDown)) => Finding::after(part, Part::Service),
-        Some(Err(LinkError::NoReader)) => Finding::after(part, Part::Reader),
+        Some(Err(LinkError::ServiceDown | LinkError::NfcOff)) => {
+            Finding::after(part, Part::Service)
+        }
+        Some(Err(LinkError::NoReader | LinkError::NfcNone)) => Finding::after(part, Part::Reader),
         Some(Err(LinkError::NoCard | LinkError::Lost | LinkError::Timeout)) | None => {
             match seen.reader {
-                ReaderState::ServiceDown | ReaderState::Denied => {
+                ReaderState::ServiceDown | ReaderState::NfcOff | ReaderState::Denied => {
                     Finding::after(part, Part::Service)
                 }
-                ReaderState::None => Finding::after(part, Part::Reader),
+                ReaderState::None | ReaderState::NfcNone => Finding::after(part, Part::Reader),
                 ReaderState::Empty | ReaderState::Card => Finding::new(part, State::Skipped),
             }
         }

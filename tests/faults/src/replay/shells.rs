@@ -65,11 +65,14 @@ pub(crate) fn status(reader: Reader) -> ReaderStatus {
         ReaderIs::Empty => ReaderState::Empty,
         ReaderIs::Card => ReaderState::Card,
         ReaderIs::ServiceDown => ReaderState::ServiceDown,
+        ReaderIs::NfcOff => ReaderState::NfcOff,
+        ReaderIs::NfcNone => ReaderState::NfcNone,
         ReaderIs::Denied => ReaderState::Denied,
     };
     ReaderStatus {
         state,
         insertions: reader.insertions,
+        closed: reader.closed,
         ..ReaderStatus::default()
     }
 }
@@ -78,6 +81,8 @@ fn link_error(fault: Fault) -> LinkError {
     match fault {
         Fault::ServiceDown => LinkError::ServiceDown,
         Fault::NoReader => LinkError::NoReader,
+        Fault::NfcOff => LinkError::NfcOff,
+        Fault::NfcNone => LinkError::NfcNone,
         Fault::NoCard => LinkError::NoCard,
         Fault::Denied => LinkError::Denied,
         Fault::Busy => LinkError::Busy,
