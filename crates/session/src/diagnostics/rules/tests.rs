@@ -119,6 +119,7 @@ fn where_nothing_is_wrong_every_part_is_told_once() {
 fn a_service_that_is_down_hides_the_reader_instead_of_accusing_it() {
     for (reader, code) in [
         (ReaderState::ServiceDown, "service-down"),
+        (ReaderState::NfcOff, "nfc-off"),
         (ReaderState::Denied, "reader-denied"),
     ] {
         let contact = None;
@@ -131,14 +132,23 @@ fn a_service_that_is_down_hides_the_reader_instead_of_accusing_it() {
         let service = format!("Service: {code}");
         assert_eq!(told(&seen), [service.as_str(), behind[0], behind[1]]);
     }
-    let (reader, contact) = (ReaderState::None, None);
-    let seen = Observed {
-        reader,
-        contact,
-        ..good()
-    };
-    let expected = ["Reader: reader-none", "OtherPrograms after Reader"];
-    assert_eq!(told(&seen), expected);
+}
+
+#[test]
+fn without_a_reader_or_nfc_nothing_is_said_of_other_programs() {
+    for (reader, code) in [
+        (ReaderState::None, "reader-none"),
+        (ReaderState::NfcNone, "nfc-none"),
+    ] {
+        let contact = None;
+        let seen = Observed {
+            reader,
+            contact,
+            ..good()
+        };
+        let missing = format!("Reader: {code}");
+        assert_eq!(told(&seen), [missing.as_str(), "OtherPrograms after Reader"]);
+    }
 }
 
 #[test]
