@@ -25,9 +25,11 @@ pub fn run() {
     #[cfg(feature = "simulator")]
     ends_with_its_parent();
     let context = tauri::generate_context!();
+    #[cfg(all(desktop, feature = "simulator"))]
+    let context = desk::played(context);
     let builder = tauri::Builder::default();
     #[cfg(desktop)]
-    let builder = desk::plugins(builder, &context.config().identifier);
+    let builder = desk::plugins(builder, context.config());
     let builder = builder
         .plugin(tauri_plugin_http::init())
         .plugin(log_plugin());

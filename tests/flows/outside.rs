@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use ipc::{AppView, Code, Command, Language, TransactionKind};
-use session::{Notice, Outside};
+use session::{Errand, Notice, Outside};
 use tapfill_tests::Trouble;
 use tokio::sync::broadcast::Receiver;
 use virtual_card::{Fault, Moment};
@@ -87,24 +87,24 @@ async fn a_link_of_another_shape_and_one_in_the_middle_of_something_are_refused(
 #[tokio::test(flavor = "multi_thread")]
 async fn an_unfinished_load_is_told_once_and_only_out_of_sight() {
     let mut stage = Stage::ready().await;
-    let mut notices = stage.person.session.notices();
+    let mut errands = stage.person.session.errands();
     torn(&stage, 2_000).await;
-    assert_eq!(told(&mut notices).await, None, "the screen tells it");
+    assert_eq!(told(&mut errands).await, None, "the screen tells it");
 
     stage.person.session.tell(Outside::Hidden(true));
-    let notice = told(&mut notices).await.unwrap();
+    let notice = told(&mut errands).await.unwrap();
     assert_eq!(notice.amount, 2_000);
     assert_eq!(notice.language, Language::System);
     for hidden in [false, true] {
         stage.person.session.tell(Outside::Hidden(hidden));
     }
-    assert_eq!(told(&mut notices).await, None, "once");
+    assert_eq!(told(&mut errands).await, None, "once");
 
     stage.restart_app();
     stage.person.ready().await.unwrap();
-    let mut notices = stage.person.session.notices();
+    let mut errands = stage.person.session.errands();
     stage.person.session.tell(Outside::Hidden(true));
-    assert_eq!(told(&mut notices).await, None, "once, also over a restart");
+    assert_eq!(told(&mut errands).await, None, "once, also over a restart");
     card_back(&stage).await;
     stage.person.resume().await.unwrap();
     assert_eq!(stage.card_balance(), CARD_BEFORE + 2_000);
@@ -113,15 +113,15 @@ async fn an_unfinished_load_is_told_once_and_only_out_of_sight() {
 #[tokio::test(flavor = "multi_thread")]
 async fn nobody_is_told_who_does_not_want_to_be() {
     let stage = Stage::ready().await;
-    let mut notices = stage.person.session.notices();
+    let mut errands = stage.person.session.errands();
     let off = Command::SetNotices { on: false };
     stage.person.give(off).await.unwrap();
     stage.person.session.tell(Outside::Hidden(true));
     torn(&stage, 2_000).await;
-    assert_eq!(told(&mut notices).await, None);
+    assert_eq!(told(&mut errands).await, None);
     let on = Command::SetNotices { on: true };
     stage.person.give(on).await.unwrap();
-    let notice = told(&mut notices).await.unwrap();
+    let notice = told(&mut errands).await.unwrap();
     assert_eq!(notice.amount, 2_000, "it remains unfinished");
 }
 
@@ -136,7 +136,67 @@ async fn torn(stage: &Stage, amount: u32) {
     stage.slot.clear();
 }
 
-async fn told(notices: &mut Receiver<Notice>) -> Option<Notice> {
-    let soon = tokio::time::timeout(Duration::from_millis(500), notices.recv());
+async fn told(errands: &mut Receiver<Errand>) -> Option<Notice> {
+    match errand(errands).await {
+        Some(Errand::Tell(notice)) => Some(notice),
+        Some(Errand::Update) => panic!("nobody asked for a new version"),
+        None => None,
+    }
+}
+
+async fn errand(errands: &mut Receiver<Errand>) -> Option<Errand> {
+    let soon = tokio::time::timeout(Duration::from_millis(500), errands.recv());
     soon.await.ok().and_then(Result::ok)
+}
+
+/// The shell has heard of a newer version.
+async fn offered(stage: &Stage) {
+    let version = "9.0.0".to_owned();
+    stage.person.session.tell(Outside::Offered(version));
+    let shown = |view: &AppView| view.update.is_some();
+    stage.person.until("an offer", shown).await.unwrap();
+}
+
+fn is_not_now(given: Result<ipc::Reply, Trouble>) -> bool {
+    matches!(given, Err(Trouble::Refused(error)) if error.code == Code::NotNow)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_newer_version_waits_for_the_person_and_for_the_end_of_a_transaction() {
+    let stage = Stage::ready().await;
+    let mut errands = stage.person.session.errands();
+    let update = || stage.person.give(Command::Update);
+    assert!(is_not_now(update().await), "nothing is offered");
+    offered(&stage).await;
+    stage.person.begin(TransactionKind::Topup).await.unwrap();
+    assert!(is_not_now(update().await), "a person is typing");
+    assert_eq!(errand(&mut errands).await, None, "nothing by itself");
+
+    stage.person.give(Command::Leave).await.unwrap();
+    update().await.unwrap();
+    assert_eq!(errand(&mut errands).await, Some(Errand::Update));
+    assert!(is_not_now(update().await), "once");
+    let begun = stage.person.begin(TransactionKind::Topup).await;
+    assert!(begun.is_err(), "the app is about to end");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_version_that_was_not_installed_is_told_and_offered_again() {
+    let stage = Stage::ready().await;
+    let mut errands = stage.person.session.errands();
+    offered(&stage).await;
+    stage.person.give(Command::Update).await.unwrap();
+    stage.person.session.tell(Outside::NotUpdated);
+    let failed = |view: &AppView| view.update.as_ref().is_some_and(|it| it.error.is_some());
+    let view = stage.person.until("why", failed).await.unwrap();
+    let update = view.update.unwrap();
+    assert_eq!(update.error.map(|it| it.code), Some(Code::UpdateFailed));
+    assert!(!update.running);
+
+    stage.person.top_up(2_000).await.unwrap();
+    stage.person.give(Command::Leave).await.unwrap();
+    stage.person.give(Command::Update).await.unwrap();
+    assert_eq!(errand(&mut errands).await, Some(Errand::Update));
+    let again = errand(&mut errands).await;
+    assert_eq!(again, Some(Errand::Update), "the second time");
 }

@@ -225,6 +225,8 @@ codes! {
     JournalBad = "journal-bad",
     ProfileBad = "profile-bad",
     CommandBad = "command-bad",
+    /// The new version did not come, or was not signed by its publisher.
+    UpdateFailed = "update-failed",
     /// A link from outside that asks for nothing this app knows.
     LinkBad = "link-bad",
     /// A link from outside came while a transaction was on the screen.

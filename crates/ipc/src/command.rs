@@ -78,6 +78,9 @@ pub enum Command {
     SetNotices {
         on: bool,
     },
+    /// Installs the version of [`UpdateView`](crate::UpdateView) and starts the app over. Refused while a transaction
+    /// is on the screen.
+    Update,
     /// Asks again who is there, after [`Code::UnlockRefused`](crate::Code::UnlockRefused).
     Unlock,
     /// Receipts and unfinished loads, newest first.

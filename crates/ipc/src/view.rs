@@ -30,6 +30,8 @@ pub struct AppView {
     pub settings: SettingsView,
     /// Null where there is no desktop.
     pub desk: Option<DeskView>,
+    /// A newer version that its publisher offers.
+    pub update: Option<UpdateView>,
     pub about: AboutView,
 }
 
@@ -41,6 +43,18 @@ pub struct RequestView {
     /// Fen; null: the link leaves it to the person.
     pub amount: Option<u32>,
     /// Why the link is refused; then there is nothing to go on with.
+    pub error: Option<ErrorView>,
+}
+
+/// A newer version of the app.
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize, TS)]
+#[serde(rename_all = "camelCase")]
+#[ts(export)]
+pub struct UpdateView {
+    pub version: String,
+    /// It is being fetched and installed; then the app starts over.
+    pub running: bool,
+    /// Why that ended without it; the offer stands.
     pub error: Option<ErrorView>,
 }
 

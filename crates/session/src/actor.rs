@@ -19,7 +19,7 @@ use crate::diagnostics::Diagnosed;
 use crate::disk::DiskError;
 use crate::failure::Failure;
 use crate::journal::Journal;
-use crate::notices::Notice;
+use crate::notices::Errand;
 use crate::outside::{Outside, Request};
 use crate::packages::{Offer, PackageStore};
 use crate::run::{self, Ended, Shells, lock};
@@ -65,7 +65,7 @@ pub struct Session {
     view: watch::Receiver<AppView>,
     times: watch::Receiver<Option<run::Times>>,
     outside: mpsc::UnboundedSender<Happened>,
-    notices: broadcast::Sender<Notice>,
+    errands: broadcast::Sender<Errand>,
     #[cfg(feature = "simulator")]
     kin: crate::kin::Kin,
 }
@@ -99,7 +99,7 @@ impl Session {
         let (asks, asked) = mpsc::channel(64);
         let (events, happened) = mpsc::unbounded_channel();
         let (times_tx, times) = watch::channel(None);
-        let (notices, _) = broadcast::channel(16);
+        let (errands, _) = broadcast::channel(16);
         let outside = events.clone();
         #[cfg(feature = "simulator")]
         let kin = crate::kin::Kin::default();
@@ -116,6 +116,7 @@ impl Session {
             transaction: None,
             request: None,
             desk: None,
+            update: None,
             hidden: false,
             connecting: false,
             key_queries: 0,
@@ -131,7 +132,7 @@ impl Session {
             record: TimesRecord::open(&parts.dir),
             events,
             times: times_tx,
-            notices: notices.clone(),
+            errands: errands.clone(),
             answers: Vec::new(),
             #[cfg(feature = "simulator")]
             kin: kin.clone(),
@@ -147,7 +148,7 @@ impl Session {
             view,
             times,
             outside,
-            notices,
+            errands,
             #[cfg(feature = "simulator")]
             kin,
         })
@@ -175,9 +176,9 @@ impl Session {
         let _ = self.outside.send(Happened::Outside(outside));
     }
 
-    /// What the system should tell the person, from now on.
-    pub fn notices(&self) -> broadcast::Receiver<Notice> {
-        self.notices.subscribe()
+    /// What the shell should do, from now on.
+    pub fn errands(&self) -> broadcast::Receiver<Errand> {
+        self.errands.subscribe()
     }
 
     /// Gives a command and waits for its answer. Progress shows in the view.
@@ -244,6 +245,7 @@ pub(crate) struct Actor {
     /// What a link asks for.
     pub(crate) request: Option<Request>,
     pub(crate) desk: Option<ipc::DeskView>,
+    pub(crate) update: Option<ipc::UpdateView>,
     /// The window is out of sight.
     pub(crate) hidden: bool,
     /// A start or reconnect is under way.
@@ -269,7 +271,7 @@ pub(crate) struct Actor {
     pub(crate) record: TimesRecord,
     pub(crate) events: mpsc::UnboundedSender<Happened>,
     times: watch::Sender<Option<run::Times>>,
-    pub(crate) notices: broadcast::Sender<Notice>,
+    pub(crate) errands: broadcast::Sender<Errand>,
     answers: Vec<(Answer, Result<Reply, ErrorView>)>,
     revision: u64,
     #[cfg(feature = "simulator")]
@@ -344,6 +346,7 @@ impl Actor {
             refused_packages: self.packages.refused_views(),
             settings: self.settings_view(),
             desk: self.desk,
+            update: self.update.clone(),
             about: AboutView {
                 version: self.parts.version.clone(),
                 bank: self.parts.bank.profile().name.clone(),

@@ -34,6 +34,7 @@ impl Actor {
             Command::PinPress { digit } => self.pin_press(digit),
             Command::PinDelete => self.pin_delete(),
             Command::Submit { amount } => self.submit(amount),
+            Command::Update => self.install_update(),
             Command::AcceptRequest => self.accept_request(),
             Command::DropRequest => self.drop_request(),
             Command::Retry => self.retry(),
@@ -76,6 +77,10 @@ impl Actor {
     }
 
     pub(crate) fn begin(&mut self, kind: TransactionKind, refund: bool) -> Result<Reply, Failure> {
+        if self.update.as_ref().is_some_and(|update| update.running) {
+            // The app is about to end.
+            return Err(Code::NotNow.into());
+        }
         if let Some(now) = self.transaction.as_ref().filter(|now| now.is_committed()) {
             return if (now.kind, now.refund) == (kind, refund) {
                 Ok(Reply::Done)
@@ -506,6 +511,7 @@ pub(crate) fn traced(command: &Command) -> Option<TraceEvent> {
         Command::Refund => "refund",
         Command::RenewKey => "renew-key",
         Command::RunDiagnostics => "run-diagnostics",
+        Command::Update => "update",
         Command::Unlock => "unlock",
         Command::PinPress { .. }
         | Command::PinDelete

@@ -33,7 +33,7 @@ pub use actor::{Parts, Session, StartError};
 pub use clock::{Clock, SystemClock};
 #[cfg(feature = "simulator")]
 pub use disk::{DiskError, DiskWatch, Written, watch_disk};
-pub use notices::Notice;
+pub use notices::{Errand, Notice};
 pub use outside::Outside;
 pub use run::Times;
 pub use topup_link::SCHEME as LINK_SCHEME;

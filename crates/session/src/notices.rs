@@ -14,6 +14,15 @@ pub struct Notice {
     pub language: Language,
 }
 
+/// What the session wants the shell to do.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Errand {
+    /// Tell the person, outside the window.
+    Tell(Notice),
+    /// Install the update that the shell has offered.
+    Update,
+}
+
 impl Actor {
     /// Each load once, also over a restart.
     pub(crate) fn notice(&mut self) {
@@ -36,10 +45,10 @@ impl Actor {
         }
         for load in due {
             // Without a shell nobody listens, and that is no fault.
-            let _ = self.notices.send(Notice {
+            let _ = self.errands.send(Errand::Tell(Notice {
                 amount: load.amount,
                 language: settings.language,
-            });
+            }));
         }
     }
 }

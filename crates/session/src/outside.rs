@@ -1,10 +1,12 @@
 //! What reaches the app from the system around it: a link, and what the window is about.
 
-use ipc::{Code, DeskView, MoneyPlace, Reply, RequestView, TransactionKind};
+use ipc::{Code, DeskView, MoneyPlace, Reply, RequestView, TransactionKind, UpdateView};
 use topup_link::TopupLink;
 
 use crate::actor::Actor;
 use crate::failure::Failure;
+use crate::notices::Errand;
+use crate::notices::Errand;
 use crate::transaction::Transaction;
 
 /// What the shell tells the session.
@@ -16,6 +18,10 @@ pub enum Outside {
     Hidden(bool),
     /// What the desktop can do; told again when that changes.
     Desk(DeskView),
+    /// The publisher offers this version.
+    Offered(String),
+    /// The version was not installed.
+    NotUpdated,
 }
 
 /// What a link asks for, or why it is refused.
@@ -37,6 +43,20 @@ impl Actor {
             Outside::Link(link) => self.link_came(&link),
             Outside::Hidden(hidden) => self.hidden = hidden,
             Outside::Desk(desk) => self.desk = Some(desk),
+            Outside::Offered(version) => {
+                self.update = Some(UpdateView {
+                    version,
+                    running: false,
+                    error: None,
+                });
+            }
+            Outside::NotUpdated => {
+                if let Some(update) = &mut self.update {
+                    update.running = false;
+                    let error = Failure::from(Code::UpdateFailed);
+                    update.error = Some(error.view(MoneyPlace::None));
+                }
+            }
         }
     }
 
@@ -62,6 +82,18 @@ impl Actor {
             transaction.asked = asked.amount;
         }
         Ok(reply)
+    }
+
+    /// The app ends for it: never under a card, nor under a person who is typing.
+    pub(crate) fn install_update(&mut self) -> Result<Reply, Failure> {
+        let open = self.transaction.as_ref().is_some_and(Transaction::is_open);
+        let free = !open && self.runs == 0;
+        let offered = |update: &&mut UpdateView| free && !update.running;
+        let update = self.update.as_mut().filter(offered).ok_or(Code::NotNow)?;
+        (update.running, update.error) = (true, None);
+        // Nobody there to do it: then nobody has offered it either.
+        let _ = self.errands.send(Errand::Update);
+        Ok(Reply::Done)
     }
 
     #[expect(clippy::unnecessary_wraps, reason = "the same shape as all commands")]

@@ -4,12 +4,12 @@ use tauri::AppHandle;
 use tauri_plugin_notification::NotificationExt;
 use tokio::sync::broadcast::error::RecvError;
 
-use session::{Notice, Session};
+use session::{Errand, Notice, Session};
 
 use super::{window, words};
 
 pub(super) fn follow(app: AppHandle, session: &Session) {
-    let mut notices = session.notices();
+    let mut errands = session.errands();
     let clicked = app.clone();
     let watched = app
         .notification()
@@ -19,9 +19,9 @@ pub(super) fn follow(app: AppHandle, session: &Session) {
     }
     tauri::async_runtime::spawn(async move {
         loop {
-            match notices.recv().await {
-                Ok(notice) => show(&app, notice),
-                Err(RecvError::Lagged(_)) => {}
+            match errands.recv().await {
+                Ok(Errand::Tell(notice)) => show(&app, notice),
+                Ok(Errand::Update) | Err(RecvError::Lagged(_)) => {}
                 Err(RecvError::Closed) => return,
             }
         }

@@ -17,13 +17,13 @@ export class App {
   #pid;
   driver;
 
-  /** Starts the app with the rig's environment and a home of its own, and with `args` as the system would. */
-  static async start(rig, dir, args = []) {
+  /** Starts the app with the rig's environment, a home of its own and `more` variables, and with `args` as the system would. */
+  static async start(rig, dir, args = [], more = {}) {
     const app = new App();
     const port = await freePort();
     const log = openSync(path.join(dir, "app.log"), "a");
     app.#driverProcess = spawn("WebKitWebDriver", [`--port=${port}`, "--host=127.0.0.1"], {
-      env: environment(rig),
+      env: { ...environment(rig), ...more },
       stdio: ["ignore", log, log],
     });
     closeSync(log);

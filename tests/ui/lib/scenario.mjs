@@ -11,7 +11,8 @@ const LIMIT_MS = 120_000;
 const CLEANUP_MS = 60_000;
 
 /**
- * `options`: those of the rig, `before(rig)` for what happens before the app starts, `args` for the app, `limitMs`.
+ * `options`: those of the rig, `before(rig, dir)` for what happens before the app starts, with more
+ * environment for the app if it gives some, `args` for the app, `limitMs`.
  * `story` gets {app, rig, dir, restart}: `restart` starts the app again after `app.kill()` or `app.close()` and gives the new one.
  * The folder with the logs of all parts stays in target/artefacts/ui, with a picture when the story failed.
  */
@@ -23,9 +24,10 @@ export function scenario(name, options, story) {
     mkdirSync(dir, { recursive: true });
     const rig = await Rig.start(realpathSync(dir), options);
     const world = { rig, dir, app: null };
-    world.restart = async () => (world.app = await App.start(rig, dir, options.args));
+    let env;
+    world.restart = async () => (world.app = await App.start(rig, dir, options.args, env));
     try {
-      await options.before?.(rig);
+      env = await options.before?.(rig, dir);
       await world.restart();
       await Promise.race([story(world), tooLate(limitMs)]);
     } catch (failure) {

@@ -36,6 +36,6 @@ export const PLACES: Record<Code, readonly MoneyPlace[]> = {
   'package-altered': waits, 'package-signer': waits, 'package-older': waits, 'package-early': waits, 'package-field': waits,
   'package-oversized': waits, 'package-command': waits, 'package-endless': waits, 'package-bomb': waits,
   'message-bad': way, 'relay-too-long': card, deadline: card,
-  'disk-full': waits, 'disk-broken': waits, 'journal-bad': ['none', 'in-transit'], 'profile-bad': nothing, 'command-bad': nothing, 'link-bad': nothing, 'link-busy': nothing,
+  'disk-full': waits, 'disk-broken': waits, 'journal-bad': ['none', 'in-transit'], 'profile-bad': nothing, 'command-bad': nothing, 'link-bad': nothing, 'link-busy': nothing, 'update-failed': nothing,
   'not-now': nothing, cancelled: safe, internal: way,
 };

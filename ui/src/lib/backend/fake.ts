@@ -73,6 +73,7 @@ export class FakeBackend implements Backend {
       case 'set-tray': this.push({ settings: { ...settings, tray: command.on } }); break;
       case 'set-notices': this.push({ settings: { ...settings, notices: command.on } }); break;
       case 'drop-request': this.push({ request: null }); break;
+      case 'update': this.push({ update: { version: '0.2.0', running: true, error: null } }); break;
       case 'unlock': this.push({ trouble: null }); break;
       case 'choose-reader': this.push({ reader: { ...this.#view.reader, chosen: command.name } }); break;
       case 'enrol': this.push({ phase: 'enrolling', trouble: null }); setTimeout(() => this.push({ ...baseView(), phase: 'ready' }), 3 * STEP_MS); break;

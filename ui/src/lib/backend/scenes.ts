@@ -35,7 +35,7 @@ export function baseView(now = Date.now()): AppView {
     transaction: null, request: null,
     packages: PACKAGES, refusedPackages: [],
     settings: { language: 'zh-CN', theme: 'light', textSize: 100, lock: false, sound: true, tray: false, notices: true },
-    desk: { tray: true },
+    desk: { tray: true }, update: null,
     about: { version: '0.1.0', bank: 'Tapfill Demo Bank', receiptPage: 'https://bank.example/receipt?', development: false },
   };
 }
@@ -114,6 +114,8 @@ export const scenes: Record<string, Scene> = {
   'home-unsure': (now) => ({ network: 'offline', pending: pending(now, 'unsure'), reader: { state: 'none', name: null, readers: [], chosen: null } }),
   'home-unreported': (now) => ({ pending: pending(now, 'on-card-unreported'), network: 'offline' }),
   'settings-trayless': () => ({ desk: { tray: false } }),
+  'settings-update': () => ({ update: { version: '0.2.0', running: false, error: null } }),
+  'settings-update-failed': () => ({ update: { version: '0.2.0', running: false, error: failure('update-failed', 'none', 'again') } }),
   'settings-refused': () => ({ refusedPackages: [{ industry: '0002', version: 1, code: 'package-older', why: 'package 0002 version 1 does not follow version 3' }] }),
   'home-many': (now) => ({ purses: [...baseView(now).purses, { industry: '0001', name: NAME, tail: '8826', mark: null, balance: 0, seenMs: now - 90 * MINUTE, expiry: null, active: false }] }),
   'home-crowd': (now) => ({
