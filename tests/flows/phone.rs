@@ -3,7 +3,10 @@
 use std::time::Duration;
 
 use card_link::System;
-use ipc::{Code, Command, MoneyPlace, ResumeState, Retry, StepName, StepState, TransactionKind};
+use ipc::{
+    Code, Command, ContactView, MoneyPlace, ResumeState, Retry, StepName, StepState,
+    TransactionKind,
+};
 use virtual_card::{Fault, Moment};
 
 use crate::stage::{CARD_BEFORE, Stage, failure};
@@ -195,5 +198,70 @@ async fn a_card_that_moves_between_the_banks_yes_and_the_write_is_settled() {
     stage.insert();
     let resumed = stage.person.resume().await.unwrap();
     assert_eq!(resumed.resume, Some(ResumeState::AlreadyOnCard));
+    stage.healed().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_slow_bank_makes_two_short_contacts_of_one_long_one() {
+    for system in [System::Android, System::Ios] {
+        let stage = Stage::wired_on_phone(system).await;
+        let person = &stage.person;
+        person.balance().await.unwrap();
+        person.begin(TransactionKind::Topup).await.unwrap();
+        person.verify().await.unwrap();
+        stage.wire().hold(1);
+        person.submit(&person.password, Some(1_000)).await.unwrap();
+        let free = |view: &ipc::AppView| {
+            let transaction = view.transaction.as_ref();
+            transaction.is_some_and(|it| it.contact == Some(ContactView::Free))
+        };
+        person.until("the card may go", free).await.unwrap();
+        tokio::time::sleep(A_WHILE).await;
+        assert!(!polls(&stage), "{system:?}: nobody holds a card now");
+        assert_eq!(stage.card_balance(), CARD_BEFORE, "nothing was written");
+        stage.slot.remove();
+        stage.wire().release();
+        let again = |view: &ipc::AppView| {
+            let transaction = view.transaction.as_ref();
+            transaction.is_some_and(|it| it.kind == TransactionKind::Resume)
+        };
+        person
+            .until("the card is asked for again", again)
+            .await
+            .unwrap();
+        until_it_polls(&stage).await;
+        let view = person.look().transaction.unwrap();
+        assert_eq!(view.place, MoneyPlace::InTransit);
+        assert_eq!(view.amount, Some(1_000));
+        stage.insert();
+        let ended = person.end().await.unwrap();
+        assert_eq!(ended.resume, Some(ResumeState::Loaded), "{system:?}");
+        assert_eq!(stage.card_balance(), CARD_BEFORE + 1_000, "once");
+        stage.healed().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_slow_bank_that_says_no_asks_for_no_second_contact() {
+    let stage = Stage::wired_on_phone(System::Android).await;
+    let person = &stage.person;
+    person.balance().await.unwrap();
+    person.begin(TransactionKind::Topup).await.unwrap();
+    person.verify().await.unwrap();
+    stage.wire().hold(1);
+    person.submit("111111", Some(1_000)).await.unwrap();
+    let free = |view: &ipc::AppView| {
+        let transaction = view.transaction.as_ref();
+        transaction.is_some_and(|it| it.contact == Some(ContactView::Free))
+    };
+    person.until("the card may go", free).await.unwrap();
+    stage.wire().release();
+    let wrong = |view: &ipc::AppView| {
+        let error = view.transaction.as_ref().and_then(|it| it.error.as_ref());
+        error.is_some_and(|error| error.code == Code::PasswordWrong)
+    };
+    person.until("the answer", wrong).await.unwrap();
+    tokio::time::sleep(A_WHILE).await;
+    assert!(!polls(&stage), "the password is typed anew first");
     stage.healed().await;
 }

@@ -123,6 +123,15 @@ impl Stage {
         stage
     }
 
+    /// The same over a wire that can be cut.
+    pub(crate) async fn wired_on_phone(system: System) -> Self {
+        let mut stage = Self::wired().await;
+        stage.phone = Some(SimulatedPhone::start(stage.slot.clone(), system).0);
+        stage.restart_app();
+        stage.person.ready().await.unwrap();
+        stage
+    }
+
     pub(crate) fn wire(&self) -> &Wire {
         self.wire.as_ref().unwrap()
     }

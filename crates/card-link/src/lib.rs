@@ -41,6 +41,10 @@ pub trait CardReader: Send + Sync {
     fn choose(&self, reader: Option<String>);
     /// Whether a card is wanted now. A phone polls for one, and shows that it does, only then; other readers always do.
     fn expect(&self, _wanted: bool) {}
+    /// Whether a person holds the card there all the time that it is needed.
+    fn is_by_hand(&self) -> bool {
+        false
+    }
     /// Connects to the card that is there now and begins an exclusive transaction.
     fn open(&self) -> Future<'_, Result<Box<dyn CardContact>, LinkError>>;
 }

@@ -253,6 +253,8 @@ pub struct TransactionView {
 #[ts(export)]
 pub enum ContactView {
     Poor,
+    /// The bank takes its time: the card may be taken away, and is asked for again.
+    Free,
 }
 
 #[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize, TS)]

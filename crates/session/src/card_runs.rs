@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use ipc::{
-    Code, MoneyPlace, NetworkState, PurseView, ReceiptView, ResumeState, Stage, StepState,
-    TransactionKind,
+    Code, ContactView, MoneyPlace, NetworkState, PurseView, ReceiptView, ResumeState, Stage,
+    StepState, TransactionKind,
 };
 use relay::IndustryCode;
 use tokio::sync::mpsc::UnboundedSender;
@@ -302,7 +302,7 @@ impl Actor {
             return;
         };
         transaction.running = false;
-        transaction.contact = None;
+        let let_go = transaction.contact.take() == Some(ContactView::Free);
         transaction.place = ended.place;
         transaction.times = Some(ended.times);
         match ended.result {
@@ -310,7 +310,15 @@ impl Actor {
                 finish(transaction, &closing, now_ms);
                 self.remember_balance(&closing);
             }
+            Err(_) if let_go && ended.place == MoneyPlace::InTransit => self.ask_card_again(),
             Err(failure) => self.ended_badly(failure, ended.times.requests > 0),
+        }
+    }
+
+    /// The bank's yes came when the card was gone: the second contact, by the way of every load that is open.
+    fn ask_card_again(&mut self) {
+        if let Err(failure) = self.begin(TransactionKind::Resume, false) {
+            self.ended_badly(failure, true);
         }
     }
 

@@ -5,6 +5,7 @@
 mod record;
 
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use card_link::{CardContact, CardReader, LinkError};
 use industry::{CardCommand, Closing, Driver, Packages, ProbeRead, Turn, UiStep};
@@ -101,6 +102,9 @@ pub(crate) enum Progress {
     Contact(Option<ContactView>),
 }
 
+/// So long a person holds a card to a phone while the bank decides.
+const BANK_PATIENCE: Duration = Duration::from_secs(5);
+
 /// Told of each.
 pub(crate) type OnProgress = Box<dyn Fn(Progress) + Send + Sync>;
 
@@ -138,6 +142,8 @@ pub(crate) struct Run {
     /// refusal.
     last_status: Option<[u8; 2]>,
     asked: bool,
+    /// The person was told to take the card away.
+    let_go: bool,
     card: Option<CardMark>,
     times: Times,
 }
@@ -156,6 +162,7 @@ impl Run {
             bank_goes_on: false,
             last_status: None,
             asked: false,
+            let_go: false,
             card: None,
             times: Times::default(),
         }
@@ -229,6 +236,10 @@ impl Run {
                         Effect::ToDriver(message) => {
                             self.bank_goes_on = true;
                             self.approved();
+                            if self.let_go {
+                                // What the bank says now is for a card that is gone.
+                                return Err(Code::CardLost.into());
+                            }
                             driver.bank(&message)
                         }
                         Effect::End(message) => Turn::End(message),
@@ -323,12 +334,30 @@ impl Run {
         self.times.requests += 1;
         let started = Instant::now();
         let mut spent = Spent::default();
-        let answer = self.shells.link.exchange(message, &mut spent).await;
+        let answer = self.exchange(message, &mut spent).await;
         self.times.bank_ms += started.elapsed().as_secs_f64() * 1e3;
         self.times.add(&spent);
         let first = !self.asked && !self.committed;
         self.asked = true;
         answer.map_err(|unanswered| self.unanswered(unanswered, first))
+    }
+
+    /// A card that is held by hand is let go when the bank takes its time over a load: the answer is waited for without
+    /// it, and a second contact takes the load, as after a card that was lost here.
+    async fn exchange(&mut self, message: &[u8], spent: &mut Spent) -> Result<Vec<u8>, Unanswered> {
+        let link = self.shells.link.clone();
+        let mut answer = std::pin::pin!(link.exchange(message, spent));
+        let tires = self.shells.reader.is_by_hand() && self.job.kind == TransactionKind::Topup;
+        if tires && !self.committed {
+            match tokio::time::timeout(BANK_PATIENCE, &mut answer).await {
+                Ok(answer) => return answer,
+                Err(_) => {
+                    self.let_go = true;
+                    (self.on_progress)(Progress::Contact(Some(ContactView::Free)));
+                }
+            }
+        }
+        answer.await
     }
 
     /// A first request that the bank surely did not act on moved nothing: the same may be tried again.

@@ -29,6 +29,10 @@ impl CardReader for TracedReader {
         self.inner.expect(wanted);
     }
 
+    fn is_by_hand(&self) -> bool {
+        self.inner.is_by_hand()
+    }
+
     fn open(&self) -> Future<'_, Result<Box<dyn CardContact>, LinkError>> {
         Box::pin(async {
             let started = Instant::now();

@@ -101,6 +101,7 @@ impl Transaction {
     /// bank wants to know for which card.
     pub(crate) fn wants_card(&self, first: bool) -> bool {
         match self.stage {
+            Stage::Running if self.contact == Some(ContactView::Free) => false,
             Stage::WaitCard | Stage::Running => true,
             Stage::Phone => self.running || (first && self.card.is_none()),
             Stage::Code | Stage::Password | Stage::Done | Stage::Failed => self.running,

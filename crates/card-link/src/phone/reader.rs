@@ -66,6 +66,10 @@ impl CardReader for PhoneReader {
         });
     }
 
+    fn is_by_hand(&self) -> bool {
+        true
+    }
+
     fn open(&self) -> Future<'_, Result<Box<dyn CardContact>, LinkError>> {
         Box::pin(async {
             let (session, tag) = self.shared.card()?;

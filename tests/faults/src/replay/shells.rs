@@ -98,6 +98,11 @@ impl CardReader for PlayedReader {
 
     fn choose(&self, _: Option<String>) {}
 
+    fn is_by_hand(&self) -> bool {
+        let system = &self.played.script.system;
+        system.starts_with("android") || system.starts_with("ios")
+    }
+
     fn open(&self) -> Future<'_, Result<Box<dyn CardContact>, LinkError>> {
         Box::pin(async {
             let nth = self.played.opened.fetch_add(1, Ordering::SeqCst);

@@ -163,6 +163,7 @@ export const scenes: Record<string, Scene> = {
   'activate-done': show((now) => transaction('activate', { stage: 'done', card: card(now, { tail: '8826', balance: 0, log: [] }), receipt: receipt(now, { amount: null, oldBalance: null, newBalance: null, tail: '8826', reference: null, place: 'none' }) })),
   'topup-read': show(() => transaction('topup', { stage: 'running', amount: 5000, card: card(), steps: steps('running', 'waiting', 'waiting', 'waiting') })),
   'topup-poor': show(() => transaction('topup', { stage: 'running', amount: 5000, steps: steps('running', 'waiting', 'waiting', 'waiting'), contact: 'poor' })),
+  'topup-free': show(() => transaction('topup', { stage: 'running', amount: 5000, card: card(), steps: steps('done', 'running', 'waiting', 'waiting'), place: 'unsure', contact: 'free', canCancel: false })),
   'topup-confirm': show(() => transaction('topup', { stage: 'running', amount: 5000, card: card(), steps: steps('done', 'done', 'done', 'running'), place: 'on-card-unreported', canCancel: false })),
   'topup-gone': show(() => transaction('topup', { stage: 'running', amount: 5000, card: card(), steps: steps('done', 'done', 'running', 'waiting'), place: 'in-transit', canCancel: false })),
   'resume-wait': (now) => ({ pending: pending(now, 'in-transit'), transaction: transaction('resume', { steps: steps('waiting', 'waiting', 'waiting', 'waiting') }) }),

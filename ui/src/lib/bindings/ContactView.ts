@@ -3,4 +3,4 @@
 /**
  * How a card lies, when that is worth a word.
  */
-export type ContactView = "poor";
+export type ContactView = "poor" | "free";

@@ -147,7 +147,10 @@ fn without_a_reader_or_nfc_nothing_is_said_of_other_programs() {
             ..good()
         };
         let missing = format!("Reader: {code}");
-        assert_eq!(told(&seen), [missing.as_str(), "OtherPrograms after Reader"]);
+        assert_eq!(
+            told(&seen),
+            [missing.as_str(), "OtherPrograms after Reader"]
+        );
     }
 }
 
