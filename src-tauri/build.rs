@@ -9,7 +9,46 @@ fn main() -> Result<(), Failure> {
     // `generate_context!` embeds the page and does not watch it.
     println!("cargo:rerun-if-changed=dist");
     words()?;
+    updates()?;
     tauri_build::build();
+    Ok(())
+}
+
+/// A publisher who offers new versions must not offer them to be replaced on the way.
+fn updates() -> Result<(), Failure> {
+    println!("cargo:rerun-if-env-changed=TAURI_CONFIG");
+    let Ok(merged) = env::var("TAURI_CONFIG") else {
+        return Ok(());
+    };
+    let merged: Value = serde_json::from_str(&merged)?;
+    let Some(updater) = merged.pointer("/plugins/updater") else {
+        return Ok(());
+    };
+    let safe = |endpoint: &Value| {
+        endpoint
+            .as_str()
+            .is_some_and(|it| it.starts_with("https://"))
+    };
+    let endpoints = updater["endpoints"].as_array();
+    if !endpoints.is_some_and(|all| !all.is_empty() && all.iter().all(safe)) {
+        return Err("plugins.updater.endpoints: at least one address, each with https://".into());
+    }
+    if updater["pubkey"].as_str().is_none_or(str::is_empty) {
+        return Err("plugins.updater.pubkey: the contents of the .pub file".into());
+    }
+    if updater["requireSignedVersion"] != true {
+        return Err("plugins.updater.requireSignedVersion: must be true".into());
+    }
+    if updater["allowDowngrades"] == true {
+        return Err("plugins.updater.allowDowngrades: an older version is no update".into());
+    }
+    let lax = updater.as_object().into_iter().flat_map(|all| all.keys());
+    if let Some(lax) = lax
+        .into_iter()
+        .find(|name| name.to_lowercase().starts_with("dangerous"))
+    {
+        return Err(format!("plugins.updater.{lax}: not in a release").into());
+    }
     Ok(())
 }
 
