@@ -173,6 +173,13 @@ async fn a_balance_crosses_the_bridge_once_and_so_does_what_follows_the_banks_ye
         stage.person.balance().await.unwrap();
         let balance = batches();
         assert_eq!(balance.len(), 1, "{system:?}: a balance, {balance:?}");
+        // Who is quicker than the phone gives up the card has it read once more.
+        let rests = |view: &ipc::AppView| view.reader.state == ipc::ReaderKind::Empty;
+        stage
+            .person
+            .until("the card is given up", rests)
+            .await
+            .unwrap();
         stage.person.top_up(1_000).await.unwrap();
         let load = batches().split_off(balance.len());
         // SELECT and a read; the read again and again, with what else is read; INITIALIZE, once all that was checked;

@@ -191,7 +191,7 @@ fn retry(code: Code) -> Retry {
         C::PackageUnsigned | C::PackageAltered | C::PackageSigner | C::PackageOlder => Retry::No,
         C::PackageEarly | C::PackageField | C::PackageOversized | C::PackageCommand => Retry::No,
         C::PackageEndless | C::PackageBomb | C::ProfileBad | C::Cancelled => Retry::No,
-        C::LinkBad | C::LinkBusy => Retry::No,
+        C::LinkBad | C::LinkBusy | C::UpdateFailed => Retry::No,
     }
 }
 

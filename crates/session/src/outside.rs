@@ -6,7 +6,6 @@ use topup_link::TopupLink;
 use crate::actor::Actor;
 use crate::failure::Failure;
 use crate::notices::Errand;
-use crate::notices::Errand;
 use crate::transaction::Transaction;
 
 /// What the shell tells the session.

@@ -62,6 +62,9 @@ pub(crate) struct Matrix {
     pub(crate) by_card: bool,
 }
 
+/// So many kinds of cards are few.
+const RARE: usize = 2;
+
 /// The draw that takes the network away for long enough for any act to end.
 const LONG: u64 = 99_999;
 
@@ -96,10 +99,15 @@ impl Matrix {
             }
         }
         let cells: Vec<Cell> = rows.iter().flat_map(|(point, _)| cells(point)).collect();
-        // Another fault often ends an act before its second half, and many meet its first half by chance.
+        // Another fault often ends an act before its second half, and many meet its first half by chance; but few meet
+        // what hardly a card has.
+        let rare = |point: &Point| {
+            let row = rows.iter().find(|(known, _)| known == point);
+            row.is_some_and(|(_, cards)| cards.len() <= RARE && only.is_none())
+        };
         let turns_of = |(at, cell): (usize, &Cell)| {
-            let turns = if late.contains(&cell.point) { 2 } else { 1 };
-            std::iter::repeat_n(at, turns)
+            let twice = late.contains(&cell.point) || rare(&cell.point);
+            std::iter::repeat_n(at, if twice { 2 } else { 1 })
         };
         let turns = cells.iter().enumerate().flat_map(turns_of).collect();
         let tears = tears(&rows);

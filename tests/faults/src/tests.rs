@@ -246,3 +246,13 @@ fn a_trace_of_real_servers_is_run_again() {
     assert!(told.contains("card: 805200000B -> Lost"), "{told}");
     assert!(told.ends_with("re-top-up AlreadyOnCard\n"), "{told}");
 }
+
+/// A phone whose sheet a person closed while a card was awaited; then a balance.
+#[test]
+fn a_trace_of_a_phone_whose_sheet_was_closed_is_run_again() {
+    let trace = include_str!("../../fixtures/traces/closed.jsonl");
+    let templates = templates().unwrap();
+    let told = replay(&templates, trace).unwrap_or_else(|error| panic!("{error}"));
+    assert!(told.contains("card-none"), "{told}");
+    assert!(told.contains("card: 00A4040009 -> 9000"), "{told}");
+}

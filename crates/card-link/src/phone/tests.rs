@@ -213,7 +213,7 @@ const FILE15: &str = "00B095001E";
 const BALANCE: &str = "805C000204";
 
 fn bytes(text: &str) -> Vec<u8> {
-    hex::decode(text).unwrap()
+    hex::decode(text).expect("hexadecimal digits")
 }
 
 #[tokio::test]

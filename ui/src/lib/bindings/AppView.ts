@@ -13,6 +13,7 @@ import type { RequestView } from "./RequestView";
 import type { SettingsView } from "./SettingsView";
 import type { TerminalView } from "./TerminalView";
 import type { TransactionView } from "./TransactionView";
+import type { UpdateView } from "./UpdateView";
 
 /**
  * Everything that the screens show. Pushed whole at each change; `revision` only rises.
@@ -37,4 +38,8 @@ request: RequestView | null, packages: Array<PackageView>, refusedPackages: Arra
 /**
  * Null where there is no desktop.
  */
-desk: DeskView | null, about: AboutView, };
+desk: DeskView | null, 
+/**
+ * A newer version that its publisher offers.
+ */
+update: UpdateView | null, about: AboutView, };
