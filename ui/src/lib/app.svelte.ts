@@ -21,6 +21,10 @@ const TOAST_MS = 4000;
 const DARK = window.matchMedia('(prefers-color-scheme: dark)');
 /** From this width in rem on there is a rail and two columns; text of 200 % makes one column of a window. */
 const WIDE_REM = 54;
+/** A phone on its side is lower and wider than this, and narrower than any tablet on its side. */
+const LOW = { height: 30, least: 38, most: 62 };
+/** From this width on a phone on its side has two columns beside its rail. */
+const LOW_WIDE_REM = 44;
 
 /** What the page knows: the newest view, the page chosen, and which requests are on their way. */
 export class App {
@@ -29,7 +33,8 @@ export class App {
   error = $state.raw<ErrorView | null>(null);
   toast = $state('');
   now = $state(Date.now());
-  wide = $state(false);
+  /** Of the window, in rem: large text makes a small one of it. */
+  #size = $state.raw({ width: 0, height: 0 });
   /** A transaction that goes on after its screen was left. */
   hidden = $state<string | null>(null);
   /** Settings are to be shown at the checks, which begin by themselves. */
@@ -41,6 +46,24 @@ export class App {
   #toastTimer: ReturnType<typeof setTimeout> | undefined;
 
   constructor(readonly backend: Backend) {}
+
+  /** A phone on its side: no room for a bar at the bottom or a rail with names. */
+  get low(): boolean {
+    const { width, height } = this.#size;
+    return height < LOW.height && width >= LOW.least && width < LOW.most;
+  }
+
+  /** Two columns. What has the whole screen of a phone on its side always has two. */
+  get wide(): boolean {
+    const { width } = this.#size;
+    if (!this.low) return width >= WIDE_REM;
+    return width >= LOW_WIDE_REM || this.transaction !== null || this.request !== null;
+  }
+
+  /** Room for a rail with names, and for everything beside it. */
+  get roomy(): boolean {
+    return this.wide && !this.low;
+  }
 
   get transaction(): TransactionView | null {
     const transaction = this.view?.transaction ?? null;
@@ -103,7 +126,7 @@ export class App {
 
   measure(): void {
     const rem = Number.parseFloat(getComputedStyle(document.documentElement).fontSize) || 16;
-    this.wide = window.innerWidth / rem >= WIDE_REM;
+    this.#size = { width: window.innerWidth / rem, height: window.innerHeight / rem };
   }
 
   flying(command: Command['command']): boolean {
