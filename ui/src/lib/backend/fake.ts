@@ -4,6 +4,7 @@ import type { Command } from '../bindings/Command';
 import type { Language } from '../bindings/Language';
 import type { Reply } from '../bindings/Reply';
 import type { TransactionView } from '../bindings/TransactionView';
+import { device } from '../device';
 import { loadFailureWords } from '../i18n/failures.svelte';
 import { diagnostics, isChecked, times } from './checks';
 import { baseView, card, failure, history, receipt, scenes, steps, transaction } from './scenes';
@@ -25,7 +26,7 @@ export class FakeBackend implements Backend {
   constructor(scene: string, patch: Partial<AppView> = {}) {
     const now = Date.now();
     this.#scene = scene;
-    this.#view = { ...baseView(now), ...scenes[scene]?.(now), ...patch };
+    this.#view = onDevice({ ...baseView(now), ...scenes[scene]?.(now), ...patch });
   }
 
   view(): Promise<AppView> {
@@ -128,6 +129,13 @@ export class FakeBackend implements Backend {
     ];
     script.forEach((patch, i) => setTimeout(() => this.#on(patch), i * STEP_MS));
   }
+}
+
+/** A phone reads by NFC, and has no desktop. */
+function onDevice(view: AppView): AppView {
+  if (device !== 'phone') return view;
+  const name = view.reader.name === null ? null : 'NFC';
+  return { ...view, desk: null, reader: { ...view.reader, name, readers: name === null ? [] : [name] } };
 }
 
 /** Opens the page that a scene is about, and says when all of it is drawn. */
