@@ -148,12 +148,27 @@ export class Page {
     const window = this.driver.manage().window();
     await window.setRect({ width: WINDOW[0], height: height + around });
     await until(() => this.script("return innerHeight === arguments[0]", height), "the window is as high as the page");
-    const png = await this.driver.findElement(By.css("iframe")).takeScreenshot();
+    const png = await this.#steady();
     await window.setRect({ width: WINDOW[0], height: WINDOW[1] });
     await this.driver.switchTo().frame(0);
     const file = path.join(PICTURES, `${name}.png`);
     writeFileSync(file, Buffer.from(png, "base64"));
     return file;
+  }
+
+  /** A window that was just made lower is painted a moment later, from the bottom up: until two pictures are alike but for a clock. */
+  async #steady() {
+    const frame = await this.driver.findElement(By.css("iframe"));
+    const alike = (one, other) => Math.abs(one.length - other.length) < one.length / 50;
+    await sleep(150);
+    let before = await frame.takeScreenshot();
+    return until(async () => {
+      await sleep(150);
+      const now = await frame.takeScreenshot();
+      const still = alike(before, now);
+      before = now;
+      return still && now;
+    }, "the picture stands still");
   }
 
   async close() {
