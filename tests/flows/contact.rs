@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use ipc::{Code, ContactView, MoneyPlace, Retry, TransactionKind};
+use ipc::{Code, Command, ContactView, MoneyPlace, Retry, TransactionKind};
 use tapfill_tests::Trouble;
 use virtual_card::{CardProfile, Fault, Moment};
 
@@ -176,4 +176,41 @@ async fn a_card_that_stays_away_while_it_is_measured_is_lost_without_a_debit() {
     );
     assert!(began.elapsed() < Duration::from_secs(30));
     stage.healed().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_types_faster_than_a_card_is_read_gets_the_code_all_the_same() {
+    let stage = Stage::ready().await;
+    stage.slot.arm(Fault::Slow { ms: 300 });
+    let person = &stage.person;
+    person.begin(TransactionKind::Topup).await.unwrap();
+    let phone = person.phone.clone();
+    person.give(Command::SendCode { phone }).await.unwrap();
+    let transaction = person.look().transaction.unwrap();
+    assert_eq!(
+        transaction.stage,
+        ipc::Stage::Code,
+        "the code is on its way"
+    );
+    assert!(transaction.card.is_some(), "for the card that was read");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_code_for_a_card_that_leaves_while_it_is_read_is_not_sent() {
+    let stage = Stage::ready().await;
+    stage.slot.arm(Fault::Slow { ms: 300 });
+    let person = &stage.person;
+    person.begin(TransactionKind::Topup).await.unwrap();
+    let phone = person.phone.clone();
+    let sent = person.give(Command::SendCode { phone });
+    let leaves = async {
+        tokio::time::sleep(Duration::from_millis(400)).await;
+        stage.slot.remove();
+    };
+    let (sent, ()) = tokio::join!(sent, leaves);
+    assert!(
+        matches!(sent, Err(Trouble::Refused(error)) if error.code == Code::CardNone),
+        "there is no card to send one for"
+    );
+    assert_eq!(person.codes().await.unwrap().len(), 0, "no code");
 }

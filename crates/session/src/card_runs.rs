@@ -96,6 +96,12 @@ impl Actor {
     }
 
     pub(crate) fn identified(&mut self, id: [u8; 16], code: IndustryCode, ended: Ended) {
+        self.take_card(id, code, ended);
+        // Whoever types faster than a card is read has asked for a code meanwhile.
+        self.send_held();
+    }
+
+    fn take_card(&mut self, id: [u8; 16], code: IndustryCode, ended: Ended) {
         let package = self.packages.loaded();
         let name = package
             .package(code)

@@ -160,6 +160,11 @@ impl Actor {
             .first()
             .map(|p| (p.industry.clone(), p.tail.clone()));
         let Some((industry, tail)) = known.or(seen) else {
+            if transaction.running {
+                // The card is being read: it is known in a moment.
+                self.held.push((phone, answer));
+                return;
+            }
             self.show_failure(&Code::CardNone.into());
             return self.refuse(Some(answer), Code::CardNone);
         };
@@ -172,6 +177,13 @@ impl Actor {
                 .await;
             Happened::CodeSent(id, masked_phone(&phone), sent, answer)
         });
+    }
+
+    /// What waited for a key or a card.
+    pub(crate) fn send_held(&mut self) {
+        for (phone, answer) in std::mem::take(&mut self.held) {
+            self.send_code(&phone, answer);
+        }
     }
 
     pub(crate) fn code_sent(

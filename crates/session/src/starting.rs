@@ -166,9 +166,7 @@ impl Actor {
             self.note_trouble(&failure);
         }
         if self.key_queries == 0 {
-            for (phone, answer) in std::mem::take(&mut self.held) {
-                self.send_code(&phone, answer);
-            }
+            self.send_held();
         }
         self.card_is_here();
     }
