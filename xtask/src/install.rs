@@ -114,6 +114,17 @@ const INSTALLERS: &[Need] = &[need(
     Library("ayatana-appindicator3-0.1"),
 )];
 
+/// For the operators' page.
+const BROWSER: &[Need] = &[
+    need("chromium", "a browser for tests", Program("chromium")),
+    need(
+        "chromium-driver",
+        "drives that browser in tests",
+        Program("chromedriver"),
+    ),
+    need("fonts-noto-cjk", "Chinese characters", Program("fc-list")),
+];
+
 /// What looks at the phones' code. Debian's own Rust brings its standard library's sources along.
 const PHONES: &[Need] = &[
     need("rustc-web", "Rust for phones", File("/usr/bin/rustc")),
@@ -158,6 +169,8 @@ pub(crate) enum Extent {
     Headless,
     /// The same with what tests of them need.
     HeadlessTests,
+    /// The operators' page, driven by tests in a browser.
+    ConsoleTests,
     /// The app's window too.
     Window,
     /// Packages of the window.
@@ -181,6 +194,7 @@ pub(crate) fn system_packages(extent: Extent) -> Outcome<()> {
     let needs: Vec<&Need> = match extent {
         Extent::Headless => HEADLESS.iter().collect(),
         Extent::HeadlessTests => HEADLESS.iter().chain(TESTS).collect(),
+        Extent::ConsoleTests => HEADLESS.iter().chain(TESTS).chain(BROWSER).collect(),
         Extent::Window => HEADLESS.iter().chain(WINDOW).collect(),
         Extent::Installers => {
             let window = WINDOW.iter().chain(INSTALLERS);

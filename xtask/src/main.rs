@@ -31,7 +31,7 @@ usage: cargo xtask <verb>
         --external-card PORT    leaves the virtual reader on PORT (and PORT + 1) empty for a card of your own
         --bank-config FILE      configuration for the bank (docs/testing.md)
         --keep                  goes on with the bank and the app data of the last demo
-  test [--only unit|flows|interop|kills|web|page|ui|samples|release|mobile] [--filter TEXT]
+  test [--only unit|flows|interop|console|kills|web|page|ui|samples|release|mobile] [--filter TEXT]
         everything, or one part; --filter takes the tests of page and ui whose name contains TEXT
   fuzz [--minutes N] [--only TARGET] [--replay] [--minimise]
         each target for N minutes (5); --replay runs the corpora through the targets without the fuzzer,

@@ -19,6 +19,8 @@ enum Part {
     Flows,
     /// The terminal in Python against the bank.
     Interop,
+    /// The operators' page in Chromium.
+    Console,
     /// App and bank killed at seeded moments.
     Kills,
     /// The page's checks and tests, and the bindings.
@@ -36,21 +38,23 @@ enum Part {
 }
 
 impl Part {
-    const EVERYTHING: [Self; 9] = [
+    const EVERYTHING: [Self; 10] = [
         Self::Web,
         Self::Page,
         Self::Rust,
         Self::Interop,
+        Self::Console,
         Self::Kills,
         Self::Ui,
         Self::Samples,
         Self::Release,
         Self::Mobile,
     ];
-    const NAMED: [Self; 10] = [
+    const NAMED: [Self; 11] = [
         Self::Unit,
         Self::Flows,
         Self::Interop,
+        Self::Console,
         Self::Kills,
         Self::Web,
         Self::Page,
@@ -66,6 +70,7 @@ impl Part {
             Self::Unit => "unit",
             Self::Flows => "flows",
             Self::Interop => "interop",
+            Self::Console => "console",
             Self::Kills => "kills",
             Self::Web => "web",
             Self::Page => "page",
@@ -81,6 +86,7 @@ impl Part {
             Self::Unit | Self::Flows | Self::Interop | Self::Kills | Self::Web => {
                 Extent::HeadlessTests
             }
+            Self::Console => Extent::ConsoleTests,
             Self::Rust | Self::Page | Self::Ui | Self::Samples | Self::Release => {
                 Extent::WindowTests
             }
@@ -102,6 +108,7 @@ impl Part {
             }
             Self::Flows => crate_tests(&["-p", FLOWS]),
             Self::Interop => interop::test(),
+            Self::Console => interop::console(),
             Self::Kills if !cfg!(target_os = "linux") => {
                 println!("left out: the virtual PC/SC reader is for Linux only");
                 Ok(())

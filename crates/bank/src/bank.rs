@@ -4,12 +4,16 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use relay::Body;
-use tokio::sync::{Notify, Semaphore};
+use tokio::sync::Notify;
 use zeroize::Zeroizing;
 
 use crate::card_hsm::CardHsm;
 use crate::clock::Clock;
 use crate::config::{IndustrySettings, Settings};
+use crate::crowd::Crowd;
+use crate::http::admission::Admission;
+use crate::http::rates::Rates;
+use crate::metrics::Metrics;
 use crate::packages::Shelf;
 use crate::scheme::CardIdentity;
 use crate::store::Store;
@@ -33,7 +37,11 @@ pub(crate) struct Bank {
     pub(crate) inbox: Option<crate::inbox::Inbox>,
     /// Rings when the outbox has something new.
     pub(crate) outbox: Notify,
-    pub(crate) permits: Semaphore,
+    pub(crate) admission: Admission,
+    pub(crate) rates: Rates,
+    /// Everybody who is connected to either server.
+    pub(crate) crowd: Arc<Crowd>,
+    pub(crate) metrics: Metrics,
 }
 
 impl Bank {

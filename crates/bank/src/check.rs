@@ -6,12 +6,12 @@ use std::time::Duration;
 
 use serde::Serialize;
 
+use crate::audit;
 use crate::bank::Bank;
 use crate::config::Settings;
 use crate::error::{Problem, StartError};
 use crate::files::Directory;
 use crate::running::{store_failed, text};
-use crate::store::audit::AuditRow;
 use crate::store::{Conn, Store};
 use crate::token::Token;
 use crate::vault::Vault;
@@ -232,6 +232,17 @@ const RULES: [(&str, &str); 26] = [
 /// # Errors
 /// When the directory holds no bank that can be read.
 pub async fn check(dir: &Path, settings: Option<&Settings>) -> Result<Report, StartError> {
+    let (store, vault) = opened(dir, settings).await?;
+    let report = report(&store, &vault).await.map_err(store_failed);
+    store.close().await;
+    report
+}
+
+/// The store of the bank in `dir` with the keys of its columns, beside whatever runs.
+pub(crate) async fn opened(
+    dir: &Path,
+    settings: Option<&Settings>,
+) -> Result<(Store, Vault), StartError> {
     let database = dir.join("bank.sqlite");
     if !database.is_file() {
         return Err(StartError::File {
@@ -243,9 +254,7 @@ pub async fn check(dir: &Path, settings: Option<&Settings>) -> Result<Report, St
     let token = hsm.map(Token::open).transpose()?.map(Arc::new);
     let vault = Vault::new(Directory::open(dir, token)?.secret("store.key")?);
     let store = Store::open(&database, Duration::from_secs(5)).await?;
-    let report = report(&store, &vault).await.map_err(store_failed);
-    store.close().await;
-    report
+    Ok((store, vault))
 }
 
 /// [`report`] in words for who runs a bank.
@@ -266,7 +275,7 @@ pub(crate) async fn report(store: &Store, vault: &Vault) -> Result<Report, Probl
         let places: Vec<String> = sqlx::query_scalar(sql).fetch_all(&mut *conn).await?;
         findings.extend(places.into_iter().map(|place| Finding { rule, place }));
     }
-    if let Some(place) = broken_audit(&mut conn, vault).await? {
+    if let Some(place) = audit::chain(&mut conn, vault, None).await?.broken {
         findings.push(Finding { rule: "I18", place });
     }
     let sql =
@@ -299,34 +308,4 @@ async fn balances(conn: &mut Conn) -> Result<Money, Problem> {
         }
     }
     Ok(money)
-}
-
-async fn broken_audit(conn: &mut Conn, vault: &Vault) -> Result<Option<String>, Problem> {
-    let mut previous = Vec::new();
-    let mut last = 0_i64;
-    loop {
-        type Row = (i64, i64, String, String, String, Vec<u8>);
-        let rows: Vec<Row> = sqlx::query_as(
-            "SELECT id, at_ms, kind, subject, detail, hash FROM audit WHERE id > ? ORDER BY id LIMIT 1000",
-        )
-        .bind(last)
-        .fetch_all(&mut *conn)
-        .await?;
-        if rows.is_empty() {
-            return Ok(None);
-        }
-        for (id, at_ms, kind, subject, detail, hash) in rows {
-            let row = AuditRow {
-                id,
-                at_ms,
-                kind: &kind,
-                subject: &subject,
-                detail: &detail,
-            };
-            if id != last + 1 || row.hash(vault, &previous)[..] != hash[..] {
-                return Ok(Some(format!("audit row {id}")));
-            }
-            (last, previous) = (id, hash);
-        }
-    }
 }

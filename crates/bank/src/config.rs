@@ -11,7 +11,9 @@ mod settings;
 
 pub(crate) use rules::{IssuerKeyText, IssuerKeyTexts, KeyWithRecipe};
 pub use settings::Settings;
-pub(crate) use settings::{CardSettings, CustomerSettings, HsmSettings, IndustrySettings};
+pub(crate) use settings::{
+    CardSettings, CustomerSettings, HsmSettings, IndustrySettings, LimitSettings,
+};
 
 #[cfg(feature = "development")]
 const DEMO: &str = include_str!("demo.toml");
@@ -54,6 +56,10 @@ pub struct Config {
     pub security: Option<SocketAddr>,
     /// Address of the transaction server; instead of the file's when given.
     pub transaction: Option<SocketAddr>,
+    /// Loopback address of metrics and health; instead of the file's when given. Neither: there are none.
+    pub metrics: Option<SocketAddr>,
+    /// Loopback address of the operators' page; instead of the file's when given. Neither: there is none.
+    pub console: Option<SocketAddr>,
     /// Serves the SMS inbox.
     #[cfg(feature = "development")]
     pub dev: bool,
@@ -102,6 +108,8 @@ impl Config {
             patient: false,
             security: None,
             transaction: None,
+            metrics: None,
+            console: None,
             #[cfg(feature = "development")]
             dev: false,
             #[cfg(feature = "simulator")]

@@ -108,6 +108,15 @@ impl Problem {
         Self::refused(409, "time-skew").with("time_ms", now_ms)
     }
 
+    /// When to come again, seconds, for answers that say so.
+    pub(crate) fn retry_after_s(&self) -> Option<u64> {
+        let Self::Refused { params, .. } = self else {
+            return None;
+        };
+        let ms = params.get("retry_after_ms")?.as_u64()?;
+        Some(ms.div_ceil(1_000))
+    }
+
     /// Status and JSON body. An internal failure is logged here, under a number that the asker gets too.
     pub(crate) fn answer(self) -> (u16, Vec<u8>) {
         let (status, code, params) = match self {

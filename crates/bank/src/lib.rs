@@ -3,22 +3,29 @@
 //! [`start`] opens the store, makes what a first start needs and serves both addresses until
 //! [`Running::stop`]. Amounts are in fen, times in milliseconds since 1970-01-01 UTC.
 
+mod audit;
 mod bank;
 mod card_hsm;
 mod check;
 mod clock;
 mod config;
+mod console;
+mod crowd;
 mod error;
 mod files;
 mod flow;
 mod http;
 #[cfg(feature = "development")]
 mod inbox;
+mod loopback;
+mod metrics;
 mod operators;
 mod packages;
 mod password;
 mod peer;
 mod recipe;
+mod reconcile;
+mod redact;
 mod running;
 mod scheme;
 #[cfg(feature = "simulator")]
@@ -30,13 +37,18 @@ mod token;
 mod vault;
 mod worker;
 
+pub use audit::{Anchor, Chain, verify_audit};
 pub use check::{Finding, Money, Report, check};
 pub use clock::{Clock, ManualClock, SystemClock};
 pub use config::{Config, ConfigError, Settings};
+pub use console::Role;
 pub use error::StartError;
 pub use operators::{
-    Act, Acted, OperatorError, Signature, act, keep_operator, open_loads, remove_operator,
+    Act, Acted, OperatorError, Signature, act, keep_operator, keep_operator_as, open_loads,
+    remove_operator,
 };
+pub use reconcile::{Day, Reconciled, reconcile};
+pub use redact::redacted;
 pub use running::{Running, revoke_terminal, start};
 #[cfg(feature = "simulator")]
 pub use simulated::Simulated;

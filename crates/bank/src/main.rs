@@ -1,18 +1,28 @@
 //! The binary: `bank run` serves, `bank check` reconciles.
 
+mod lines;
+mod reports;
+
 use std::io::{Read, Write};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use bank::{Act, Config, ConfigError, OperatorError, Settings, Signature, StartError};
+use bank::{
+    Act, Anchor, Config, ConfigError, Day, OperatorError, Role, Settings, Signature, StartError,
+};
 use zeroize::Zeroizing;
+
+use crate::lines::{Form, StderrLog};
 
 const USAGE: &str = "\
 bank run --dir DIR --config FILE [--security ADDRESS] [--transaction ADDRESS]
 bank check --dir DIR [--config FILE]
+bank audit verify --dir DIR [--config FILE] [--anchor ROWS:HEAD]
+bank reconcile --dir DIR [--config FILE] --day DAY [--out FILE]
 bank revoke --dir DIR --config FILE --terminal NUMBER
-bank operator --dir DIR --config FILE --name NAME      adds one, or gives a new password (standard input)
+bank operator --dir DIR --config FILE --name NAME [--role ROLE]
+                                                       adds one, or gives a new password (standard input)
 bank remove-operator --dir DIR --config FILE --name NAME
 bank open-loads --dir DIR --config FILE                all whose outcome is open, as JSON
 bank lost-card --dir DIR --config FILE --reference REFERENCE --name NAME --evidence TEXT
@@ -21,16 +31,23 @@ bank import-issuer-key --config FILE --label LABEL     16 bytes as hex digits fr
 bank generate-wrapping-key --config FILE --label LABEL
 
   --dir DIR              keys, certificates, database and profile.json; made when absent
-  --config FILE          see docs/testing.md; check needs it when the files are sealed
+  --config FILE          see docs/testing.md; check, audit and reconcile need it when the files are sealed
   --terminal NUMBER      12 digits; it is refused everywhere from now on, and never comes back
   --name NAME            of the operator, whose password is read from standard input
+  --role ROLE            viewer (may look at the console) or operator (decides as well); a new one is an operator
   --reference REFERENCE  of the load, e.g. TF-7K2M-91QX
   --as END               loaded, refund or write-off: carried out when a second operator says the same
   --evidence TEXT        what you saw, without long numbers
   --label LABEL          of the key in the security module of [hsm]
   --security ADDRESS     of the security server, e.g. 127.0.0.1:8444; port 0 takes a free one
   --transaction ADDRESS  of the transaction server, e.g. 127.0.0.1:8443
+  --metrics ADDRESS      of metrics and health, on the loopback interface; none when neither this nor the file gives one
+  --console ADDRESS      of the operators' page, on the loopback interface; none when neither this nor the file gives one
+  --anchor ROWS:HEAD     `rows` and `head` of an earlier `audit verify`: they must still be there
+  --day DAY              of the bank (UTC+8), as 2026-11-23
+  --out FILE             where the day's file goes; standard output when not given
   --log LEVEL            error, warn, info or debug; info when not given
+  --log-form FORM        text or json; text when not given
 ";
 
 #[cfg(feature = "development")]
@@ -40,7 +57,9 @@ const DEVELOPMENT: &str = "\
 #[cfg(not(feature = "development"))]
 const DEVELOPMENT: &str = "";
 
-const COMMANDS: [&str; 10] = [
+const COMMANDS: [&str; 12] = [
+    "audit",
+    "reconcile",
     "operator",
     "remove-operator",
     "open-loads",
@@ -67,7 +86,14 @@ struct Arguments {
     dev: bool,
     security: Option<SocketAddr>,
     transaction: Option<SocketAddr>,
+    metrics: Option<SocketAddr>,
+    console: Option<SocketAddr>,
+    role: Option<Role>,
+    anchor: Option<Anchor>,
+    day: Option<Day>,
+    out: Option<PathBuf>,
     log: log::LevelFilter,
+    log_form: Form,
 }
 
 fn main() -> ExitCode {
@@ -75,7 +101,7 @@ fn main() -> ExitCode {
         Ok(arguments) => arguments,
         Err(problem) => return fail(&format!("{problem}\n\n{USAGE}{DEVELOPMENT}"), 2),
     };
-    if log::set_logger(&StderrLog).is_ok() {
+    if log::set_logger(Box::leak(Box::new(StderrLog(arguments.log_form)))).is_ok() {
         log::set_max_level(arguments.log);
     }
     let runtime = match tokio::runtime::Builder::new_multi_thread()
@@ -88,7 +114,9 @@ fn main() -> ExitCode {
     let done = runtime.block_on(async {
         match arguments.command.as_str() {
             "run" => run(arguments).await,
-            "check" => check(arguments).await,
+            "check" => reports::check(&arguments).await,
+            "audit" => reports::audit(&arguments).await,
+            "reconcile" => reports::reconcile(&arguments).await,
             "revoke" => revoke(arguments).await,
             "operator" | "remove-operator" | "open-loads" | "lost-card" | "decide" => {
                 Ok(people(&arguments).await)
@@ -106,6 +134,9 @@ fn parse(mut words: impl Iterator<Item = String>) -> Result<Arguments, String> {
     let command = words.next();
     let command = command.filter(|word| COMMANDS.contains(&word.as_str()));
     let command = command.ok_or("bank: say what to do")?;
+    if command == "audit" && words.next().as_deref() != Some("verify") {
+        return Err("bank: audit verify is all that can be done with it".to_owned());
+    }
     let mut arguments = Arguments {
         command,
         dir: PathBuf::new(),
@@ -120,7 +151,14 @@ fn parse(mut words: impl Iterator<Item = String>) -> Result<Arguments, String> {
         dev: false,
         security: None,
         transaction: None,
+        metrics: None,
+        console: None,
+        role: None,
+        anchor: None,
+        day: None,
+        out: None,
         log: log::LevelFilter::Info,
+        log_form: Form::Text,
     };
     while let Some(word) = words.next() {
         #[cfg(feature = "development")]
@@ -129,31 +167,7 @@ fn parse(mut words: impl Iterator<Item = String>) -> Result<Arguments, String> {
             continue;
         }
         let value = words.next().ok_or(format!("bank: {word} needs a value"))?;
-        let address = || {
-            let parsed = value.parse::<SocketAddr>();
-            parsed
-                .map(Some)
-                .map_err(|_| format!("bank: {word} needs HOST:PORT in digits"))
-        };
-        match word.as_str() {
-            "--dir" => arguments.dir = value.into(),
-            "--config" => arguments.config = Some(value.into()),
-            "--label" => arguments.label = value,
-            "--terminal" => arguments.terminal = value,
-            "--name" => arguments.name = value,
-            "--reference" => arguments.reference = value,
-            "--as" => arguments.end = value,
-            "--evidence" => arguments.evidence = value,
-            "--security" => arguments.security = address()?,
-            "--transaction" => arguments.transaction = address()?,
-            "--log" => {
-                let level = value
-                    .parse()
-                    .map_err(|_| "bank: --log knows no such level")?;
-                arguments.log = level;
-            }
-            _ => return Err(format!("bank: {word} is unknown")),
-        }
+        take(&mut arguments, &word, value)?;
     }
     let makes_key = arguments.command.ends_with("-key");
     if makes_key && arguments.label.is_empty() {
@@ -163,6 +177,53 @@ fn parse(mut words: impl Iterator<Item = String>) -> Result<Arguments, String> {
         return Err("bank: --dir is missing".to_owned());
     }
     Ok(arguments)
+}
+
+/// One option with its value.
+fn take(arguments: &mut Arguments, word: &str, value: String) -> Result<(), String> {
+    let address = || {
+        let parsed = value.parse::<SocketAddr>();
+        parsed
+            .map(Some)
+            .map_err(|_| format!("bank: {word} needs HOST:PORT in digits"))
+    };
+    match word {
+        "--dir" => arguments.dir = value.into(),
+        "--config" => arguments.config = Some(value.into()),
+        "--label" => arguments.label = value,
+        "--terminal" => arguments.terminal = value,
+        "--name" => arguments.name = value,
+        "--reference" => arguments.reference = value,
+        "--as" => arguments.end = value,
+        "--evidence" => arguments.evidence = value,
+        "--security" => arguments.security = address()?,
+        "--transaction" => arguments.transaction = address()?,
+        "--metrics" => arguments.metrics = address()?,
+        "--console" => arguments.console = address()?,
+        "--role" => {
+            let role = Role::ALL.into_iter().find(|role| role.name() == value);
+            let wrong = || "bank: --role needs viewer or operator".to_owned();
+            arguments.role = Some(role.ok_or_else(wrong)?);
+        }
+        "--anchor" => arguments.anchor = Some(read(word, &value)?),
+        "--day" => arguments.day = Some(read(word, &value)?),
+        "--out" => arguments.out = Some(value.into()),
+        "--log-form" => arguments.log_form = read(word, &value)?,
+        "--log" => {
+            let level = value
+                .parse()
+                .map_err(|_| "bank: --log knows no such level")?;
+            arguments.log = level;
+        }
+        _ => return Err(format!("bank: {word} is unknown")),
+    }
+    Ok(())
+}
+
+fn read<T: std::str::FromStr<Err = String>>(word: &str, value: &str) -> Result<T, String> {
+    value
+        .parse()
+        .map_err(|what| format!("bank: {word} needs {what}"))
 }
 
 /// The configuration that `--config` names, or the demo bank's.
@@ -180,6 +241,8 @@ fn config(arguments: &Arguments) -> Result<Config, StartError> {
     }
     config.security = arguments.security;
     config.transaction = arguments.transaction;
+    config.metrics = arguments.metrics;
+    config.console = arguments.console;
     Ok(config)
 }
 
@@ -214,7 +277,7 @@ async fn operate(arguments: &Arguments) -> Result<String, OperatorError> {
             return Ok(format!("{json}\n"));
         }
         "operator" => {
-            bank::keep_operator(config, name, &password()?).await?;
+            bank::keep_operator_as(config, name, &password()?, arguments.role).await?;
             return Ok("kept\n".to_owned());
         }
         "remove-operator" => {
@@ -255,9 +318,11 @@ async fn run(arguments: Arguments) -> Result<ExitCode, StartError> {
     let stop = stop_signal()?;
     let running = bank::start(config).await?;
     let ready = format!(
-        "bank: ready security={} transaction={} profile={}\n",
+        "bank: ready security={} transaction={}{}{} profile={}\n",
         running.security_addr,
         running.transaction_addr,
+        told("metrics", running.metrics_addr),
+        told("console", running.console_addr),
         running.profile_path.display()
     );
     say(&ready);
@@ -265,6 +330,11 @@ async fn run(arguments: Arguments) -> Result<ExitCode, StartError> {
     log::info!("stopping");
     running.stop().await;
     Ok(ExitCode::SUCCESS)
+}
+
+/// Of a listener that need not be there.
+fn told(name: &str, address: Option<SocketAddr>) -> String {
+    address.map_or_else(String::new, |address| format!(" {name}={address}"))
 }
 
 /// Ready before the bank is, so that no signal is missed in between.
@@ -292,19 +362,6 @@ fn stop_signal() -> Result<impl Future<Output = ()>, StartError> {
             log::error!("no signal can be waited for: {error}");
             std::future::pending::<()>().await;
         }
-    })
-}
-
-async fn check(arguments: Arguments) -> Result<ExitCode, StartError> {
-    let settings = arguments.config.as_deref().map(Settings::read);
-    let settings = settings.transpose()?;
-    let report = bank::check(&arguments.dir, settings.as_ref()).await?;
-    let json = serde_json::to_string_pretty(&report).unwrap_or_default();
-    say(&format!("{json}\n"));
-    Ok(if report.findings.is_empty() {
-        ExitCode::SUCCESS
-    } else {
-        ExitCode::from(3)
     })
 }
 
@@ -339,27 +396,4 @@ fn say(text: &str) {
     if let Err(error) = written {
         log::warn!("standard output is closed: {error}");
     }
-}
-
-struct StderrLog;
-
-impl log::Log for StderrLog {
-    fn enabled(&self, metadata: &log::Metadata<'_>) -> bool {
-        // Libraries log what is theirs to debug; what matters of it comes back as an error.
-        metadata.level() <= log::Level::Warn || metadata.target().starts_with("bank")
-    }
-
-    fn log(&self, record: &log::Record<'_>) {
-        if self.enabled(record.metadata()) {
-            let line = format!(
-                "{} {}: {}\n",
-                record.level(),
-                record.target(),
-                record.args()
-            );
-            let _closed = std::io::stderr().write_all(line.as_bytes());
-        }
-    }
-
-    fn flush(&self) {}
 }

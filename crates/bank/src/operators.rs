@@ -10,12 +10,13 @@ use zeroize::Zeroizing;
 
 use crate::bank::Bank;
 use crate::config::Config;
+use crate::console::Role;
 use crate::error::{Problem, StartError};
 use crate::running;
 use crate::store::customer::Try;
 use crate::store::load::{self, LoadRow};
 use crate::store::operator::{self, ProposalRow};
-use crate::store::{Conn, audit};
+use crate::store::{Conn, audit, console};
 
 /// The fewest characters of an operator's password.
 const SHORTEST_PASSWORD: usize = 12;
@@ -91,6 +92,19 @@ pub async fn keep_operator(
     name: &str,
     password: &Zeroizing<String>,
 ) -> Result<(), OperatorError> {
+    keep_operator_as(config, name, password, None).await
+}
+
+/// The same with a role; without one a new operator may decide, and an older one keeps what they may.
+///
+/// # Errors
+/// As [`keep_operator`].
+pub async fn keep_operator_as(
+    config: Config,
+    name: &str,
+    password: &Zeroizing<String>,
+    role: Option<Role>,
+) -> Result<(), OperatorError> {
     let name = spelled(name)?;
     if password.chars().count() < SHORTEST_PASSWORD {
         let cause = format!("a password has {SHORTEST_PASSWORD} characters at least");
@@ -99,7 +113,12 @@ pub async fn keep_operator(
     let work = async |bank: &Bank| {
         let mut tx = bank.store.begin().await?;
         operator::keep(bank, &mut tx, &name, password.as_bytes()).await?;
-        let what = ("operator-kept", name.as_str(), "{}");
+        let mut detail = "{}".to_owned();
+        if let Some(role) = role {
+            console::set_role(&mut tx, &name, role).await?;
+            detail = json!({"role": role.name()}).to_string();
+        }
+        let what = ("operator-kept", name.as_str(), detail.as_str());
         audit::note(bank, &mut tx, what, bank.now_ms()).await?;
         tx.commit().await?;
         Ok(())
@@ -172,6 +191,10 @@ pub(crate) async fn act_on(
     let name = spelled(&signature.operator)?;
     signed_by(bank, &name, &signature.password).await?;
     let mut tx = bank.store.begin().await?;
+    if console::role(&mut tx, &name).await? != Some(Role::Operator) {
+        let cause = "this operator may look, and decide nothing".to_owned();
+        return Err(refused("operator-viewer", cause));
+    }
     let row = load::called(bank, &mut tx, reference.trim()).await?;
     let mut row = row.ok_or_else(|| {
         refused(
@@ -191,6 +214,21 @@ pub(crate) async fn act_on(
     tx.commit().await?;
     bank.outbox.notify_one();
     Ok(acted)
+}
+
+/// Whoever has this name and password, in the one spelling of the name; it is written down that they came.
+pub(crate) async fn sign_in(
+    bank: &Bank,
+    name: &str,
+    password: &Zeroizing<String>,
+) -> Result<String, OperatorError> {
+    let name = spelled(name)?;
+    signed_by(bank, &name, password).await?;
+    let mut tx = bank.store.begin().await?;
+    let what = ("console-sign-in", name.as_str(), "{}");
+    audit::note(bank, &mut tx, what, bank.now_ms()).await?;
+    tx.commit().await?;
+    Ok(name)
 }
 
 async fn decide(

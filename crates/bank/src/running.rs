@@ -12,16 +12,24 @@ use axum_server::accept::NoDelayAcceptor;
 use axum_server::tls_rustls::{RustlsAcceptor, RustlsConfig};
 use rustls::ServerConfig;
 use serde_json::json;
-use tokio::sync::{Notify, Semaphore};
+use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 
 use crate::bank::Bank;
 use crate::card_hsm::{Holder, IssuerKey, IssuerKeys, KeysByIndustry};
 use crate::check::{self, Money, Report};
-use crate::config::{Config, IssuerKeyText, IssuerKeyTexts, KeyWithRecipe, Settings};
+use crate::config::{
+    Config, IssuerKeyText, IssuerKeyTexts, KeyWithRecipe, LimitSettings, Settings,
+};
+use crate::console;
+use crate::crowd::{Crowd, Shares, WithPresence};
 use crate::error::{Problem, StartError};
 use crate::files::{Directory, restrict};
 use crate::http;
+use crate::http::admission::Admission;
+use crate::http::rates::Rates;
+use crate::loopback;
+use crate::metrics::Metrics;
 use crate::packages::Shelf;
 use crate::peer::WithPeerKey;
 use crate::store::{Store, audit, customer, terminal};
@@ -37,16 +45,27 @@ const PATIENCE: Duration = Duration::from_secs(30);
 /// How long a peer may take for its first request's head, the TLS handshake included.
 const FIRST_REQUEST: Duration = Duration::from_secs(15);
 
+/// The longest head of a request, bytes: a terminal's has 400.
+const MOST_HEAD: usize = 16 * 1024;
+/// Bodies on their way that are always allowed.
+const FEWEST_BODIES: usize = 64;
+/// Requests of one connection at once: an app has one or two.
+const MOST_STREAMS: u32 = 32;
+
 /// A bank that serves. Dropping it does not stop it: call [`Running::stop`].
 pub struct Running {
     /// Address of the security server.
     pub security_addr: SocketAddr,
     /// Address of the transaction server.
     pub transaction_addr: SocketAddr,
+    /// Address of metrics and health, where there are any.
+    pub metrics_addr: Option<SocketAddr>,
+    /// Address of the operators' page, where there is one.
+    pub console_addr: Option<SocketAddr>,
     /// The profile that terminals of this bank are installed with.
     pub profile_path: PathBuf,
     bank: Arc<Bank>,
-    handles: [Handle<SocketAddr>; 2],
+    handles: Vec<Handle<SocketAddr>>,
     servers: Vec<JoinHandle<()>>,
     worker: JoinHandle<()>,
 }
@@ -64,6 +83,8 @@ pub async fn start(config: Config) -> Result<Running, StartError> {
         settings.bank.client_certificates,
     )?;
     let [security, transaction] = listeners(&config)?;
+    let metrics = beside(config.metrics.or(settings.bank.metrics))?;
+    let console = beside(config.console.or(settings.bank.console))?;
     let bank = Arc::new(bank(&config, &dir).await?);
     customer::seed(&bank).await.map_err(store_failed)?;
     let security_addr = address(&security)?;
@@ -77,24 +98,36 @@ pub async fn start(config: Config) -> Result<Running, StartError> {
         Some(_) => security_routes.merge(http::inbox::routes()),
         None => security_routes,
     };
-    let security_routes = http::routes(bank.clone(), security_routes);
-    let transaction_routes = http::routes(bank.clone(), http::transaction::routes());
-    let handles = [Handle::new(), Handle::new()];
-    let [first, second] = handles.clone();
-    let servers = vec![
-        serve(security, security_routes, identity.security, first)?,
-        serve(
-            transaction,
-            transaction_routes,
-            identity.transaction,
-            second,
-        )?,
+    let counted = |name, routes| {
+        let routes = http::routes(bank.clone(), routes);
+        http::metrics::measured(bank.clone(), name, routes)
+    };
+    let security_routes = counted("security", security_routes);
+    let transaction_routes = counted("transaction", http::transaction::routes());
+    let handles: Vec<_> = std::iter::repeat_with(Handle::new).take(4).collect();
+    let mut free = handles.iter().cloned();
+    let mut handle = || free.next().unwrap_or_default();
+    let (tls, other_tls) = (identity.security, identity.transaction);
+    let mut servers = vec![
+        serve(&bank, security, security_routes, tls, handle())?,
+        serve(&bank, transaction, transaction_routes, other_tls, handle())?,
     ];
+    let [metrics_addr, console_addr] = [&metrics, &console].map(|it| Some(it.as_ref()?.1));
+    if let Some((listener, _)) = metrics {
+        let routes = http::metrics::server(bank.clone());
+        servers.push(loopback::serve(listener, routes, handle())?);
+    }
+    if let Some((listener, _)) = console {
+        let routes = console::server(bank.clone());
+        servers.push(loopback::serve(listener, routes, handle())?);
+    }
     let worker = tokio::spawn(worker::run(bank.clone()));
     let profile_path = dir.path("profile.json");
     Ok(Running {
         security_addr,
         transaction_addr,
+        metrics_addr,
+        console_addr,
         profile_path,
         bank,
         handles,
@@ -230,7 +263,13 @@ pub(crate) async fn bank(config: &Config, dir: &Directory) -> Result<Bank, Start
         #[cfg(feature = "development")]
         inbox: config.dev.then(crate::inbox::Inbox::default),
         outbox: Notify::new(),
-        permits: Semaphore::new(settings.limits.concurrent_requests),
+        admission: Admission::new(
+            settings.limits.concurrent_requests,
+            Duration::from_millis(settings.limits.answer_ms),
+        ),
+        rates: Rates::new(&settings.limits),
+        crowd: Crowd::new(shares(&settings.limits)),
+        metrics: Metrics::new(),
         settings,
         store,
         vault,
@@ -324,6 +363,10 @@ fn listeners(config: &Config) -> Result<[TcpListener; 2], StartError> {
     ])
 }
 
+fn beside(address: Option<SocketAddr>) -> Result<Option<(TcpListener, SocketAddr)>, StartError> {
+    address.map(loopback::bind).transpose()
+}
+
 fn address(listener: &TcpListener) -> Result<SocketAddr, StartError> {
     listener.local_addr().map_err(|error| StartError::Address {
         address: "unknown".to_owned(),
@@ -331,7 +374,22 @@ fn address(listener: &TcpListener) -> Result<SocketAddr, StartError> {
     })
 }
 
+/// Bodies are small and gone in a moment: four for each request in work is plenty, and no address needs more than a quarter.
+fn shares(limits: &LimitSettings) -> Shares {
+    let bodies = limits
+        .concurrent_requests
+        .saturating_mul(4)
+        .max(FEWEST_BODIES);
+    Shares {
+        connections: limits.connections,
+        connections_of_one: limits.connections_per_address,
+        bodies,
+        bodies_of_one: bodies / 4,
+    }
+}
+
 fn serve(
+    bank: &Arc<Bank>,
     listener: TcpListener,
     routes: Router,
     tls: Arc<ServerConfig>,
@@ -342,14 +400,27 @@ fn serve(
     let acceptor = RustlsAcceptor::new(config).acceptor(NoDelayAcceptor::new());
     let server =
         axum_server::from_tcp(listener).map_err(|error| StartError::Tls(error.to_string()))?;
+    let counting = bank.clone();
+    let acceptor = WithPresence {
+        inner: WithPeerKey(acceptor),
+        crowd: bank.crowd.clone(),
+        refused: Arc::new(move || counting.metrics.connection_refused()),
+    };
     let mut server = server
-        .acceptor(WithPeerKey(acceptor))
+        .acceptor(acceptor)
         .handle(handle)
         .first_request_timeout(FIRST_REQUEST);
-    server
-        .http_builder()
+    let builder = server.http_builder();
+    builder
         .http1()
-        .header_read_timeout(FIRST_REQUEST);
+        .header_read_timeout(FIRST_REQUEST)
+        .max_buf_size(MOST_HEAD);
+    builder
+        .http2()
+        .max_concurrent_streams(MOST_STREAMS)
+        .max_header_list_size(MOST_HEAD as u32)
+        .keep_alive_interval(FIRST_REQUEST)
+        .keep_alive_timeout(FIRST_REQUEST);
     Ok(tokio::spawn(async move {
         if let Err(error) = server
             .serve(routes.into_make_service_with_connect_info::<SocketAddr>())

@@ -4,9 +4,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ledger::{Doubt, Event, Phase, Suspense};
+use serde::Deserialize;
 
 use crate::bank::Bank;
 use crate::error::Problem;
+use crate::metrics::SmsResult;
 use crate::sms::Sms;
 use crate::store::Conn;
 use crate::store::load::{self, LoadRow};
@@ -17,7 +19,9 @@ const PAUSE: Duration = Duration::from_secs(1);
 /// Runs until it is aborted. Nothing is lost then: what was not marked as delivered is delivered again.
 pub(crate) async fn run(bank: Arc<Bank>) {
     loop {
-        if let Err(error) = round(&bank).await {
+        let done = round(&bank).await;
+        bank.metrics.round(done.is_ok());
+        if let Err(error) = done {
             let (status, body) = error.answer();
             log::warn!(
                 "a round of the bank's own work: {status} {}",
@@ -77,9 +81,19 @@ async fn deliver(bank: &Bank) -> Result<(), Problem> {
     }
 }
 
+/// What an event of the outbox says that is counted.
+#[derive(Deserialize)]
+struct Moved {
+    to: String,
+    amount: u64,
+}
+
 fn hand_over(bank: &Bank, item: &Waiting) -> Result<(), Problem> {
     if let Some(payload) = &item.payload {
         log::info!("{}: {payload}", item.kind);
+        if let Ok(moved) = serde_json::from_str::<Moved>(payload) {
+            bank.metrics.moved(&moved.to, moved.amount);
+        }
     }
     let Some(sealed) = &item.sealed else {
         return Ok(());
@@ -88,13 +102,16 @@ fn hand_over(bank: &Bank, item: &Waiting) -> Result<(), Problem> {
     let sms: Sms = serde_json::from_slice(&plain).map_err(Problem::internal)?;
     // A number that is not on file: the row is there so that it looks the same.
     if sms.phone.is_empty() {
+        bank.metrics.sms(SmsResult::NotOnFile);
         return Ok(());
     }
     #[cfg(feature = "development")]
     if let Some(inbox) = &bank.inbox {
         inbox.push(sms);
+        bank.metrics.sms(SmsResult::Delivered);
         return Ok(());
     }
+    bank.metrics.sms(SmsResult::NoSender);
     log::warn!("an SMS has no way out: this bank has no sender");
     Ok(())
 }

@@ -191,6 +191,8 @@ pub(crate) fn adapted(
     for per in ["number", "terminal", "address", "prefix"] {
         sms.insert(format!("per_{per}_per_hour"), MANY.into());
     }
+    let limits = entry(&mut table, "limits")?;
+    limits.insert("requests_per_terminal_per_minute".to_owned(), 0.into());
     let text = toml::to_string(&table).map_err(|why| why.to_string())?;
     Ok(BankConfig {
         text,

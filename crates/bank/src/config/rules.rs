@@ -55,6 +55,12 @@ impl Settings {
                 "limits.concurrent_requests",
                 self.limits.concurrent_requests as u64,
             ),
+            ("limits.answer_ms", self.limits.answer_ms),
+            ("limits.connections", self.limits.connections as u64),
+            (
+                "limits.connections_per_address",
+                self.limits.connections_per_address as u64,
+            ),
             ("limits.silence_s", self.limits.silence_s),
             ("limits.doubt_s", self.limits.doubt_s),
         ];

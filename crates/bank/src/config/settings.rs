@@ -39,6 +39,13 @@ pub(crate) struct BankSettings {
     pub(crate) security: SocketAddr,
     #[serde(default = "transaction_address")]
     pub(crate) transaction: SocketAddr,
+    /// Where metrics and health are told; absent: nowhere.
+    pub(crate) metrics: Option<SocketAddr>,
+    /// Where the operators' page is; absent: nowhere.
+    pub(crate) console: Option<SocketAddr>,
+    /// Names beside `localhost` that a browser may call the console by, e.g. of a proxy in front of it.
+    #[serde(default)]
+    pub(crate) console_hosts: Vec<String>,
     pub(crate) security_url: Option<String>,
     pub(crate) transaction_url: Option<String>,
     #[serde(default)]
@@ -107,6 +114,12 @@ pub(crate) struct LimitSettings {
     pub(crate) doubt_s: u64,
     pub(crate) activation_years: u16,
     pub(crate) enrolments_per_address_per_hour: u32,
+    pub(crate) answer_ms: u64,
+    pub(crate) connections: usize,
+    pub(crate) connections_per_address: usize,
+    pub(crate) requests_per_terminal_per_minute: u32,
+    pub(crate) refusals_per_address_per_minute: u32,
+    pub(crate) unknown_cards_per_terminal_per_hour: u32,
 }
 
 #[derive(Deserialize)]
@@ -241,6 +254,12 @@ impl Default for LimitSettings {
             doubt_s: 60 * 24 * 3600,
             activation_years: 10,
             enrolments_per_address_per_hour: 20,
+            answer_ms: 1_000,
+            connections: 4_096,
+            connections_per_address: 1_024,
+            requests_per_terminal_per_minute: 1_200,
+            refusals_per_address_per_minute: 6_000,
+            unknown_cards_per_terminal_per_hour: 40,
         }
     }
 }

@@ -20,7 +20,7 @@ use crate::bank::Bank;
 use crate::config::IndustrySettings;
 use crate::error::Problem;
 use crate::http::transaction::{MOST_SKEW_MS, owns, terminal_of, usable};
-use crate::http::{Asked, limited, problem, respond};
+use crate::http::{Asked, limited, problem, respond, told_to_wait};
 use crate::store::counted::{self, Counted, Kind};
 use crate::store::terminal::{NewTerminal, State, TerminalRow};
 use crate::store::{audit, terminal};
@@ -187,15 +187,20 @@ async fn signed(
             Ok(()) => dispatch(&bank, &asked, &caller).await,
             Err(error) => Err(error),
         };
+        let wait_s = result.as_ref().err().and_then(Problem::retry_after_s);
         let (status, body) = match result {
             Ok(value) => (200, value.to_string().into_bytes()),
-            Err(error) => error.answer(),
+            Err(error) => {
+                bank.metrics.refused(&error);
+                error.answer()
+            }
         };
         let mac = auth::answer_mac(&caller.key, &caller.nonce, status, &body);
-        Ok((status, body, mac))
+        let response = respond(status, "application/json", body, Some(mac));
+        Ok(told_to_wait(response, wait_s))
     };
     match limited(bank, request, work).await {
-        Ok((status, body, mac)) => respond(status, "application/json", body, Some(mac)),
+        Ok(response) => response,
         Err(error) => problem(error),
     }
 }
@@ -220,6 +225,7 @@ async fn authenticate(bank: &Bank, asked: &Asked) -> Result<Caller, Problem> {
 
 /// In time, and not a copy of an earlier request.
 async fn fresh(bank: &Bank, asked: &Asked, caller: &Caller) -> Result<(), Problem> {
+    bank.rates.terminal(&caller.row.terminal)?;
     let now_ms = bank.now_ms();
     if time(asked.headers())?.abs_diff(now_ms) > MOST_SKEW_MS {
         return Err(Problem::time_skew(now_ms));

@@ -93,7 +93,17 @@ async fn answer(bank: &Bank, asked: &super::Asked) -> Result<Vec<u8>, Problem> {
     terminal::keep_answer(&mut tx, place, &window, (&hash, &sealed)).await?;
     tx.commit().await?;
     bank.outbox.notify_one();
+    if is_of_no_card(&reply) {
+        bank.rates.card_unknown(&header.terminal);
+    }
     Ok(sealed)
+}
+
+/// Whether this closing message says that the bank knows no such card.
+fn is_of_no_card(reply: &[u8]) -> bool {
+    let closing = reply.first() == Some(&b'A');
+    let message = closing.then(|| relay::Message::parse(reply).ok()).flatten();
+    message.is_some_and(|it| it.body.outcome.as_deref() == Some("card-unknown"))
 }
 
 type Opened = (WorkingKey, Header, zeroize::Zeroizing<Vec<u8>>);
@@ -112,6 +122,8 @@ async fn open(bank: &Bank, asked: &super::Asked, now_ms: u64) -> Result<Opened, 
     let key = key.ok_or_else(|| Problem::refused(403, "key-unknown"))?;
     let opened = seal::open(&key, envelope, Direction::ToBank);
     let (header, message) = opened.map_err(|_| Problem::envelope_refused())?;
+    bank.rates.terminal(&header.terminal)?;
+    bank.rates.cards(&header.terminal)?;
     match key.facts().health(now_ms, 0) {
         KeyHealth::Good | KeyHealth::Expiring => {}
         KeyHealth::Expired => return Err(Problem::refused(403, "key-expired")),

@@ -2,8 +2,10 @@
 
 pub(crate) mod audit;
 pub(crate) mod card;
+pub(crate) mod console;
 pub(crate) mod counted;
 pub(crate) mod customer;
+pub(crate) mod day;
 pub(crate) mod exchange;
 pub(crate) mod load;
 pub(crate) mod money;

@@ -450,7 +450,7 @@ fn slow_peer(
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_peer_that_sends_half_a_body_is_cut_off_and_others_hear_busy_meanwhile() {
+async fn a_peer_that_sends_half_a_body_is_cut_off_and_holds_nobody_up() {
     let stage = Stage::with(|text| {
         format!("{text}\n[limits]\nconcurrent_requests = 1\nrequest_timeout_ms = 1000\n")
     })
@@ -461,7 +461,7 @@ async fn a_peer_that_sends_half_a_body_is_cut_off_and_others_hear_busy_meanwhile
     tokio::time::sleep(Duration::from_millis(200)).await;
     assert_eq!(
         code(terminal.client.relay(vec![0; 40]).await.unwrap_err()),
-        "busy"
+        "envelope-refused"
     );
     let mut answer = [0; 12];
     slow.read_exact(&mut answer).unwrap();

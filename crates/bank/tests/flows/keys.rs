@@ -335,3 +335,57 @@ async fn enrolments_from_one_address_are_limited() {
     client.enrol(start()).await.unwrap();
     stage.close(0).await;
 }
+
+fn profile(stage: &Stage) -> serde_json::Value {
+    serde_json::from_slice(&std::fs::read(&stage.bank.profile_path).unwrap()).unwrap()
+}
+
+/// The steps of operations.md.
+async fn with_another_server_key(stage: Stage) -> Stage {
+    stage
+        .restarted_after(|store| {
+            let dir = store.parent().unwrap();
+            std::fs::rename(dir.join("backup.key"), dir.join("server.key")).unwrap();
+        })
+        .await
+}
+
+#[tokio::test]
+async fn the_backup_takes_the_place_of_the_servers_key_and_old_profiles_go_on_once() {
+    let stage = Stage::new().await;
+    let mut terminal = stage.terminal().await;
+    let mut old = profile(&stage);
+    let stage = with_another_server_key(stage).await;
+    let new = profile(&stage);
+    assert_eq!(new["pins"][0], old["pins"][1], "the backup serves now");
+    assert_ne!(
+        new["pins"][1], old["pins"][0],
+        "and has a backup of its own"
+    );
+    assert_eq!(
+        new["authority_pem"], old["authority_pem"],
+        "under the same authority"
+    );
+    let reach = |old: &mut serde_json::Value, stage: &Stage| {
+        // A restarted test bank has other ports.
+        for url in ["security_url", "transaction_url"] {
+            old[url] = profile(stage)[url].clone();
+        }
+        let path = stage.dir.path().join("old-profile.json");
+        std::fs::write(&path, old.to_string()).unwrap();
+        Terminal::client_of(&path)
+    };
+    terminal.client = reach(&mut old, &stage);
+    assert!(
+        terminal.fetch_key().await.is_ok(),
+        "a terminal with the old profile goes on, by its second pin"
+    );
+    let stage = with_another_server_key(stage).await;
+    terminal.client = reach(&mut old, &stage);
+    let refused = terminal.fetch_key().await.unwrap_err();
+    assert!(
+        !matches!(refused, ClientError::Refused { .. }),
+        "a second change is a stranger to it: {refused}"
+    );
+    stage.close(0).await;
+}

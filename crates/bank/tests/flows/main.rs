@@ -1,9 +1,11 @@
 //! The bank through real HTTPS: a small terminal and a small card on one side, both servers on the other.
 #![allow(clippy::unwrap_used)] // a helper of a test may fail like the test itself
 
+mod abuse;
 mod activation;
 mod card;
 mod changes;
+mod console;
 mod faults;
 #[cfg(target_os = "linux")]
 mod hsm;
@@ -13,9 +15,11 @@ mod people;
 mod process;
 mod receipts;
 mod reference;
+mod reports;
 mod resume;
 mod secrets;
 mod stage;
 mod stranded;
 mod terminal;
 mod topup;
+mod watched;

@@ -1,0 +1,362 @@
+//! What strangers, floods and too much work do to a bank that listens.
+
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use bank_client::ClientError;
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, ServerName};
+use serde_json::json;
+
+use crate::card::Card;
+use crate::stage::{PHONE, Stage};
+use crate::terminal::{Terminal, code, new_id, outcome};
+use crate::watched;
+
+type Peer = rustls::StreamOwned<rustls::ClientConnection, TcpStream>;
+
+/// TLS as a stranger begins it who knows the bank's authority.
+fn hello(stage: &Stage) -> rustls::ClientConnection {
+    let profile = Terminal::client(stage).profile().clone();
+    let mut roots = rustls::RootCertStore::empty();
+    let authority = CertificateDer::from_pem_slice(profile.authority_pem.as_bytes());
+    roots.add(authority.unwrap()).unwrap();
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let config = rustls::ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    let name = ServerName::try_from("localhost").unwrap();
+    rustls::ClientConnection::new(Arc::new(config), name).unwrap()
+}
+
+/// A connection over TLS; an error when the bank closes it.
+fn peer(stage: &Stage, address: SocketAddr) -> std::io::Result<Peer> {
+    let mut connection = hello(stage);
+    let mut socket = TcpStream::connect(address)?;
+    socket.set_read_timeout(Some(Duration::from_secs(30)))?;
+    while connection.is_handshaking() {
+        connection.complete_io(&mut socket)?;
+    }
+    Ok(rustls::StreamOwned::new(connection, socket))
+}
+
+fn limits(text: String, lines: &str) -> String {
+    watched::watched(format!("{text}\n[limits]\n{lines}\n"))
+}
+
+/// Everything until the bank closes the connection.
+fn answer(peer: &mut Peer) -> String {
+    let mut all = Vec::new();
+    let mut some = [0; 4_096];
+    while let Ok(read) = peer.read(&mut some) {
+        if read == 0 {
+            break;
+        }
+        all.extend(&some[..read]);
+    }
+    String::from_utf8_lossy(&all).into_owned()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn peers_that_send_bodies_by_drops_hold_nobody_up() {
+    let short = "concurrent_requests = 4\nrequest_timeout_ms = 2000";
+    let stage = Stage::with(|text| limits(text, short)).await;
+    let (mut terminal, mut card) = (stage.terminal().await, Card::demo());
+    let head = "POST /v1/relay HTTP/1.1\r\nHost: localhost\r\nContent-Length: 10\r\n\r\nhalf";
+    let mut slow: Vec<Peer> = Vec::new();
+    for _ in 0..12 {
+        let mut one = peer(&stage, stage.bank.transaction_addr).unwrap();
+        one.write_all(head.as_bytes()).unwrap();
+        one.flush().unwrap();
+        slow.push(one);
+    }
+    let done = terminal
+        .ask("/v1/limits", json!({"industry": "0001"}))
+        .await;
+    assert_eq!(done.unwrap()["min_amount"], 100, "the other server is free");
+    tokio::time::sleep(Duration::from_millis(2_500)).await;
+    for mut one in slow {
+        let mut start = [0; 12];
+        one.read_exact(&mut start).unwrap();
+        assert_eq!(&start, b"HTTP/1.1 503", "half a body has no effect");
+    }
+    let done = terminal.top_up(&stage, &mut card, 5_000).await;
+    assert_eq!(outcome(&done), "ok");
+    stage.close(5_000).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_head_that_comes_by_drops_or_is_too_long_ends_the_connection() {
+    let stage = Stage::new().await;
+    let address = stage.bank.security_addr;
+    let mut long = peer(&stage, address).unwrap();
+    let filler = "x".repeat(40_000);
+    let head = format!("GET /v1/health HTTP/1.1\r\nHost: localhost\r\nX: {filler}\r\n\r\n");
+    let _cut = long.write_all(head.as_bytes());
+    let said = answer(&mut long);
+    assert!(
+        said.is_empty() || said.starts_with("HTTP/1.1 431"),
+        "{said}"
+    );
+    let mut drops = peer(&stage, address).unwrap();
+    let mut mute = peer(&stage, address).unwrap();
+    let started = Instant::now();
+    let mut open = drops
+        .write_all(b"GET /v1/health HTTP/1.1\r\nHost: local")
+        .is_ok();
+    while open && started.elapsed() < Duration::from_secs(25) {
+        tokio::time::sleep(Duration::from_millis(500)).await;
+        open = drops.write_all(b"X").and_then(|()| drops.flush()).is_ok();
+    }
+    assert!(!open, "cut off while it still sent");
+    assert_eq!(
+        answer(&mut mute),
+        "",
+        "nobody may be silent for ever either"
+    );
+    assert!(started.elapsed() < Duration::from_secs(25));
+    stage.close(0).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_body_that_is_too_long_is_refused_before_it_has_come() {
+    let stage = Stage::new().await;
+    for head in [
+        "Content-Length: 999999999\r\n",
+        "Transfer-Encoding: chunked\r\n",
+    ] {
+        let mut one = peer(&stage, stage.bank.transaction_addr).unwrap();
+        let head = format!("POST /v1/relay HTTP/1.1\r\nHost: localhost\r\n{head}\r\n");
+        one.write_all(head.as_bytes()).unwrap();
+        let mut sent = 0;
+        for _ in 0..64 {
+            let chunk = format!("{:x}\r\n{}\r\n", 8_192, "a".repeat(8_192));
+            if one.write_all(chunk.as_bytes()).is_err() {
+                break;
+            }
+            sent += chunk.len();
+        }
+        let said = answer(&mut one);
+        let cut_off = said.is_empty() && sent > 0;
+        assert!(cut_off || said.starts_with("HTTP/1.1 413"), "{said}");
+    }
+    stage.close(0).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn connections_beyond_an_addresss_share_are_closed_and_come_back_when_others_go() {
+    let stage = Stage::with(|text| limits(text, "connections_per_address = 3")).await;
+    let address = stage.bank.security_addr;
+    let mut held: Vec<Peer> = Vec::new();
+    for _ in 0..3 {
+        held.push(peer(&stage, address).unwrap());
+    }
+    assert!(
+        peer(&stage, address).is_err(),
+        "the fourth is closed before TLS begins"
+    );
+    let metrics = stage.bank.metrics_addr.unwrap();
+    let (_, text) = watched::get(metrics, "/metrics").await;
+    assert!(text.contains("tapfill_bank_connections 3\n"), "{text}");
+    assert!(
+        text.contains("tapfill_bank_connections_refused_total 1\n"),
+        "{text}"
+    );
+    drop(held);
+    let mut again = peer(&stage, address);
+    for _ in 0..50 {
+        if again.is_ok() {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        again = peer(&stage, address);
+    }
+    assert!(again.is_ok(), "room again");
+    drop(again);
+    stage.close(0).await;
+}
+
+fn wait_ms(error: ClientError) -> u64 {
+    let ClientError::Refused { code, params } = error else {
+        panic!("no refusal of the bank: {error}");
+    };
+    assert_eq!(code, "too-many");
+    params["retry_after_ms"].parse().unwrap()
+}
+
+#[tokio::test]
+async fn a_terminal_that_asks_without_a_pause_is_told_to_wait_and_others_are_not() {
+    let few = "requests_per_terminal_per_minute = 60";
+    let stage = Stage::with(|text| limits(text, few)).await;
+    let (one, two) = (stage.terminal().await, stage.terminal().await);
+    let asked = json!({"industry": "0001"});
+    let mut good = 0;
+    let refused = loop {
+        match one.ask("/v1/limits", asked.clone()).await {
+            Ok(_) => good += 1,
+            Err(error) => break error,
+        }
+        assert!(good < 100, "never limited");
+    };
+    assert!(
+        (10..30).contains(&good),
+        "a quarter of a minute's at once: {good}"
+    );
+    assert!((1_000..60_000).contains(&wait_ms(refused)));
+    assert!(two.ask("/v1/limits", asked).await.is_ok());
+    stage.close(0).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_proves_nothing_is_told_to_wait_before_any_work_is_done() {
+    let few = "refusals_per_address_per_minute = 40";
+    let stage = Stage::with(|text| limits(text, few)).await;
+    let client = Terminal::client(&stage);
+    let mut codes = Vec::new();
+    for _ in 0..20 {
+        let error = client.relay(vec![0; 40]).await.unwrap_err();
+        codes.push(code(error));
+    }
+    assert_eq!(codes[0], "envelope-refused");
+    assert_eq!(codes[19], "too-many", "{codes:?}");
+    let mut one = peer(&stage, stage.bank.transaction_addr).unwrap();
+    let head = "POST /v1/relay HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1\r\nConnection: close\r\n\r\nx";
+    one.write_all(head.as_bytes()).unwrap();
+    let said = answer(&mut one).to_lowercase();
+    assert!(said.starts_with("http/1.1 429"), "{said}");
+    assert!(said.contains("retry-after: "), "{said}");
+    stage.close(0).await;
+}
+
+#[tokio::test]
+async fn a_terminal_that_goes_through_card_numbers_is_stopped_and_learns_no_more() {
+    let few = "unknown_cards_per_terminal_per_hour = 12";
+    let stage = Stage::with(|text| limits(text, few)).await;
+    let mut terminal = stage.terminal().await;
+    let mut known = Card::demo();
+    let proof = terminal.sms_proof(&stage, &new_id(), &known).await;
+    let mut unknown = 0;
+    let refused = loop {
+        let serial = format!("0000621700000{unknown:07}");
+        let mut card = Card::new(&serial, true, 0);
+        let asked = terminal.load_message(new_id(), &mut card, (5_000, proof));
+        match terminal.relay_bytes(&asked.encode().unwrap()).await {
+            Ok(reply) => {
+                let reply = relay::Message::parse(&reply).unwrap();
+                assert_eq!(outcome(&reply), "card-unknown");
+                unknown += 1;
+            }
+            Err(error) => break error,
+        }
+        assert!(unknown < 12, "never limited");
+    };
+    assert_eq!(unknown, 3, "a quarter of an hour's at once");
+    assert!(wait_ms(refused) > 60_000);
+    let asked = terminal.load_message(new_id(), &mut known, (5_000, proof));
+    let known = terminal.relay_bytes(&asked.encode().unwrap()).await;
+    assert_eq!(
+        code(known.unwrap_err()),
+        "too-many",
+        "a card that is there looks the same now"
+    );
+    stage.close(0).await;
+}
+
+#[tokio::test]
+async fn a_flood_of_codes_stops_for_numbers_on_file_and_others_alike() {
+    let few = |text: String| text.replace("per_number_per_hour = 1000", "per_number_per_hour = 3");
+    let stage = Stage::with(few).await;
+    let terminal = stage.terminal().await;
+    let mut seen = Vec::new();
+    for phone in [PHONE, "13900009999"] {
+        let mut answers = Vec::new();
+        for _ in 0..5 {
+            let id = hex::encode(new_id());
+            let body =
+                json!({"transaction": id, "industry": "0001", "card_tail": "4471", "phone": phone});
+            answers.push(match terminal.ask("/v1/sms/send", body).await {
+                Ok(answer) => answer.to_string(),
+                Err(error) => code(error),
+            });
+        }
+        seen.push(answers);
+    }
+    assert_eq!(
+        seen[0], seen[1],
+        "who asks can't tell which number is on file"
+    );
+    assert_eq!(seen[0][3..], ["too-many", "too-many"]);
+    stage.close(0).await;
+}
+
+/// The time below which so many of a hundred are.
+fn percentile(times: &mut [Duration], percent: usize) -> Duration {
+    times.sort();
+    times[(times.len() * percent / 100).min(times.len() - 1)]
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn under_overload_the_bank_sheds_at_once_and_answers_what_it_takes_in_time() {
+    let tight = "concurrent_requests = 64\nanswer_ms = 400\nrequests_per_terminal_per_minute = 0";
+    let stage = Stage::with(|text| limits(text, tight)).await;
+    // One connection has so many requests at once and no more: several connections.
+    let mut terminals = Vec::new();
+    for _ in 0..12 {
+        terminals.push(Arc::new(stage.terminal().await));
+    }
+    let until = Instant::now() + Duration::from_secs(4);
+    let settled = Instant::now() + Duration::from_secs(1);
+    let askers = terminals.iter().cycle().take(256).map(|terminal| {
+        let terminal = terminal.clone();
+        tokio::spawn(async move {
+            let (mut taken, mut shed) = (Vec::new(), Vec::new());
+            while Instant::now() < until {
+                let begun = Instant::now();
+                let answer = terminal.ask("/v1/working-key", json!({})).await;
+                let took = begun.elapsed();
+                if begun < settled {
+                    continue;
+                }
+                match answer {
+                    Ok(_) => taken.push(took),
+                    Err(error) => {
+                        assert_eq!(code(error), "busy", "the only way to be refused");
+                        shed.push(took);
+                        tokio::time::sleep(Duration::from_millis(20)).await;
+                    }
+                }
+            }
+            (taken, shed)
+        })
+    });
+    let (mut taken, mut shed) = (Vec::new(), Vec::new());
+    for asker in askers.collect::<Vec<_>>() {
+        let (some, others) = asker.await.unwrap();
+        taken.extend(some);
+        shed.extend(others);
+    }
+    assert!(
+        taken.len() > 50 && shed.len() > 50,
+        "{} {}",
+        taken.len(),
+        shed.len()
+    );
+    let p99 = percentile(&mut taken, 99);
+    assert!(
+        p99 < Duration::from_millis(2_000),
+        "p99 of {} answers: {p99:?}",
+        taken.len()
+    );
+    let (_, text) = watched::get(stage.bank.metrics_addr.unwrap(), "/metrics").await;
+    assert!(
+        text.contains("tapfill_bank_refusals_total{code=\"busy\"}"),
+        "{text}"
+    );
+    let done = terminals[0].ask("/v1/limits", json!({"industry": "0001"}));
+    assert!(done.await.is_ok(), "and afterwards all is well");
+    stage.close(0).await;
+}
