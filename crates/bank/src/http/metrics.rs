@@ -11,7 +11,7 @@ use axum::routing::get;
 use serde_json::json;
 
 use crate::bank::Bank;
-use crate::http::{problem, respond, unknown};
+use crate::http::{problem, respond, told_to_wait, unknown};
 use crate::store::console;
 
 /// The bank's own work has a round each second: without one for so long it is stuck.
@@ -94,5 +94,6 @@ async fn ready(State(bank): State<Arc<Bank>>) -> Response {
     let work = bank.metrics.round_age() < STUCK;
     let status = if store && work { 200 } else { 503 };
     let body = json!({"ready": store && work, "store": store, "own_work": work}).to_string();
-    respond(status, "application/json", body.into_bytes(), None)
+    let response = respond(status, "application/json", body.into_bytes(), None);
+    told_to_wait(response, (status == 503).then_some(1))
 }
