@@ -49,7 +49,7 @@ class Staffed(shared.Bank):
     def load(self, terminal, card, amount, tear=None, password=shared.PASSWORD):
         """One top-up with everything that belongs to it."""
         transaction = os.urandom(15) + b"\x00"
-        tail = card.serial[-2:].hex() if isinstance(card.serial, bytes) else card.serial[-4:]
+        tail = card.file15()[18:20].hex()
         before = len(terminal.inbox())
         terminal.send_sms(transaction, tail, shared.PHONE)
         for _ in range(200):
@@ -89,9 +89,10 @@ class Console(unittest.TestCase):
         cls.addClassCleanup(cls.profile.cleanup)
         options = webdriver.ChromeOptions()
         options.binary_location = os.environ.get("TAPFILL_CHROMIUM", "/usr/bin/chromium")
-        for argument in ("--headless=new", "--no-sandbox", "--disable-dev-shm-usage", "--lang=zh-CN",
-                         "--window-size=1280,900", "--no-proxy-server", f"--user-data-dir={cls.profile.name}"):
+        for argument in ("--headless=new", "--no-sandbox", "--disable-dev-shm-usage", "--window-size=1280,900",
+                         "--no-proxy-server", f"--user-data-dir={cls.profile.name}"):
             options.add_argument(argument)
+        options.add_experimental_option("prefs", {"intl.accept_languages": "zh-CN,zh"})
         options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
         service = webdriver.ChromeService(os.environ.get("TAPFILL_CHROMEDRIVER", "/usr/bin/chromedriver"))
         cls.browser = webdriver.Chrome(options=options, service=service)
@@ -234,6 +235,7 @@ class Console(unittest.TestCase):
 
     def test_4_every_place_in_both_languages_and_themes(self):
         """Nothing of a secret on any page, nothing refused by the policy, no fault that axe finds; a picture of each."""
+        self.browser.get_log("browser")  # what earlier tests asked for wrongly is theirs
         self.sign_in("chen")
         axe = AXE.read_text() if AXE.exists() else None
         secrets = [shared.SERIAL, shared.SECOND, shared.SERIAL[4:], shared.PHONE, shared.PASSWORD,
@@ -259,8 +261,8 @@ class Console(unittest.TestCase):
                     self.assertLessEqual(wide, 0, f"{place} is wider than {width}")
                     if axe:
                         self.assertEqual(self.faults(axe), [], f"{place}, {language}, {theme}, {width}")
-        said = [line["message"] for line in self.browser.get_log("browser")]
-        self.assertEqual([line for line in said if "favicon" not in line], [], "the browser has nothing to complain of")
+        said = [line["message"][:500] for line in self.browser.get_log("browser")]
+        self.assertEqual(said, [], "the browser has nothing to complain of")
 
     def faults(self, axe):
         """What axe finds; it runs as a test's own script, outside the page's policy."""
