@@ -1,5 +1,6 @@
 """The operators' page in Chromium, on a bank with loads of every kind. `TAPFILL_BANK` names the bank's binary."""
 
+import base64
 import os
 import re
 import subprocess
@@ -27,6 +28,11 @@ SECRET = "a long enough one"
 STAFF = {"chen": "operator", "wang": "operator", "lin": "viewer"}
 PLACES = ["/", "/loads", "/days", "/terminals", "/packages", "/sms", "/checks"]
 TIMEOUT_S = 20
+# Themes change colours and languages change lengths: each with each other is not needed.
+DRESSES = {
+    "en": [("light", 1280), ("dark", 1280), ("light", 390), ("dark", 390)],
+    "zh-CN": [("light", 1280), ("light", 390)],
+}
 
 
 class Staffed(shared.Bank):
@@ -142,7 +148,9 @@ class Console(unittest.TestCase):
         self.open("/language?to=en")
 
     def picture(self, name):
-        self.browser.save_screenshot(str(SCREENS / f"{name}.png"))
+        """The whole page, however long."""
+        shot = self.browser.execute_cdp_cmd("Page.captureScreenshot", {"captureBeyondViewport": True})
+        (SCREENS / f"{name}.png").write_bytes(base64.b64decode(shot["data"]))
 
     def open_load(self):
         """The page of the load whose card was torn off."""
@@ -170,6 +178,7 @@ class Console(unittest.TestCase):
         self.assertTrue(self.browser.current_url.endswith("/sign-in"))
         self.sign_in("chen", "not that one at all")
         self.assertIn("不正确", self.text("refused"))
+        self.picture("sign-in")
         self.sign_in("chen")
         self.assertEqual(self.text("title"), "今日")
         self.assertIn("chen", self.text("who"))
@@ -245,10 +254,10 @@ class Console(unittest.TestCase):
         self.open("/loads")
         load = self.browser.find_element(By.CSS_SELECTOR, '[data-testid="loads"] tbody a').get_attribute("href")
         places = [self.bank.url + path for path in PLACES] + [day, load]
-        for language in ("en", "zh-CN"):
+        for language in DRESSES:
             self.open(f"/language?to={language}")
             for place in places:
-                for theme, width in (("light", 1280), ("dark", 1280), ("light", 390)):
+                for theme, width in DRESSES[language]:
                     self.dress(theme, width)
                     self.browser.get(place)
                     source = self.browser.page_source

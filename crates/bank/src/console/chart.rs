@@ -2,9 +2,11 @@
 
 use maud::{Markup, html};
 
-const WIDTH: f64 = 720.0;
+const WIDTH: f64 = 420.0;
 const HEIGHT: f64 = 180.0;
-const LEFT: f64 = 44.0;
+const LEFT: f64 = 48.0;
+/// Half of the last bar's label may stand out.
+const RIGHT: f64 = 10.0;
 const BOTTOM: f64 = 24.0;
 const TOP: f64 = 8.0;
 
@@ -21,7 +23,7 @@ pub(super) fn bars(id: &str, label: &str, bars: &[Bar]) -> Markup {
     let highest = bars.iter().map(Bar::sum).max().unwrap_or(0);
     let top = ceiling(highest);
     let scale = (HEIGHT - BOTTOM - TOP) / float(top);
-    let step = (WIDTH - LEFT) / float(i64::try_from(bars.len().max(1)).unwrap_or(1));
+    let step = (WIDTH - LEFT - RIGHT) / float(i64::try_from(bars.len().max(1)).unwrap_or(1));
     let ground = HEIGHT - BOTTOM;
     html! {
         svg.chart role="img" aria-label=(label) data-testid=(id) viewBox={ "0 0 " (WIDTH) " " (HEIGHT) } {

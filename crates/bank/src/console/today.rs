@@ -111,16 +111,18 @@ fn shown(language: Language, figures: &Figures) -> Markup {
             (figure("in-work", language.say("Requests in work", "处理中的请求"), &figures.in_work.to_string(),
                 &format!("{} {}", figures.connections, language.say("connections", "个连接"))))
         }
-        section.panel {
-            h2 { (language.say("Loads by hour", "每小时充值笔数")) }
-            (bars("by-hour", language.say("Number of loads in each of the last 24 hours", "最近 24 小时每小时的充值笔数"),
-                &by_hour(language, figures)))
-            (legend(language))
-        }
-        section.panel {
-            h2 { (language.say("Onto cards by day, yuan", "每日到卡金额（元）")) }
-            (bars("by-day", language.say("Yuan loaded onto cards on each of the last 14 days", "最近 14 天每日到卡金额"),
-                &by_day(language, figures)))
+        div.charts {
+            section.panel {
+                h2 { (language.say("Loads by hour", "每小时充值笔数")) }
+                (bars("by-hour", language.say("Number of loads in each of the last 24 hours", "最近 24 小时每小时的充值笔数"),
+                    &by_hour(language, figures)))
+                (legend(language))
+            }
+            section.panel {
+                h2 { (language.say("Onto cards by day, yuan", "每日到卡金额（元）")) }
+                (bars("by-day", language.say("Yuan loaded onto cards on each of the last 14 days", "最近 14 天每日到卡金额"),
+                    &by_day(language, figures)))
+            }
         }
         p.note { (language.say("As of", "截至")) " " time data-testid="as-of" { (at(figures.now_ms)) } }
     }

@@ -210,7 +210,7 @@ pub(crate) async fn events(
     conn: &mut Conn,
     (id, reference): (&[u8], &str),
 ) -> Result<Vec<(i64, Event)>, Problem> {
-    let mut events = Vec::new();
+    let mut events = said(conn, (id, reference)).await?;
     let sql = "SELECT at_ms, from_phase, to_phase FROM transition WHERE load = $1 ORDER BY id";
     let rows: Vec<(i64, String, String)> =
         sqlx::query_as(sql).bind(id).fetch_all(&mut *conn).await?;
@@ -241,8 +241,7 @@ pub(crate) async fn events(
         sqlx::query_as(sql).bind(id).fetch_all(&mut *conn).await?;
     let incident = |(at, kind, id)| (at, Event::Incident { kind, id });
     events.extend(rows.into_iter().map(incident));
-    events.extend(said(conn, (id, reference)).await?);
-    // Sorted by time alone: what happened in one commit stays in the order above.
+    // Sorted by time alone: of one commit, what somebody said stands before what came of it.
     events.sort_by_key(|(at_ms, _)| *at_ms);
     Ok(events)
 }
