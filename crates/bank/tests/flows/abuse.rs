@@ -149,7 +149,7 @@ async fn a_body_that_is_too_long_is_refused_before_it_has_come() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn connections_beyond_an_addresss_share_are_closed_and_come_back_when_others_go() {
+async fn connections_beyond_the_share_of_an_address_are_closed_and_come_back_when_others_go() {
     let stage = Stage::with(|text| limits(text, "connections_per_address = 3")).await;
     let address = stage.bank.security_addr;
     let mut held: Vec<Peer> = Vec::new();
