@@ -72,6 +72,11 @@ const TESTS: &[Need] = &[
         Program("softhsm2-util"),
     ),
     need(
+        "postgresql",
+        "the bank's other store, for its tests and measurements",
+        Program("psql"),
+    ),
+    need(
         "python3-venv",
         "the terminal in Python, for the bank's tests",
         Program("python3"),
@@ -301,9 +306,9 @@ fn other_system(needs: &[&Need]) -> Outcome<()> {
     text.push_str(
         "Install them, then run the same command again:\n  \
          Fedora: sudo dnf install gcc pkgconf-pkg-config pcsc-lite-devel pcsc-lite dbus-daemon \
-         dbus-tools gnome-keyring softhsm python3 webkit2gtk4.1-devel webkit2gtk-driver gtk3-devel librsvg2-devel \
+         dbus-tools gnome-keyring softhsm postgresql-server postgresql-contrib python3 webkit2gtk4.1-devel webkit2gtk-driver gtk3-devel librsvg2-devel \
          google-noto-sans-cjk-fonts xorg-x11-server-Xvfb xauth\n  \
-         Arch:   sudo pacman -S --needed base-devel pcsclite dbus gnome-keyring softhsm python webkit2gtk-4.1 gtk3 \
+         Arch:   sudo pacman -S --needed base-devel pcsclite dbus gnome-keyring softhsm postgresql python webkit2gtk-4.1 gtk3 \
          librsvg noto-fonts-cjk xorg-server-xvfb xorg-xauth\n  \
          Both:   vpcd from https://frankmorgner.github.io/vsmartcard/ (no package there)",
     );

@@ -1,6 +1,6 @@
 //! The reconciler: every invariant as a query that says which load breaks it.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ use crate::config::Settings;
 use crate::error::{Problem, StartError};
 use crate::files::Directory;
 use crate::running::{store_failed, text};
-use crate::store::{Conn, Store};
+use crate::store::{Conn, Opening, Place, Store};
 use crate::token::Token;
 use crate::vault::Vault;
 
@@ -62,169 +62,213 @@ pub struct Report {
 const RULES: [(&str, &str); 26] = [
     (
         "I1",
-        "SELECT coalesce(load.reference, 'no load') || ' transfer ' || transfer.id FROM transfer
-         LEFT JOIN entry ON entry.transfer = transfer.id LEFT JOIN load ON load.id = transfer.load
-         GROUP BY transfer.id HAVING coalesce(sum(entry.amount), 1) <> 0 OR count(entry.id) <> 2",
+        "SELECT coalesce(load.reference, 'no load') || ' transfer ' || CAST(transfer.id AS TEXT)
+         FROM transfer
+         LEFT JOIN entry ON entry.bank = transfer.bank AND entry.transfer = transfer.id
+         LEFT JOIN load ON load.bank = transfer.bank AND load.id = transfer.load
+         WHERE transfer.bank = $1 GROUP BY transfer.id, load.reference
+         HAVING coalesce(sum(entry.amount), 1) <> 0 OR count(entry.id) <> 2",
     ),
     (
-        "I1",
-        "SELECT 'trigger ' || wanted.name FROM (SELECT 'entry_stays' AS name UNION SELECT 'entry_kept'
-         UNION SELECT 'transfer_stays' UNION SELECT 'transfer_kept' UNION SELECT 'transition_stays'
-         UNION SELECT 'transition_kept' UNION SELECT 'attempt_stays' UNION SELECT 'attempt_kept'
-         UNION SELECT 'reply_stays' UNION SELECT 'proposal_stays' UNION SELECT 'proposal_kept'
-         UNION SELECT 'audit_stays' UNION SELECT 'audit_kept') AS wanted
-         WHERE wanted.name NOT IN (SELECT name FROM sqlite_master WHERE type = 'trigger')",
+        "I2",
+        "SELECT 'all accounts' WHERE (SELECT coalesce(sum(balance), 0) FROM account WHERE bank = $1) <> 0",
     ),
-    ("I2", "SELECT 'all accounts' WHERE (SELECT coalesce(sum(balance), 0) FROM account) <> 0"),
     (
         "I3",
-        "SELECT coalesce((SELECT reference FROM load JOIN transfer ON transfer.load = load.id
-             JOIN entry ON entry.transfer = transfer.id WHERE entry.account = account.name
-             AND entry.amount < 0 ORDER BY entry.id DESC LIMIT 1), 'no load') || ' ' || name
-         FROM account WHERE name LIKE 'customer:%' AND balance < 0",
+        "SELECT coalesce((SELECT reference FROM load
+             JOIN transfer ON transfer.bank = load.bank AND transfer.load = load.id
+             JOIN entry ON entry.bank = transfer.bank AND entry.transfer = transfer.id
+             WHERE load.bank = account.bank AND entry.account = account.name AND entry.amount < 0
+             ORDER BY entry.id DESC LIMIT 1), 'no load') || ' ' || name
+         FROM account WHERE bank = $1 AND name LIKE 'customer:%' AND balance < 0",
     ),
     (
         "I4",
-        "SELECT name FROM account WHERE balance <>
-         (SELECT coalesce(sum(amount), 0) FROM entry WHERE entry.account = account.name)",
+        "SELECT name FROM account WHERE bank = $1 AND balance <>
+         (SELECT coalesce(sum(amount), 0) FROM entry
+          WHERE entry.bank = account.bank AND entry.account = account.name)",
     ),
     (
         "I5",
-        "SELECT group_concat(reference, ' ') FROM load
-         WHERE phase IN ('authorised', 'issued', 'in-doubt', 'manual')
+        "SELECT string_agg(reference, ' ') FROM load
+         WHERE bank = $1 AND phase IN ('authorised', 'issued', 'in-doubt', 'manual')
          GROUP BY card HAVING count(*) > 1",
     ),
     (
+        "I5",
+        "SELECT reference FROM load JOIN card ON card.bank = load.bank AND card.id = load.card
+         WHERE load.bank = $1 AND (phase IN ('authorised', 'issued', 'in-doubt', 'manual')) <>
+             coalesce(card.open_load = load.id, FALSE)",
+    ),
+    (
         "I6",
-        "SELECT group_concat(reference, ' ') FROM load JOIN attempt ON attempt.load = load.id
-         WHERE load.phase = 'confirmed' AND load.kind = 'top-up' AND attempt.number =
-             (SELECT max(number) FROM attempt AS last WHERE last.load = load.id)
+        "SELECT string_agg(reference, ' ') FROM load
+         JOIN attempt ON attempt.bank = load.bank AND attempt.load = load.id
+         WHERE load.bank = $1 AND load.phase = 'confirmed' AND load.kind = 'top-up' AND attempt.number =
+             (SELECT max(number) FROM attempt AS last
+              WHERE last.bank = load.bank AND last.load = load.id)
          GROUP BY load.card, attempt.counter HAVING count(*) > 1",
     ),
     (
         "I7",
-        "SELECT reference FROM load LEFT JOIN attempt ON attempt.load = load.id AND attempt.number = 1
-         LEFT JOIN transfer ON transfer.load = load.id AND transfer.kind = 'debit'
-         WHERE load.kind = 'top-up' AND ((attempt.load IS NULL) <> (transfer.id IS NULL)
-             OR attempt.issued_ms <> transfer.at_ms)",
+        "SELECT reference FROM load
+         LEFT JOIN attempt ON attempt.bank = load.bank AND attempt.load = load.id AND attempt.number = 1
+         LEFT JOIN transfer ON transfer.bank = load.bank AND transfer.load = load.id
+             AND transfer.kind = 'debit'
+         WHERE load.bank = $1 AND load.kind = 'top-up'
+             AND ((attempt.load IS NULL) <> (transfer.id IS NULL) OR attempt.issued_ms <> transfer.at_ms)",
     ),
     (
         "I7",
-        "SELECT reference FROM load WHERE
+        "SELECT reference FROM load WHERE bank = $1 AND
          (phase IN ('issued', 'in-doubt', 'manual', 'confirmed', 'reversed', 'written-off')) <>
-         EXISTS (SELECT 1 FROM attempt WHERE attempt.load = load.id)",
+         EXISTS (SELECT 1 FROM attempt WHERE attempt.bank = load.bank AND attempt.load = load.id)",
     ),
     (
         "I8",
-        "SELECT reference FROM load WHERE
+        "SELECT reference FROM load WHERE bank = $1 AND
          (CASE WHEN phase IN ('issued', 'in-doubt', 'manual') THEN amount ELSE 0 END) <>
-         (SELECT coalesce(sum(entry.amount), 0) FROM transfer JOIN entry ON entry.transfer = transfer.id
-          WHERE transfer.load = load.id AND entry.account LIKE 'in-transit:%')",
+         (SELECT coalesce(sum(entry.amount), 0) FROM transfer
+          JOIN entry ON entry.bank = transfer.bank AND entry.transfer = transfer.id
+          WHERE transfer.bank = load.bank AND transfer.load = load.id
+          AND entry.account LIKE 'in-transit:%')",
     ),
     (
         "I8",
-        "SELECT 'no load ' || entry.account FROM transfer JOIN entry ON entry.transfer = transfer.id
-         WHERE transfer.load IS NULL AND entry.account LIKE 'in-transit:%'",
+        "SELECT 'no load ' || entry.account FROM transfer
+         JOIN entry ON entry.bank = transfer.bank AND entry.transfer = transfer.id
+         WHERE transfer.bank = $1 AND transfer.load IS NULL AND entry.account LIKE 'in-transit:%'",
     ),
     (
         "I8",
-        "SELECT reference || ' two shards' FROM load JOIN transfer ON transfer.load = load.id
-         JOIN entry ON entry.transfer = transfer.id WHERE entry.account NOT LIKE 'customer:%'
-         GROUP BY load.id HAVING count(DISTINCT substr(entry.account, -2)) > 1",
+        "SELECT reference || ' two shards' FROM load
+         JOIN transfer ON transfer.bank = load.bank AND transfer.load = load.id
+         JOIN entry ON entry.bank = transfer.bank AND entry.transfer = transfer.id
+         WHERE load.bank = $1 AND entry.account NOT LIKE 'customer:%' GROUP BY load.id, reference
+         HAVING count(DISTINCT substr(entry.account, length(entry.account) - 1)) > 1",
     ),
     (
         "I9",
-        "SELECT reference || ' attempt ' || attempt.number FROM attempt JOIN load ON load.id = attempt.load
-         WHERE attempt.card <> load.card OR attempt.account <> load.account
-             OR attempt.amount <> load.amount",
+        "SELECT reference || ' attempt ' || CAST(attempt.number AS TEXT) FROM attempt
+         JOIN load ON load.bank = attempt.bank AND load.id = attempt.load
+         WHERE attempt.bank = $1 AND (attempt.card <> load.card OR attempt.account <> load.account
+             OR attempt.amount <> load.amount)",
     ),
     (
         "I9",
-        "SELECT reference FROM load JOIN transfer ON transfer.load = load.id
-         JOIN entry ON entry.transfer = transfer.id WHERE abs(entry.amount) <> load.amount
-             OR (entry.account LIKE 'customer:%' AND entry.account <> 'customer:' || load.account)",
+        "SELECT reference FROM load
+         JOIN transfer ON transfer.bank = load.bank AND transfer.load = load.id
+         JOIN entry ON entry.bank = transfer.bank AND entry.transfer = transfer.id
+         WHERE load.bank = $1 AND (abs(entry.amount) <> load.amount OR (entry.account LIKE 'customer:%'
+             AND entry.account <> 'customer:' || CAST(load.account AS TEXT)))",
     ),
     (
         "I10",
-        "SELECT reference FROM load WHERE phase = 'confirmed' AND NOT coalesce(
+        "SELECT reference FROM load WHERE bank = $1 AND phase = 'confirmed' AND NOT coalesce(
              (proof = 'tac' AND kind = 'top-up') OR (proof = 'enable-flag' AND kind = 'activation')
              OR (proof = 'operators' AND operators = 2)
              OR (proof = 'counter' AND kind = 'top-up' AND proof_counter = 1 +
-                 (SELECT counter FROM attempt WHERE attempt.load = load.id
-                  ORDER BY number DESC LIMIT 1)), 0)",
+                 (SELECT counter FROM attempt WHERE attempt.bank = load.bank AND attempt.load = load.id
+                  ORDER BY number DESC LIMIT 1)), FALSE)",
     ),
     (
         "I10",
-        "SELECT reference FROM load WHERE phase = 'reversed' AND NOT coalesce(
+        "SELECT reference FROM load WHERE bank = $1 AND phase = 'reversed' AND NOT coalesce(
              (proof = 'no-money' AND kind = 'activation') OR (proof = 'operators' AND operators = 2)
              OR (proof = 'counter' AND kind = 'top-up' AND proof_counter =
-                 (SELECT counter FROM attempt WHERE attempt.load = load.id
-                  ORDER BY number DESC LIMIT 1)), 0)",
+                 (SELECT counter FROM attempt WHERE attempt.bank = load.bank AND attempt.load = load.id
+                  ORDER BY number DESC LIMIT 1)), FALSE)",
     ),
     (
         "I10",
-        "SELECT reference || ' operators' FROM load WHERE operators > 0 AND (
-             SELECT count(DISTINCT operator) FROM proposal WHERE proposal.load = load.id
+        "SELECT reference || ' operators' FROM load WHERE bank = $1 AND operators > 0 AND (
+             SELECT count(DISTINCT operator) FROM proposal
+             WHERE proposal.bank = load.bank AND proposal.load = load.id
              AND resolution = CASE phase WHEN 'confirmed' THEN 'loaded' WHEN 'reversed' THEN 'refund'
                  ELSE 'write-off' END) < 2",
     ),
     (
         "I11",
-        "SELECT reference FROM transition JOIN load ON load.id = transition.load WHERE from_phase IN
-         ('confirmed', 'reversed', 'declined', 'voided', 'written-off')",
+        "SELECT reference FROM transition
+         JOIN load ON load.bank = transition.bank AND load.id = transition.load
+         WHERE transition.bank = $1
+         AND from_phase IN ('confirmed', 'reversed', 'declined', 'voided', 'written-off')",
     ),
     (
         "I11",
-        "SELECT reference FROM load WHERE phase <> coalesce((SELECT to_phase FROM transition
-         WHERE transition.load = load.id ORDER BY transition.id DESC LIMIT 1), 'requested')",
+        "SELECT reference FROM load WHERE bank = $1 AND phase <> coalesce((SELECT to_phase FROM transition
+         WHERE transition.bank = load.bank AND transition.load = load.id
+         ORDER BY transition.id DESC LIMIT 1), 'requested')",
     ),
     (
         "I12",
-        "SELECT reference FROM transfer JOIN load ON load.id = transfer.load
-         GROUP BY load.id, transfer.kind HAVING count(*) > 1",
+        "SELECT reference FROM transfer
+         JOIN load ON load.bank = transfer.bank AND load.id = transfer.load
+         WHERE transfer.bank = $1 GROUP BY reference, transfer.kind HAVING count(*) > 1",
     ),
     (
         "I12",
-        "SELECT reference FROM load WHERE EXISTS (SELECT 1 FROM attempt WHERE attempt.load = load.id
-         AND attempt.number = 1) AND NOT EXISTS (SELECT 1 FROM reply WHERE reply.exchange = load.id
-         AND reply.step = 1 AND reply.at_ms =
-             (SELECT issued_ms FROM attempt WHERE attempt.load = load.id AND attempt.number = 1))",
+        "SELECT reference FROM load
+         JOIN attempt ON attempt.bank = load.bank AND attempt.load = load.id AND attempt.number = 1
+         LEFT JOIN reply ON reply.bank = load.bank AND reply.exchange = load.id AND reply.step = 1
+             AND reply.at_ms = attempt.issued_ms
+         WHERE load.bank = $1 AND reply.step IS NULL",
     ),
     (
         "I13",
-        "SELECT reference FROM load WHERE kind = 'top-up' AND
-         ((phase = 'confirmed') <> ((SELECT count(*) FROM transfer WHERE transfer.load = load.id
-             AND transfer.kind = 'credit') = 1)
-         OR (phase = 'reversed') <> ((SELECT count(*) FROM transfer WHERE transfer.load = load.id
-             AND transfer.kind = 'refund') = 1)
-         OR (phase = 'written-off') <> ((SELECT count(*) FROM transfer WHERE transfer.load = load.id
-             AND transfer.kind = 'write-off') = 1)
-         OR (SELECT count(*) FROM transfer WHERE transfer.load = load.id
-             AND transfer.kind IN ('credit', 'refund', 'write-off')) > 1)",
+        "SELECT reference FROM load LEFT JOIN (SELECT load AS of_load,
+             sum(CASE WHEN kind = 'credit' THEN 1 ELSE 0 END) AS credits,
+             sum(CASE WHEN kind = 'refund' THEN 1 ELSE 0 END) AS refunds,
+             sum(CASE WHEN kind = 'write-off' THEN 1 ELSE 0 END) AS write_offs
+             FROM transfer WHERE bank = $1 AND load IS NOT NULL GROUP BY load) AS ends ON of_load = id
+         WHERE bank = $1 AND kind = 'top-up' AND ((phase = 'confirmed') <> (coalesce(credits, 0) = 1)
+             OR (phase = 'reversed') <> (coalesce(refunds, 0) = 1)
+             OR (phase = 'written-off') <> (coalesce(write_offs, 0) = 1)
+             OR coalesce(credits + refunds + write_offs, 0) > 1)",
     ),
     (
         "I15",
-        "SELECT reference FROM load JOIN attempt ON attempt.load = load.id AND attempt.number = 1
-         JOIN sms_code ON sms_code.stem = substr(load.id, 1, 15)
-         WHERE load.kind = 'top-up' AND sms_code.spent_ms IS NULL",
+        "SELECT reference FROM load
+         JOIN attempt ON attempt.bank = load.bank AND attempt.load = load.id AND attempt.number = 1
+         JOIN sms_code ON sms_code.bank = load.bank AND sms_code.stem = substr(load.id, 1, 15)
+         WHERE load.bank = $1 AND load.kind = 'top-up' AND sms_code.spent_ms IS NULL",
     ),
     (
         "I15",
-        "SELECT group_concat(reference, ' ') FROM load WHERE kind = 'top-up'
-         AND EXISTS (SELECT 1 FROM attempt WHERE attempt.load = load.id)
+        "SELECT string_agg(reference, ' ') FROM load WHERE bank = $1 AND kind = 'top-up'
+         AND EXISTS (SELECT 1 FROM attempt WHERE attempt.bank = load.bank AND attempt.load = load.id)
          GROUP BY substr(id, 1, 15) HAVING count(*) > 1",
     ),
     (
         "I16",
-        "SELECT reference FROM load JOIN card ON card.id = load.card
-         JOIN attempt ON attempt.load = load.id
-         WHERE load.kind = 'top-up' AND attempt.counter > card.counter_seen",
+        "SELECT reference FROM load JOIN card ON card.bank = load.bank AND card.id = load.card
+         JOIN attempt ON attempt.bank = load.bank AND attempt.load = load.id
+         WHERE load.bank = $1 AND load.kind = 'top-up' AND attempt.counter > card.counter_seen",
     ),
     (
         "I17",
-        "SELECT reference FROM transition JOIN load ON load.id = transition.load
-         LEFT JOIN outbox ON outbox.transition = transition.id WHERE outbox.id IS NULL",
+        "SELECT reference FROM transition
+         JOIN load ON load.bank = transition.bank AND load.id = transition.load
+         LEFT JOIN outbox ON outbox.bank = transition.bank AND outbox.transition = transition.id
+         WHERE transition.bank = $1 AND outbox.id IS NULL",
     ),
+];
+
+/// The triggers without which what happened could be changed (I1).
+const TRIGGERS: [&str; 13] = [
+    "attempt_kept",
+    "attempt_stays",
+    "audit_kept",
+    "audit_stays",
+    "entry_kept",
+    "entry_stays",
+    "proposal_kept",
+    "proposal_stays",
+    "reply_stays",
+    "transfer_kept",
+    "transfer_stays",
+    "transition_kept",
+    "transition_stays",
 ];
 
 /// Checks the bank in `dir`, running or not. A bank whose files are sealed needs its configuration.
@@ -243,18 +287,26 @@ pub(crate) async fn opened(
     dir: &Path,
     settings: Option<&Settings>,
 ) -> Result<(Store, Vault), StartError> {
-    let database = dir.join("bank.sqlite");
-    if !database.is_file() {
-        return Err(StartError::File {
-            path: database.display().to_string(),
-            cause: "there is no bank here".to_owned(),
-        });
-    }
     let hsm = settings.and_then(|settings| settings.hsm.as_ref());
+    let place = settings.map(Settings::place).transpose()?;
+    let place = match place.unwrap_or_default() {
+        Place::File(file) => Place::File(existing(&dir.join(file))?),
+        server @ Place::Server(..) => server,
+    };
     let token = hsm.map(Token::open).transpose()?.map(Arc::new);
     let vault = Vault::new(Directory::open(dir, token)?.secret("store.key")?);
-    let store = Store::open(&database, Duration::from_secs(5)).await?;
+    let store = Opening::after(Duration::from_secs(5)).open(&place).await?;
     Ok((store, vault))
+}
+
+fn existing(database: &Path) -> Result<PathBuf, StartError> {
+    if database.is_file() {
+        return Ok(database.to_owned());
+    }
+    Err(StartError::File {
+        path: database.display().to_string(),
+        cause: "there is no bank here".to_owned(),
+    })
 }
 
 /// [`report`] in words for who runs a bank.
@@ -272,20 +324,36 @@ pub(crate) async fn report(store: &Store, vault: &Vault) -> Result<Report, Probl
     let mut conn = store.snapshot().await?;
     let mut findings = Vec::new();
     for (rule, sql) in RULES {
-        let places: Vec<String> = sqlx::query_scalar(sql).fetch_all(&mut *conn).await?;
-        findings.extend(places.into_iter().map(|place| Finding { rule, place }));
+        let places: Vec<(String,)> = conn.sql(sql).all().await?;
+        let finding = |(place,)| Finding { rule, place };
+        findings.extend(places.into_iter().map(finding));
     }
-    if let Some(place) = audit::chain(&mut conn, vault, None).await?.broken {
+    findings.extend(missing_triggers(&mut conn).await?);
+    if let Some(place) = audit::log(&mut conn, vault, None).await?.broken {
         findings.push(Finding { rule: "I18", place });
     }
-    let sql =
-        "SELECT count(*) FROM load WHERE phase IN ('authorised', 'issued', 'in-doubt', 'manual')";
-    let open_loads = sqlx::query_scalar(sql).fetch_one(&mut *conn).await?;
+    let sql = "SELECT count(*) FROM load
+         WHERE bank = $1 AND phase IN ('authorised', 'issued', 'in-doubt', 'manual')";
+    let open_loads = conn.sql(sql).value().await?;
     Ok(Report {
         findings,
         money: balances(&mut conn).await?,
         open_loads,
     })
+}
+
+async fn missing_triggers(conn: &mut Conn) -> Result<Vec<Finding>, Problem> {
+    let there: Vec<(String,)> = conn.triggers().await?;
+    let is_missing = |name: &&str| !there.iter().any(|(there,)| there == name);
+    let finding = |name| Finding {
+        rule: "I1",
+        place: format!("trigger {name}"),
+    };
+    Ok(TRIGGERS
+        .into_iter()
+        .filter(|it| is_missing(it))
+        .map(finding)
+        .collect())
 }
 
 pub(crate) async fn money(store: &Store) -> Result<Money, Problem> {
@@ -294,9 +362,8 @@ pub(crate) async fn money(store: &Store) -> Result<Money, Problem> {
 }
 
 async fn balances(conn: &mut Conn) -> Result<Money, Problem> {
-    let rows: Vec<(String, i64)> = sqlx::query_as("SELECT name, balance FROM account")
-        .fetch_all(conn)
-        .await?;
+    let sql = "SELECT name, balance FROM account WHERE bank = $1";
+    let rows: Vec<(String, i64)> = conn.sql(sql).all().await?;
     let mut money = Money::default();
     for (name, balance) in rows {
         match name.parse().map_err(Problem::internal)? {

@@ -45,13 +45,16 @@ pub enum StartError {
         /// Why.
         cause: String,
     },
+    /// The store is in use by others for longer than it is waited for.
+    #[error("store-busy: come again")]
+    Busy,
     /// Certificates or TLS settings can't be made.
     #[error("tls-unusable: {0}")]
     Tls(String),
 }
 
 /// Why one request is not answered as asked.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) enum Problem {
     /// A public code of `docs/protocol.md`, section 7.
     Refused {
@@ -59,6 +62,8 @@ pub(crate) enum Problem {
         code: &'static str,
         params: Map<String, Value>,
     },
+    /// Another transaction was in the way: nothing was done, and all of it may be done again.
+    Conflict { cause: String },
     /// Logged with its place; the asker learns an incident number alone.
     Internal { place: String, cause: String },
 }
@@ -125,6 +130,10 @@ impl Problem {
                 code,
                 params,
             } => (status, code, params),
+            Self::Conflict { cause } => {
+                log::warn!("a conflict in the store: {cause}");
+                return Self::busy().answer();
+            }
             Self::Internal { place, cause } => {
                 let incident = incident_number();
                 log::error!("incident {incident} at {place}: {cause}");
@@ -142,10 +151,28 @@ impl Problem {
     }
 }
 
-/// Locked is busy; every other failure of the store is internal. Nothing was committed either way.
+/// SQLSTATEs of what may be tried again: serialisation failure, deadlock, and a row that another made first.
+const CONFLICTS: [&str; 3] = ["40001", "40P01", "23505"];
+
+/// Locked is busy, and a conflict may be tried again; every other failure of the store is internal. Nothing was
+/// committed either way.
 impl From<sqlx::Error> for Problem {
     #[track_caller]
     fn from(error: sqlx::Error) -> Self {
+        if let Some(said) = error.as_database_error()
+            && let Some(said) = said.try_downcast_ref::<sqlx::postgres::PgDatabaseError>()
+        {
+            // Class 57 is a server that stops or starts: the next connection may find it up.
+            if CONFLICTS.contains(&said.code()) || said.code().starts_with("57P") {
+                let cause = said.to_string();
+                return Self::Conflict { cause };
+            }
+            return Self::internal(error);
+        }
+        if matches!(error, sqlx::Error::Io(_)) {
+            let cause = error.to_string();
+            return Self::Conflict { cause };
+        }
         let code = error
             .as_database_error()
             .and_then(sqlx::error::DatabaseError::code);

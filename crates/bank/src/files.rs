@@ -131,8 +131,8 @@ impl Directory {
     }
 
     /// A file that is there, empty at the first start, mode 0600: what is made beside it gets the same mode.
-    pub(crate) fn private(&self, name: &str) -> Result<PathBuf, StartError> {
-        let path = self.path(name);
+    pub(crate) fn private(&self, name: &Path) -> Result<PathBuf, StartError> {
+        let path = self.path.join(name);
         if !path.exists() {
             create(&path).map_err(|error| failed(&path, &error))?;
         }
@@ -171,6 +171,15 @@ fn create(path: &Path) -> std::io::Result<fs::File> {
         .create(true)
         .truncate(true)
         .open(path)
+}
+
+/// A new file, mode 0600; an error when there is one.
+pub(crate) fn create_new(path: &Path) -> std::io::Result<fs::File> {
+    let mut options = OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options.open(path)
 }
 
 #[cfg(unix)]

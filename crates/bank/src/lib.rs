@@ -4,6 +4,7 @@
 //! [`Running::stop`]. Amounts are in fen, times in milliseconds since 1970-01-01 UTC.
 
 mod audit;
+mod backup;
 mod bank;
 mod card_hsm;
 mod check;
@@ -37,7 +38,8 @@ mod token;
 mod vault;
 mod worker;
 
-pub use audit::{Anchor, Chain, verify_audit};
+pub use audit::{Anchor, Audit, verify_audit};
+pub use backup::{backup, restore};
 pub use check::{Finding, Money, Report, check};
 pub use clock::{Clock, ManualClock, SystemClock};
 pub use config::{Config, ConfigError, Settings};

@@ -18,9 +18,11 @@ use crate::lines::{Form, StderrLog};
 const USAGE: &str = "\
 bank run --dir DIR --config FILE [--security ADDRESS] [--transaction ADDRESS]
 bank check --dir DIR [--config FILE]
-bank audit verify --dir DIR [--config FILE] [--anchor ROWS:HEAD]
+bank audit verify --dir DIR [--config FILE] [--anchor ANCHOR]
 bank reconcile --dir DIR [--config FILE] --day DAY [--out FILE]
 bank revoke --dir DIR --config FILE --terminal NUMBER
+bank backup --dir DIR --config FILE --file BACKUP      all rows at one moment, of a bank that runs or rests
+bank restore --dir DIR --config FILE --file BACKUP     into an empty store, with the same keys in DIR; then checks
 bank operator --dir DIR --config FILE --name NAME [--role ROLE]
                                                        adds one, or gives a new password (standard input)
 bank remove-operator --dir DIR --config FILE --name NAME
@@ -32,6 +34,7 @@ bank generate-wrapping-key --config FILE --label LABEL
 
   --dir DIR              keys, certificates, database and profile.json; made when absent
   --config FILE          see docs/testing.md; check, audit and reconcile need it when the files are sealed
+  --file BACKUP          written new, readable by its owner alone; it holds no keys
   --terminal NUMBER      12 digits; it is refused everywhere from now on, and never comes back
   --name NAME            of the operator, whose password is read from standard input
   --role ROLE            viewer (may look at the console) or operator (decides as well); a new one is an operator
@@ -43,7 +46,7 @@ bank generate-wrapping-key --config FILE --label LABEL
   --transaction ADDRESS  of the transaction server, e.g. 127.0.0.1:8443
   --metrics ADDRESS      of metrics and health, on the loopback interface; none when neither this nor the file gives one
   --console ADDRESS      of the operators' page, on the loopback interface; none when neither this nor the file gives one
-  --anchor ROWS:HEAD     `rows` and `head` of an earlier `audit verify`: they must still be there
+  --anchor ANCHOR        `anchor` of an earlier `audit verify`: those rows must still be there
   --day DAY              of the bank (UTC+8), as 2026-11-23
   --out FILE             where the day's file goes; standard output when not given
   --log LEVEL            error, warn, info or debug; info when not given
@@ -57,9 +60,11 @@ const DEVELOPMENT: &str = "\
 #[cfg(not(feature = "development"))]
 const DEVELOPMENT: &str = "";
 
-const COMMANDS: [&str; 12] = [
+const COMMANDS: [&str; 14] = [
     "audit",
     "reconcile",
+    "backup",
+    "restore",
     "operator",
     "remove-operator",
     "open-loads",
@@ -76,6 +81,7 @@ struct Arguments {
     command: String,
     dir: PathBuf,
     config: Option<PathBuf>,
+    file: PathBuf,
     label: String,
     terminal: String,
     name: String,
@@ -117,6 +123,8 @@ fn main() -> ExitCode {
             "check" => reports::check(&arguments).await,
             "audit" => reports::audit(&arguments).await,
             "reconcile" => reports::reconcile(&arguments).await,
+            "backup" => reports::backup(config(&arguments)?, &arguments.file).await,
+            "restore" => reports::restore(config(&arguments)?, &arguments.file).await,
             "revoke" => revoke(arguments).await,
             "operator" | "remove-operator" | "open-loads" | "lost-card" | "decide" => {
                 Ok(people(&arguments).await)
@@ -141,6 +149,7 @@ fn parse(mut words: impl Iterator<Item = String>) -> Result<Arguments, String> {
         command,
         dir: PathBuf::new(),
         config: None,
+        file: PathBuf::new(),
         label: String::new(),
         terminal: String::new(),
         name: String::new(),
@@ -173,6 +182,10 @@ fn parse(mut words: impl Iterator<Item = String>) -> Result<Arguments, String> {
     if makes_key && arguments.label.is_empty() {
         return Err("bank: --label is missing".to_owned());
     }
+    let copies = ["backup", "restore"].contains(&arguments.command.as_str());
+    if copies && arguments.file.as_os_str().is_empty() {
+        return Err("bank: --file is missing".to_owned());
+    }
     if !makes_key && arguments.dir.as_os_str().is_empty() {
         return Err("bank: --dir is missing".to_owned());
     }
@@ -190,6 +203,7 @@ fn take(arguments: &mut Arguments, word: &str, value: String) -> Result<(), Stri
     match word {
         "--dir" => arguments.dir = value.into(),
         "--config" => arguments.config = Some(value.into()),
+        "--file" => arguments.file = value.into(),
         "--label" => arguments.label = value,
         "--terminal" => arguments.terminal = value,
         "--name" => arguments.name = value,

@@ -238,6 +238,8 @@ impl Metrics {
     pub(crate) fn refused(&self, problem: &Problem) {
         let code = match problem {
             Problem::Refused { code, .. } => code,
+            // As it is answered.
+            Problem::Conflict { .. } => "busy",
             Problem::Internal { .. } => "internal",
         };
         self.refusals.get_or_create(&Code { code }).inc();

@@ -16,7 +16,7 @@ use crate::running;
 use crate::store::customer::Try;
 use crate::store::load::{self, LoadRow};
 use crate::store::operator::{self, ProposalRow};
-use crate::store::{Conn, audit, console};
+use crate::store::{Conn, Refusal, audit, commit, console};
 
 /// The fewest characters of an operator's password.
 const SHORTEST_PASSWORD: usize = 12;
@@ -111,17 +111,16 @@ pub async fn keep_operator_as(
         return Err(refused("operator-password-short", cause));
     }
     let work = async |bank: &Bank| {
-        let mut tx = bank.store.begin().await?;
-        operator::keep(bank, &mut tx, &name, password.as_bytes()).await?;
-        let mut detail = "{}".to_owned();
-        if let Some(role) = role {
-            console::set_role(&mut tx, &name, role).await?;
-            detail = json!({"role": role.name()}).to_string();
-        }
-        let what = ("operator-kept", name.as_str(), detail.as_str());
-        audit::note(bank, &mut tx, what, bank.now_ms()).await?;
-        tx.commit().await?;
-        Ok(())
+        commit!(bank.store, conn => {
+            operator::keep(bank, conn, &name, password.as_bytes()).await?;
+            let mut detail = "{}".to_owned();
+            if let Some(role) = role {
+                console::set_role(conn, &name, role).await?;
+                detail = json!({"role": role.name()}).to_string();
+            }
+            let what = ("operator-kept", name.as_str(), detail.as_str());
+            Ok(audit::note(bank, conn, what, bank.now_ms()).await?)
+        })
     };
     with_bank(config, work).await
 }
@@ -133,17 +132,16 @@ pub async fn keep_operator_as(
 pub async fn remove_operator(config: Config, name: &str) -> Result<(), OperatorError> {
     let name = spelled(name)?;
     let work = async |bank: &Bank| {
-        let mut tx = bank.store.begin().await?;
-        if !operator::remove(&mut tx, &name, bank.now_ms()).await? {
-            return Err(refused(
-                "operator-unknown",
-                "there is no such operator".into(),
-            ));
-        }
-        let what = ("operator-removed", name.as_str(), "{}");
-        audit::note(bank, &mut tx, what, bank.now_ms()).await?;
-        tx.commit().await?;
-        Ok(())
+        commit!(bank.store, conn => {
+            if !operator::remove(conn, &name, bank.now_ms()).await? {
+                return Err(refused(
+                    "operator-unknown",
+                    "there is no such operator".into(),
+                ));
+            }
+            let what = ("operator-removed", name.as_str(), "{}");
+            Ok(audit::note(bank, conn, what, bank.now_ms()).await?)
+        })
     };
     with_bank(config, work).await
 }
@@ -190,28 +188,28 @@ pub(crate) async fn act_on(
 ) -> Result<Acted, OperatorError> {
     let name = spelled(&signature.operator)?;
     signed_by(bank, &name, &signature.password).await?;
-    let mut tx = bank.store.begin().await?;
-    if console::role(&mut tx, &name).await? != Some(Role::Operator) {
-        let cause = "this operator may look, and decide nothing".to_owned();
-        return Err(refused("operator-viewer", cause));
-    }
-    let row = load::called(bank, &mut tx, reference.trim()).await?;
-    let mut row = row.ok_or_else(|| {
-        refused(
-            "load-unknown",
-            "there is no load with this reference".into(),
-        )
-    })?;
     let proposal = |resolution| Proposal {
         operator: name.clone(),
         resolution,
         evidence: signature.evidence.clone(),
     };
-    let acted = match act {
-        Act::LostCard => take_over(bank, &mut tx, &mut row, &name, &signature.evidence).await?,
-        Act::Decide(resolution) => decide(bank, &mut tx, &mut row, proposal(resolution)).await?,
-    };
-    tx.commit().await?;
+    let acted = commit!(bank.store, conn => {
+        if console::role(conn, &name).await? != Some(Role::Operator) {
+            let cause = "this operator may look, and decide nothing".to_owned();
+            return Err(refused("operator-viewer", cause));
+        }
+        let row = load::called(bank, conn, reference.trim()).await?;
+        let mut row = row.ok_or_else(|| {
+            refused(
+                "load-unknown",
+                "there is no load with this reference".into(),
+            )
+        })?;
+        match act {
+            Act::LostCard => take_over(bank, conn, &mut row, &name, &signature.evidence).await,
+            Act::Decide(resolution) => decide(bank, conn, &mut row, proposal(resolution)).await,
+        }
+    })?;
     bank.outbox.notify_one();
     Ok(acted)
 }
@@ -224,10 +222,10 @@ pub(crate) async fn sign_in(
 ) -> Result<String, OperatorError> {
     let name = spelled(name)?;
     signed_by(bank, &name, password).await?;
-    let mut tx = bank.store.begin().await?;
-    let what = ("console-sign-in", name.as_str(), "{}");
-    audit::note(bank, &mut tx, what, bank.now_ms()).await?;
-    tx.commit().await?;
+    commit!(bank.store, conn => {
+        let what = ("console-sign-in", name.as_str(), "{}");
+        audit::note(bank, conn, what, bank.now_ms()).await
+    })?;
     Ok(name)
 }
 
@@ -335,9 +333,9 @@ async fn signed_by(
         .vault
         .slow_hash(password.as_bytes(), &row.salt, row.rounds);
     let right: bool = hash.ct_eq(&row.hash[..]).into();
-    let mut tx = bank.store.begin().await?;
-    let tried = operator::try_password(bank, &mut tx, row.id, right, bank.now_ms()).await?;
-    tx.commit().await?;
+    let tried = commit!(bank.store, conn => {
+        operator::try_password(bank, conn, row.id, right, bank.now_ms()).await
+    })?;
     match tried {
         Try::Right => Ok(()),
         Try::Wrong { .. } => Err(refused_()),
@@ -349,21 +347,24 @@ async fn signed_by(
 }
 
 async fn told(conn: &mut Conn, row: &LoadRow) -> Result<Value, Problem> {
-    let id = &row.id()[..];
-    let moves: Vec<(String, String, i64)> = sqlx::query_as(
-        "SELECT from_phase, to_phase, at_ms FROM transition WHERE load = ? ORDER BY id",
-    )
-    .bind(id)
-    .fetch_all(&mut *conn)
-    .await?;
-    let incidents: Vec<(String, i64)> =
-        sqlx::query_as("SELECT kind, at_ms FROM incident WHERE load = ? ORDER BY at_ms")
-            .bind(id)
-            .fetch_all(&mut *conn)
-            .await?;
-    let tail: String = sqlx::query_scalar("SELECT tail FROM card WHERE id = ?")
+    let id = row.id();
+    let moves: Vec<(String, String, i64)> = conn
+        .sql(
+            "SELECT from_phase, to_phase, at_ms FROM transition
+             WHERE bank = $1 AND load = $2 ORDER BY id",
+        )
+        .bind(id)
+        .all()
+        .await?;
+    let incidents: Vec<(String, i64)> = conn
+        .sql("SELECT kind, at_ms FROM incident WHERE bank = $1 AND load = $2 ORDER BY at_ms")
+        .bind(id)
+        .all()
+        .await?;
+    let tail: String = conn
+        .sql("SELECT tail FROM card WHERE bank = $1 AND id = $2")
         .bind(row.load.order().card.0)
-        .fetch_one(&mut *conn)
+        .value()
         .await?;
     let proposals = operator::proposals(conn, row.id()).await?;
     let proposals: Vec<Value> = proposals.iter().map(proposed).collect();
@@ -453,9 +454,8 @@ impl From<Problem> for OperatorError {
     }
 }
 
-impl From<sqlx::Error> for OperatorError {
-    #[track_caller]
-    fn from(error: sqlx::Error) -> Self {
-        Problem::from(error).into()
+impl Refusal for OperatorError {
+    fn is_conflict(&self) -> bool {
+        matches!(self, Self::Start(StartError::Busy))
     }
 }

@@ -1,10 +1,10 @@
-//! Verbs of the binary that look at a bank and write nothing into it.
+//! Verbs of the binary about a whole bank: what it says of itself, and its copies.
 
 use std::io::Write;
 use std::path::Path;
 use std::process::ExitCode;
 
-use bank::{Clock, Settings, StartError, SystemClock};
+use bank::{Clock, Config, Settings, StartError, SystemClock};
 
 use crate::{Arguments, fail, say};
 
@@ -20,9 +20,9 @@ pub(crate) async fn check(arguments: &Arguments) -> Result<ExitCode, StartError>
 pub(crate) async fn audit(arguments: &Arguments) -> Result<ExitCode, StartError> {
     let anchor = arguments.anchor.as_ref();
     let settings = settings(arguments)?;
-    let chain = bank::verify_audit(&arguments.dir, settings.as_ref(), anchor).await?;
-    say(&json(&chain));
-    Ok(code(chain.broken.is_none()))
+    let audit = bank::verify_audit(&arguments.dir, settings.as_ref(), anchor).await?;
+    say(&json(&audit));
+    Ok(code(audit.broken.is_none()))
 }
 
 pub(crate) async fn reconcile(arguments: &Arguments) -> Result<ExitCode, StartError> {
@@ -37,6 +37,18 @@ pub(crate) async fn reconcile(arguments: &Arguments) -> Result<ExitCode, StartEr
         None => say(&done.csv),
     }
     Ok(code(done.agrees))
+}
+
+pub(crate) async fn backup(config: Config, file: &Path) -> Result<ExitCode, StartError> {
+    let rows = bank::backup(config, file).await?;
+    say(&format!("{rows} rows\n"));
+    Ok(ExitCode::SUCCESS)
+}
+
+pub(crate) async fn restore(config: Config, file: &Path) -> Result<ExitCode, StartError> {
+    let report = bank::restore(config, file).await?;
+    say(&json(&report));
+    Ok(code(report.findings.is_empty()))
 }
 
 fn settings(arguments: &Arguments) -> Result<Option<Settings>, StartError> {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::net::{SocketAddr, TcpListener};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -32,7 +32,7 @@ use crate::loopback;
 use crate::metrics::Metrics;
 use crate::packages::Shelf;
 use crate::peer::WithPeerKey;
-use crate::store::{Store, audit, customer, terminal};
+use crate::store::{Opening, Place, audit, commit, customer, owner, terminal};
 use crate::tls::{self, Identity};
 use crate::token::Token;
 use crate::vault::Vault;
@@ -175,13 +175,8 @@ impl Running {
     /// When the number is none, or the store can't be written; the text says why.
     pub async fn revoke(&self, number: &str) -> Result<bool, String> {
         let number: envelope::Terminal = number.parse().map_err(|_| "not 12 digits".to_owned())?;
-        let work = async {
-            let mut tx = self.bank.store.begin().await?;
-            let found = revoke(&self.bank, &mut tx, &number).await?;
-            tx.commit().await?;
-            Ok(found)
-        };
-        work.await.map_err(|error| text(&error))
+        let done = revoke(&self.bank, &number).await;
+        done.map_err(|error| text(&error))
     }
 }
 
@@ -195,13 +190,7 @@ pub async fn revoke_terminal(config: Config, number: &str) -> Result<bool, Start
         .map_err(|_| StartError::Store(format!("terminal {number}: not 12 digits")))?;
     let dir = directory(&config)?;
     let bank = bank(&config, &dir).await?;
-    let work = async {
-        let mut tx = bank.store.begin().await?;
-        let found = revoke(&bank, &mut tx, &number).await?;
-        tx.commit().await?;
-        Ok(found)
-    };
-    let found = work.await.map_err(store_failed);
+    let found = revoke(&bank, &number).await.map_err(store_failed);
     bank.store.close().await;
     found
 }
@@ -212,29 +201,31 @@ pub(crate) fn directory(config: &Config) -> Result<Directory, StartError> {
 }
 
 /// With its row in the audit log.
-pub(crate) async fn revoke(
-    bank: &Bank,
-    conn: &mut crate::store::Conn,
-    number: &envelope::Terminal,
-) -> Result<bool, Problem> {
-    let found = terminal::revoke(conn, number).await?;
-    if found {
-        let subject = number.to_string();
-        let what = ("terminal-revoked", subject.as_str(), "{}");
-        audit::note(bank, conn, what, bank.now_ms()).await?;
-    }
-    Ok(found)
+async fn revoke(bank: &Bank, number: &envelope::Terminal) -> Result<bool, Problem> {
+    commit!(bank.store, conn => {
+        let found = terminal::revoke(conn, number).await?;
+        if found {
+            let subject = number.to_string();
+            let what = ("terminal-revoked", subject.as_str(), "{}");
+            audit::note(bank, conn, what, bank.now_ms()).await?;
+        }
+        Ok(found)
+    })
 }
 
 pub(crate) fn text(error: &Problem) -> String {
     match error {
         Problem::Refused { code, .. } => (*code).to_owned(),
+        Problem::Conflict { cause } => cause.clone(),
         Problem::Internal { place, cause } => format!("{cause} at {place}"),
     }
 }
 
 pub(crate) fn store_failed(error: Problem) -> StartError {
-    StartError::Store(text(&error))
+    match error {
+        Problem::Conflict { .. } => StartError::Busy,
+        Problem::Refused { .. } | Problem::Internal { .. } => StartError::Store(text(&error)),
+    }
 }
 
 pub(crate) async fn bank(config: &Config, dir: &Directory) -> Result<Bank, StartError> {
@@ -247,7 +238,12 @@ pub(crate) async fn bank(config: &Config, dir: &Directory) -> Result<Bank, Start
         true => PATIENCE,
         false => Duration::from_millis(settings.limits.database_wait_ms),
     };
-    let store = store(config, &dir.private("bank.sqlite")?, wait).await?;
+    let store = opening(config, wait).open(&place(&settings, dir)?).await?;
+    if !owner::claim(&store, &vault).await.map_err(store_failed)? {
+        store.close().await;
+        let cause = "the store is of another bank, or made with another store.key";
+        return Err(StartError::Store(cause.to_owned()));
+    }
     let hsm = hsm(&settings, dir.token())?;
     let packages = Shelf::load(&settings, &signer)?;
     let identified_by = identified_by(&hsm, &packages)?;
@@ -276,16 +272,25 @@ pub(crate) async fn bank(config: &Config, dir: &Directory) -> Result<Bank, Start
     })
 }
 
+/// Where the configuration has the store; a file is made, readable by the bank alone.
+pub(crate) fn place(settings: &Settings, dir: &Directory) -> Result<Place, StartError> {
+    Ok(match settings.place()? {
+        Place::File(file) => Place::File(dir.private(&file)?),
+        server @ Place::Server(..) => server,
+    })
+}
+
 #[cfg(not(feature = "simulator"))]
-async fn store(_: &Config, path: &Path, wait: Duration) -> Result<Store, StartError> {
-    Store::open(path, wait).await
+fn opening(_: &Config, wait: Duration) -> Opening {
+    Opening::after(wait)
 }
 
 #[cfg(feature = "simulator")]
-async fn store(config: &Config, path: &Path, wait: Duration) -> Result<Store, StartError> {
-    match &config.commits {
-        Some(gate) => Store::gated(path, wait, gate.clone()).await,
-        None => Store::open(path, wait).await,
+fn opening(config: &Config, wait: Duration) -> Opening {
+    let gate = config.commits.clone();
+    Opening {
+        gate,
+        ..Opening::after(wait)
     }
 }
 

@@ -24,6 +24,8 @@ pub(crate) enum Purpose {
     Request,
     Enrolment,
     Audit,
+    Owner,
+    Backup,
 }
 
 impl Purpose {
@@ -38,6 +40,8 @@ impl Purpose {
             Self::Request => "request",
             Self::Enrolment => "enrolment",
             Self::Audit => "audit",
+            Self::Owner => "owner",
+            Self::Backup => "backup",
         }
     }
 }

@@ -10,9 +10,9 @@ use crate::bank::Bank;
 use crate::error::Problem;
 use crate::metrics::SmsResult;
 use crate::sms::Sms;
-use crate::store::Conn;
 use crate::store::load::{self, LoadRow};
 use crate::store::outbox::{self, Waiting};
+use crate::store::{Conn, commit, counted, terminal};
 
 const PAUSE: Duration = Duration::from_secs(1);
 
@@ -50,7 +50,24 @@ pub(crate) async fn round(bank: &Bank) -> Result<(), Problem> {
         event: Event::Suspend(Suspense::TooOld),
     };
     sweep(bank, &silent).await?;
-    sweep(bank, &old).await
+    sweep(bank, &old).await?;
+    forget(bank).await
+}
+
+/// What only had to be remembered for a while: nonces whose time is refused by now, counts of an hour that is over.
+async fn forget(bank: &Bank) -> Result<(), Problem> {
+    let now_ms = bank.now_ms();
+    let mut conn = bank.store.read().await?;
+    let any = terminal::old_nonces(&mut conn, now_ms).await?
+        || counted::old_counts(&mut conn, now_ms).await?;
+    drop(conn);
+    if !any {
+        return Ok(());
+    }
+    commit!(bank.store, conn => {
+        terminal::forget_nonces(conn, now_ms).await?;
+        counted::forget(conn, now_ms).await
+    })
 }
 
 /// What happens to loads that have been in one phase for too long.
@@ -73,11 +90,12 @@ async fn deliver(bank: &Bank) -> Result<(), Problem> {
         for item in &waiting {
             hand_over(bank, item)?;
         }
-        let mut tx = bank.store.begin().await?;
-        for item in &waiting {
-            outbox::delivered(&mut tx, item.id, bank.now_ms()).await?;
-        }
-        tx.commit().await?;
+        commit!(bank.store, conn => {
+            for item in &waiting {
+                outbox::delivered(conn, item.id, bank.now_ms()).await?;
+            }
+            Ok::<_, Problem>(())
+        })?;
     }
 }
 
@@ -128,11 +146,10 @@ async fn sweep(bank: &Bank, sweep: &Sweep) -> Result<(), Problem> {
         return Ok(());
     }
     drop(conn);
-    let mut tx = bank.store.begin().await?;
-    let rows = load::since(bank, &mut tx, of, before_ms).await?;
-    step_all(bank, &mut tx, rows, &sweep.event).await?;
-    tx.commit().await?;
-    Ok(())
+    commit!(bank.store, conn => {
+        let rows = load::since(bank, conn, of, before_ms).await?;
+        step_all(bank, conn, rows, &sweep.event).await
+    })
 }
 
 async fn step_all(

@@ -46,19 +46,32 @@ pub(crate) struct Report {
     pub(crate) columns: Vec<&'static str>,
     pub(crate) rows: Vec<Row>,
     pub(crate) repetitions: usize,
-    /// A column whose median must stay below so many microseconds.
-    pub(crate) limit: (usize, f64),
+    pub(crate) limits: Vec<Limit>,
+}
+
+/// What must hold, and whether it does.
+pub(crate) struct Limit {
+    pub(crate) rule: String,
+    pub(crate) kept: bool,
+}
+
+impl Limit {
+    /// A column whose median must stay below so many microseconds in each row.
+    pub(crate) fn medians(rows: &[Row], (column, name): (usize, &str), limit_us: f64) -> Self {
+        let within = |row: &Row| {
+            let spread = row.spreads.get(column);
+            spread.is_some_and(|it| it.median_us < limit_us)
+        };
+        Self {
+            rule: format!("{name} below {limit_us} us"),
+            kept: rows.iter().all(within),
+        }
+    }
 }
 
 impl Report {
     pub(crate) fn is_within(&self) -> bool {
-        let (column, limit_us) = self.limit;
-        let within = |row: &Row| {
-            row.spreads
-                .get(column)
-                .is_some_and(|it| it.median_us < limit_us)
-        };
-        self.rows.iter().all(within)
+        self.limits.iter().all(|limit| limit.kept)
     }
 
     pub(crate) fn table(&self) -> String {
@@ -81,10 +94,10 @@ impl Report {
             }
             lines.push(line);
         }
-        let (column, limit_us) = self.limit;
-        let name = self.columns.get(column).copied().unwrap_or_default();
-        let verdict = if self.is_within() { "kept" } else { "BROKEN" };
-        lines.push(format!("limit: {name} below {limit_us} us: {verdict}"));
+        for limit in &self.limits {
+            let verdict = if limit.kept { "kept" } else { "BROKEN" };
+            lines.push(format!("limit: {}: {verdict}", limit.rule));
+        }
         lines.join("\n")
     }
 
@@ -101,13 +114,15 @@ impl Report {
                 value
             })
             .collect();
-        let (column, limit_us) = self.limit;
+        let limits: Vec<Value> = (self.limits.iter())
+            .map(|limit| json!({"rule": limit.rule, "kept": limit.kept}))
+            .collect();
         json!({
             "title": self.title,
             "counted": self.counted,
             "repetitions": self.repetitions,
             "rows": rows,
-            "limit": {"column": self.columns.get(column), "us": limit_us, "kept": self.is_within()},
+            "limits": limits,
         })
         .to_string()
     }
@@ -136,13 +151,13 @@ mod tests {
                 p99_us: 99.0,
             }],
         };
-        let report = |rows| Report {
+        let report = |rows: Vec<Row>| Report {
             title: "t",
             counted: "commands",
             columns: vec!["cost"],
+            limits: vec![Limit::medians(&rows, (0, "cost"), 50.0)],
             rows,
             repetitions: 1,
-            limit: (0, 50.0),
         };
         assert!(report(vec![row(49.9)]).is_within());
         let broken = report(vec![row(1.0), row(50.0)]);

@@ -7,7 +7,7 @@ use industry::{Driver, Package, Packages, Turn};
 use relay::{Body, Letter, Message, Operation};
 use virtual_card::{AnyProfile, Card, CardProfile, CashProfile, SmartCard};
 
-use crate::figures::{Report, Row, Spread};
+use crate::figures::{Limit, Report, Row, Spread};
 use crate::{Effort, Failure, issuer};
 
 const TODAY: u32 = 20_261_123;
@@ -100,9 +100,9 @@ pub(crate) fn measure(effort: Effort) -> Result<Report, Failure> {
         title: "interpreter, per command",
         counted: "commands",
         columns: vec!["interpreting", "with card", "card alone"],
+        limits: vec![Limit::medians(&rows, (0, "interpreting"), LIMIT_US)],
         rows,
         repetitions,
-        limit: (0, LIMIT_US),
     })
 }
 

@@ -1,9 +1,20 @@
 //! What things cost: `cargo xtask bench WHAT [--quick] [--json]`. A further measurement is a function here and a line
 //! in [`BENCHES`].
 
+// The small terminal and card of the bank's own flows, which fail as a test does.
+#[allow(clippy::unwrap_used, dead_code)]
+#[path = "../../../crates/bank/tests/flows/card.rs"]
+mod card;
 mod figures;
 mod interpreter;
 mod issuer;
+mod loads;
+#[allow(clippy::unwrap_used)]
+#[path = "loads/stage.rs"]
+mod stage;
+#[allow(clippy::unwrap_used, dead_code)]
+#[path = "../../../crates/bank/tests/flows/terminal.rs"]
+mod terminal;
 
 use std::io::Write;
 use std::process::ExitCode;
@@ -29,11 +40,18 @@ type Bench = (
     fn(Effort) -> Result<Report, Failure>,
 );
 
-const BENCHES: [Bench; 1] = [(
-    "interpreter",
-    "an industry package's commands, above the same commands sent by hand",
-    interpreter::measure,
-)];
+const BENCHES: [Bench; 2] = [
+    (
+        "interpreter",
+        "an industry package's commands, above the same commands sent by hand",
+        interpreter::measure,
+    ),
+    (
+        "loads",
+        "durable loads over HTTPS, on SQLite and on PostgreSQL, beside PostgreSQL's own pgbench",
+        loads::measure,
+    ),
+];
 
 fn main() -> ExitCode {
     let words: Vec<String> = std::env::args().skip(1).collect();

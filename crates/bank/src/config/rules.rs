@@ -5,10 +5,20 @@ use purse::MasterKey;
 use crate::config::{ConfigError, CustomerSettings, IndustrySettings, Settings};
 use crate::recipe::Recipe;
 use crate::scheme::Scheme;
+use crate::store::Place;
 
 impl Settings {
+    /// Where the store is.
+    pub(crate) fn place(&self) -> Result<Place, ConfigError> {
+        let Some(url) = &self.bank.store else {
+            return Ok(Place::default());
+        };
+        Place::parse(url, self.bank.number).map_err(|cause| bad("bank.store", cause))
+    }
+
     pub(super) fn check(&self) -> Result<(), ConfigError> {
         self.check_numbers()?;
+        self.place()?;
         for (at, industry) in self.industries.iter().enumerate() {
             let code = industry.code.parse::<relay::IndustryCode>();
             code.map_err(|_| {

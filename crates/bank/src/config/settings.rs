@@ -51,6 +51,11 @@ pub(crate) struct BankSettings {
     #[serde(default)]
     pub(crate) host_names: Vec<String>,
     pub(crate) packages: Option<PathBuf>,
+    /// URL of the store; absent: a file of SQLite in the bank's folder. It can hold a password.
+    pub(crate) store: Option<String>,
+    /// This bank among those that share a database of PostgreSQL.
+    #[serde(default = "number")]
+    pub(crate) number: u32,
     /// The public key of whoever signs the packages; absent: this bank does, at each start.
     #[serde(default, with = "public_key")]
     pub(crate) package_signer: Option<[u8; 32]>,
@@ -192,6 +197,10 @@ fn security_address() -> SocketAddr {
 
 fn transaction_address() -> SocketAddr {
     SocketAddr::from(([127, 0, 0, 1], 8443))
+}
+
+fn number() -> u32 {
+    1
 }
 
 fn min_amount() -> u32 {

@@ -36,7 +36,7 @@ impl Step<'_> {
             return Ok(self.end("card-unknown"));
         };
         let active = self.is_active();
-        if let Some(open) = self.open_load(conn, card.id, active).await? {
+        if let Some(open) = self.open_load(conn, &card, active).await? {
             return Ok(self.end_about("load-open", &open));
         }
         if active {
@@ -48,7 +48,7 @@ impl Step<'_> {
             return Ok(self.end("message-bad"));
         }
         let mut row = self.request(&card, 0, Kind::Activation, identity)?;
-        load::keep(self.bank, conn, &row, &[], self.now_ms).await?;
+        load::begin(self.bank, conn, &row, self.now_ms).await?;
         self.exchange.load = Some(self.exchange.id);
         if let Some((message, why)) = self.may_activate(conn, &card, &asked, &row).await? {
             self.apply(conn, &mut row, Event::Decline(why)).await?;
@@ -147,12 +147,14 @@ impl Step<'_> {
     pub(super) async fn open_load(
         &self,
         conn: &mut Conn,
-        card: i64,
+        card: &CardRow,
         active: bool,
     ) -> Result<Option<LoadRow>, Problem> {
-        let Some(mut open) = load::open_of_card(self.bank, conn, card).await? else {
+        let Some(open) = card.open_load else {
             return Ok(None);
         };
+        let open = load::find(self.bank, conn, &open).await?;
+        let mut open = open.ok_or_else(|| Problem::internal("a card's open load went away"))?;
         if open.load.order().kind != Kind::Activation {
             return Ok(Some(open));
         }

@@ -52,6 +52,25 @@ struct Step<'a> {
     password: Password,
 }
 
+impl Asked {
+    /// A transaction that begins with this message.
+    fn exchange(&self, operation: Operation, id: [u8; 16]) -> Exchange {
+        Exchange {
+            id,
+            terminal: self.terminal,
+            operation: operation.code(),
+            industry: self.industry.to_string(),
+            next_step: 1,
+            awaits: first_phase(operation).map(str::to_owned),
+            load: None,
+            since: ledger::Since::Unknown,
+            attempt: None,
+            witness: None,
+            refund: false,
+        }
+    }
+}
+
 /// Parses, and compares the password outside of any lock.
 pub(crate) async fn prepare(
     bank: &Bank,
@@ -127,7 +146,7 @@ async fn password(
 pub(crate) async fn run(
     bank: &Bank,
     conn: &mut Conn,
-    asked: Asked,
+    asked: &Asked,
     now_ms: u64,
 ) -> Result<Vec<u8>, Problem> {
     let Some(message) = &asked.message else {
@@ -139,30 +158,29 @@ pub(crate) async fn run(
         return encode(&bad_message(asked.industry, body));
     };
     let end = |outcome| Message::closing(asked.industry, operation, id, outcome);
-    let found = exchange::find(conn, &id).await?;
-    let ours = (found.as_ref()).is_none_or(|found| found.terminal == asked.terminal);
-    if let Some((hash, reply)) = exchange::reply(bank, conn, &id, number).await? {
-        let same: bool = hash.ct_eq(&asked.hash[..]).into();
-        return if same && (ours || brings_proof(body)) {
-            Ok(reply)
-        } else {
-            encode(&end("step-conflict"))
+    let exchange = asked.exchange(operation, id);
+    let begins = number == 1 && message.letter == Letter::I && exchange.awaits.is_some();
+    let exchange = if begins && exchange::begin(conn, &exchange, now_ms).await? {
+        exchange
+    } else {
+        let Some(found) = exchange::find(conn, &id).await? else {
+            return encode(&end("step-unknown"));
         };
-    }
-    let fresh = || Exchange {
-        id,
-        terminal: asked.terminal,
-        operation: operation.code(),
-        industry: asked.industry.to_string(),
-        next_step: 1,
-        awaits: first_phase(operation).map(str::to_owned),
-        load: None,
-        since: ledger::Since::Unknown,
-        attempt: None,
-        witness: None,
-        refund: false,
+        let ours = found.terminal == asked.terminal;
+        // What comes next was never answered.
+        if (number != found.next_step || number == u8::MAX)
+            && let Some((hash, reply)) = exchange::reply(bank, conn, &id, number).await?
+        {
+            let same: bool = hash.ct_eq(&asked.hash[..]).into();
+            return if same && (ours || brings_proof(body)) {
+                Ok(reply)
+            } else {
+                encode(&end("step-conflict"))
+            };
+        }
+        found
     };
-    let exchange = found.unwrap_or_else(fresh);
+    let ours = exchange.terminal == asked.terminal;
     let fits = message.letter == Letter::I
         && (ours || brings_proof(body))
         && exchange.operation == operation.code()

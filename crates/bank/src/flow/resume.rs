@@ -32,7 +32,7 @@ impl Step<'_> {
             Some(about) => self.meant(conn, &about).await?,
             None => {
                 let active = self.is_active();
-                self.open_load(conn, card.id, active).await?
+                self.open_load(conn, &card, active).await?
             }
         };
         let Some(mut row) = found else {

@@ -49,7 +49,7 @@ impl Step<'_> {
             return Ok(self.end_limit("amount-low", self.settings()?.min_amount));
         }
         let mut row = self.request(&card, asked.amount, Kind::TopUp, asked.identity.clone())?;
-        load::keep(self.bank, conn, &row, &[], self.now_ms).await?;
+        load::begin(self.bank, conn, &row, self.now_ms).await?;
         self.exchange.load = Some(self.exchange.id);
         let checked = match self.check_card(conn, &card, &asked).await? {
             Ok(mac1) => self.check_person(conn, &card, &asked).await?.map(|()| mac1),
@@ -143,16 +143,14 @@ impl Step<'_> {
         let Some(mac1) = mac1.filter(|_| provable) else {
             return refuse("card-mac-bad", Decline::Mac1);
         };
-        if let Some(open) = self.open_load(conn, card.id, active).await? {
+        if let Some(open) = self.open_load(conn, card, active).await? {
             return Ok(Err(Refused(
                 self.end_about("load-open", &open),
                 Decline::LoadOpen,
             )));
         }
         let counter = mac1.counter();
-        let old = asked.opening.is_old(counter, card.counter_seen)
-            || load::counter_confirmed(conn, card.id, counter).await?;
-        if old {
+        if asked.opening.is_old(counter, card.counter_seen) || card.is_confirmed(counter) {
             return refuse("counter-seen", Decline::CounterSeen);
         }
         card::saw_counter(conn, card.id, counter).await?;

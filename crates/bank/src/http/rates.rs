@@ -63,7 +63,7 @@ impl Rates {
                     | "terminal-unknown"
                     | "too-large"
             ),
-            Problem::Internal { .. } => false,
+            Problem::Conflict { .. } | Problem::Internal { .. } => false,
         };
         if let Some(rate) = self.strangers.as_ref().filter(|_| counts) {
             rate.count(&subject(from), Instant::now());

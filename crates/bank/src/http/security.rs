@@ -23,7 +23,7 @@ use crate::http::transaction::{MOST_SKEW_MS, owns, terminal_of, usable};
 use crate::http::{Asked, limited, problem, respond, told_to_wait};
 use crate::store::counted::{self, Counted, Kind};
 use crate::store::terminal::{NewTerminal, State, TerminalRow};
-use crate::store::{audit, terminal};
+use crate::store::{Conn, audit, commit, terminal};
 use crate::vault::{Purpose, random};
 
 mod outcome;
@@ -74,45 +74,19 @@ async fn grant(bank: &Bank, from: IpAddr, body: &[u8]) -> Result<String, Problem
     let nonce_hash = bank
         .vault
         .hash(Purpose::Enrolment, &[request.request_hash()]);
-    let mut tx = bank.store.begin().await?;
-    let known = terminal::by_nonce(bank, &mut tx, &nonce_hash).await?;
-    let row = match known {
-        // A terminal whose answer was lost asks again at once. Later it is a copy in somebody else's hands.
-        Some(row)
-            if row.state == State::Active
-                && now_ms < row.enrolled_ms.saturating_add(REPEATED_MS) =>
-        {
-            row
-        }
-        Some(_) => return Err(Problem::refused(409, "replay")),
-        None => {
-            let replaces = replaces(bank, &mut tx, &request).await?;
-            let most = bank.settings.limits.enrolments_per_address_per_hour;
-            // Many terminals behind one address change their keys on one day: a proven successor counts for itself.
-            let counted = [match replaces {
-                Some(terminal) => Counted::new(bank, Kind::Enrolment, &terminal.to_string(), most),
-                None => Counted::of_address(bank, Kind::Enrolment, from, most),
-            }];
-            if let Some(wait_ms) = counted::wait_ms(&mut tx, &counted, now_ms).await? {
-                return Err(Problem::refused(429, "too-many").with("retry_after_ms", wait_ms));
+    let row = commit!(bank.store, conn => {
+        match terminal::by_nonce(bank, conn, &nonce_hash).await? {
+            // A terminal whose answer was lost asks again at once. Later it is a copy in somebody else's hands.
+            Some(row)
+                if row.state == State::Active
+                    && now_ms < row.enrolled_ms.saturating_add(REPEATED_MS) =>
+            {
+                Ok(row)
             }
-            counted::count(&mut tx, &counted, now_ms).await?;
-            let new = NewTerminal {
-                row: TerminalRow {
-                    replaces,
-                    ..new_terminal(bank, &mut tx, now_ms).await?
-                },
-                previous: request.previous_terminal,
-                device: &request.device,
-                nonce_hash,
-            };
-            terminal::insert(bank, &mut tx, &new).await?;
-            let id = new.row.terminal.to_string();
-            audit::note(bank, &mut tx, ("terminal-enrolled", &id, "{}"), now_ms).await?;
-            new.row
+            Some(_) => Err(Problem::refused(409, "replay")),
+            None => enrolled(bank, conn, (from, &request, nonce_hash), now_ms).await,
         }
-    };
-    tx.commit().await?;
+    })?;
     let granted = Enrolled {
         terminal: row.terminal,
         master_key: row.master,
@@ -123,10 +97,43 @@ async fn grant(bank: &Bank, from: IpAddr, body: &[u8]) -> Result<String, Problem
     answer.map_err(|_| Problem::envelope_refused())
 }
 
+/// A terminal that was not known before, within the limits.
+async fn enrolled(
+    bank: &Bank,
+    conn: &mut Conn,
+    (from, request, nonce_hash): (IpAddr, &OpenRequest, [u8; 32]),
+    now_ms: u64,
+) -> Result<TerminalRow, Problem> {
+    let replaces = replaces(bank, conn, request).await?;
+    let most = bank.settings.limits.enrolments_per_address_per_hour;
+    // Many terminals behind one address change their keys on one day: a proven successor counts for itself.
+    let counted = [match replaces {
+        Some(terminal) => Counted::new(bank, Kind::Enrolment, &terminal.to_string(), most),
+        None => Counted::of_address(bank, Kind::Enrolment, from, most),
+    }];
+    if let Some(wait_ms) = counted::wait_ms(conn, &counted, now_ms).await? {
+        return Err(Problem::refused(429, "too-many").with("retry_after_ms", wait_ms));
+    }
+    counted::count(conn, &counted, now_ms).await?;
+    let new = NewTerminal {
+        row: TerminalRow {
+            replaces,
+            ..new_terminal(bank, conn, now_ms).await?
+        },
+        previous: request.previous_terminal,
+        device: &request.device,
+        nonce_hash,
+    };
+    terminal::insert(bank, conn, &new).await?;
+    let id = new.row.terminal.to_string();
+    audit::note(bank, conn, ("terminal-enrolled", &id, "{}"), now_ms).await?;
+    Ok(new.row)
+}
+
 /// The previous terminal, when who asks holds its key: nobody else can end it.
 async fn replaces(
     bank: &Bank,
-    conn: &mut crate::store::Conn,
+    conn: &mut Conn,
     request: &OpenRequest,
 ) -> Result<Option<Terminal>, Problem> {
     let Some(previous) = request.previous_terminal else {
@@ -140,11 +147,7 @@ async fn replaces(
     Ok(proven.then_some(previous))
 }
 
-async fn new_terminal(
-    bank: &Bank,
-    conn: &mut crate::store::Conn,
-    now_ms: u64,
-) -> Result<TerminalRow, Problem> {
+async fn new_terminal(bank: &Bank, conn: &mut Conn, now_ms: u64) -> Result<TerminalRow, Problem> {
     let suite = |number| Suite::try_from(number).map_err(Problem::internal);
     let master = MasterKey::new(random()?);
     loop {
@@ -231,17 +234,16 @@ async fn fresh(bank: &Bank, asked: &Asked, caller: &Caller) -> Result<(), Proble
         return Err(Problem::time_skew(now_ms));
     }
     let nonce = hex::decode(&caller.nonce).map_err(|_| Problem::bad_request())?;
-    let oldest_ms = now_ms.saturating_sub(3 * MOST_SKEW_MS);
-    let mut tx = bank.store.begin().await?;
-    let is_new =
-        terminal::fresh_nonce(&mut tx, &caller.row.terminal, &nonce, (now_ms, oldest_ms)).await?;
-    if let Some(replaced) = caller.row.replaces.filter(|_| is_new) {
-        terminal::take_over(&mut tx, &caller.row.terminal, &replaced).await?;
-        let subject = replaced.to_string();
-        audit::note(bank, &mut tx, ("terminal-replaced", &subject, "{}"), now_ms).await?;
-    }
-    tx.commit().await?;
-    if is_new {
+    let terminal = &caller.row.terminal;
+    if commit!(bank.store, conn => {
+        let is_new = terminal::fresh_nonce(conn, terminal, &nonce, now_ms).await?;
+        if let Some(replaced) = caller.row.replaces.filter(|_| is_new) {
+            terminal::take_over(conn, terminal, &replaced).await?;
+            let subject = replaced.to_string();
+            audit::note(bank, conn, ("terminal-replaced", &subject, "{}"), now_ms).await?;
+        }
+        Ok::<_, Problem>(is_new)
+    })? {
         Ok(())
     } else {
         Err(Problem::refused(409, "replay"))
@@ -272,24 +274,26 @@ async fn dispatch(bank: &Bank, asked: &Asked, caller: &Caller) -> Result<Value, 
 async fn working_key(bank: &Bank, row: &TerminalRow) -> Result<Value, Problem> {
     let now_ms = bank.now_ms();
     let life_ms = bank.settings.keys.working_key_life_s.saturating_mul(1_000);
-    let mut tx = bank.store.begin().await?;
-    let facts = KeyFacts {
-        id: terminal::next_key_id(&mut tx, &row.terminal).await?,
-        suite: row.suite,
-        not_before_ms: now_ms,
-        expires_ms: now_ms.saturating_add(life_ms),
-    };
-    let key = match row.suite {
-        Suite::MasterKey => WorkingKey::of_master(facts, &row.master),
-        Suite::Des | Suite::Tdes | Suite::AesGcm => WorkingKey::new(facts, random()?),
-    };
-    terminal::insert_key(bank, &mut tx, &row.terminal, &key).await?;
+    let key = commit!(bank.store, conn => {
+        let facts = KeyFacts {
+            id: terminal::next_key_id(conn, &row.terminal).await?,
+            suite: row.suite,
+            not_before_ms: now_ms,
+            expires_ms: now_ms.saturating_add(life_ms),
+        };
+        let key = match row.suite {
+            Suite::MasterKey => WorkingKey::of_master(facts, &row.master),
+            Suite::Des | Suite::Tdes | Suite::AesGcm => WorkingKey::new(facts, random()?),
+        };
+        terminal::insert_key(bank, conn, &row.terminal, &key).await?;
+        let detail = json!({"key_id": facts.id, "expires_ms": facts.expires_ms}).to_string();
+        let id = row.terminal.to_string();
+        audit::note(bank, conn, ("working-key", &id, &detail), now_ms).await?;
+        Ok::<_, Problem>(key)
+    })?;
+    let facts = key.facts();
     let wrapped = keys::wrap_working_key(&row.master, &row.terminal, &key, &random()?)
         .map_err(Problem::internal)?;
-    let detail = json!({"key_id": facts.id, "expires_ms": facts.expires_ms}).to_string();
-    let id = row.terminal.to_string();
-    audit::note(bank, &mut tx, ("working-key", &id, &detail), now_ms).await?;
-    tx.commit().await?;
     Ok(json!({
         "key_id": facts.id,
         "suite": facts.suite.number(),

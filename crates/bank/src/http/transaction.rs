@@ -19,7 +19,7 @@ use crate::error::Problem;
 use crate::flow;
 use crate::http::{limited, problem, respond};
 use crate::peer;
-use crate::store::{audit, terminal};
+use crate::store::{Conn, audit, commit, terminal};
 use crate::vault::{Purpose, random};
 
 /// Clocks further apart than this are told the bank's time.
@@ -60,43 +60,49 @@ async fn answer(bank: &Bank, asked: &super::Asked) -> Result<Vec<u8>, Problem> {
     let asked = flow::prepare(bank, header.terminal, &message, now_ms).await?;
     let hash = bank.vault.hash(Purpose::Request, &[&message]);
     let place = (&header.terminal, header.key_id, header.counter);
-    let mut tx = bank.store.begin().await?;
-    let mut window = terminal::window(&mut tx, &header.terminal, header.key_id).await?;
-    match window.accept(header.counter) {
-        Freshness::New => {}
-        Freshness::Seen => {
-            if let Some((seen, answer)) = terminal::answered(&mut tx, place).await?
-                && seen.ct_eq(&hash[..]).into()
-            {
-                return Ok(answer);
+    let (answer, is_of_no_card) = commit!(bank.store, conn => {
+        let mut window = terminal::window(conn, &header.terminal, header.key_id).await?;
+        match window.accept(header.counter) {
+            Freshness::New => {}
+            Freshness::Seen => {
+                let answer = repeated(bank, conn, place, &hash, now_ms).await?;
+                return Ok((answer, false));
             }
-            audit::incident(
-                bank,
-                &mut tx,
-                ("replay", &header.terminal.to_string()),
-                None,
-                now_ms,
-            )
-            .await?;
-            tx.commit().await?;
-            return Err(Problem::refused(409, "replay"));
+            Freshness::TooOld => return Err(Problem::refused(409, "replay")),
         }
-        Freshness::TooOld => return Err(Problem::refused(409, "replay")),
-    }
-    let reply = flow::run(bank, &mut tx, asked, now_ms).await?;
-    let header = Header {
-        direction: Direction::ToTerminal,
-        time_ms: now_ms,
-        ..header
-    };
-    let sealed = seal::seal(&key, &header, &reply, &random()?).map_err(Problem::internal)?;
-    terminal::keep_answer(&mut tx, place, &window, (&hash, &sealed)).await?;
-    tx.commit().await?;
+        let reply = flow::run(bank, conn, &asked, now_ms).await?;
+        let header = Header {
+            direction: Direction::ToTerminal,
+            time_ms: now_ms,
+            ..header
+        };
+        let sealed = seal::seal(&key, &header, &reply, &random()?).map_err(Problem::internal)?;
+        terminal::keep_answer(conn, place, &window, (&hash, &sealed)).await?;
+        Ok((Some(sealed), is_of_no_card(&reply)))
+    })?;
     bank.outbox.notify_one();
-    if is_of_no_card(&reply) {
+    if is_of_no_card {
         bank.rates.card_unknown(&header.terminal);
     }
-    Ok(sealed)
+    answer.ok_or_else(|| Problem::refused(409, "replay"))
+}
+
+/// What was answered to the same message; none to another one under its counter, and that is an incident.
+async fn repeated(
+    bank: &Bank,
+    conn: &mut Conn,
+    place: (&Terminal, u32, u64),
+    hash: &[u8; 32],
+    now_ms: u64,
+) -> Result<Option<Vec<u8>>, Problem> {
+    if let Some((seen, answer)) = terminal::answered(conn, place).await?
+        && seen.ct_eq(&hash[..]).into()
+    {
+        return Ok(Some(answer));
+    }
+    let who = place.0.to_string();
+    audit::incident(bank, conn, ("replay", &who), None, now_ms).await?;
+    Ok(None)
 }
 
 /// Whether this closing message says that the bank knows no such card.

@@ -3,7 +3,7 @@
 use crate::bank::Bank;
 use crate::config::CardSettings;
 use crate::error::Problem;
-use crate::store::{Conn, narrow};
+use crate::store::{Conn, array, narrow};
 use crate::vault::Purpose;
 
 pub(crate) struct CardRow {
@@ -13,6 +13,17 @@ pub(crate) struct CardRow {
     pub(crate) tail: String,
     /// The highest online counter that a valid MAC1 showed.
     pub(crate) counter_seen: u16,
+    /// The load that blocks every other one of this card (I5).
+    pub(crate) open_load: Option<[u8; 16]>,
+    /// The highest counter whose load was confirmed; -1 before the first.
+    counter_confirmed: i64,
+}
+
+impl CardRow {
+    /// Whether this counter, or one after it, was confirmed: such an INITIALIZE is an old one.
+    pub(crate) fn is_confirmed(&self, counter: u16) -> bool {
+        i64::from(counter) <= self.counter_confirmed
+    }
 }
 
 fn number_hash(bank: &Bank, industry: &str, serial: &[u8]) -> [u8; 32] {
@@ -40,16 +51,27 @@ pub(crate) async fn seed(
     let serial = card
         .serial_bytes(scheme.unwrap_or_default())
         .ok_or_else(|| Problem::internal("serial not checked"))?;
-    sqlx::query(
-        "INSERT INTO card (industry, number_hash, tail, customer, status) VALUES (?, ?, ?, ?, ?)
-         ON CONFLICT (number_hash) DO UPDATE SET customer = excluded.customer, status = excluded.status",
+    let hash = number_hash(bank, &card.industry, &serial);
+    let known = conn
+        .sql("UPDATE card SET customer = $3, status = $4 WHERE bank = $1 AND number_hash = $2")
+        .bind(&hash)
+        .bind(customer)
+        .bind(card.status.name())
+        .execute()
+        .await?;
+    if known > 0 {
+        return Ok(());
+    }
+    conn.sql(
+        "INSERT INTO card (bank, industry, number_hash, tail, customer, status)
+         VALUES ($1, $2, $3, $4, $5, $6)",
     )
     .bind(&card.industry)
-    .bind(&number_hash(bank, &card.industry, &serial)[..])
+    .bind(&hash)
     .bind(tail(&serial))
     .bind(customer)
     .bind(card.status.name())
-    .execute(conn)
+    .execute()
     .await?;
     Ok(())
 }
@@ -60,13 +82,16 @@ pub(crate) async fn find(
     industry: &str,
     serial: &[u8],
 ) -> Result<Option<CardRow>, Problem> {
-    let row: Option<(i64, i64, String, String, i64)> = sqlx::query_as(
-        "SELECT id, customer, status, tail, counter_seen FROM card WHERE number_hash = ?",
-    )
-    .bind(&number_hash(bank, industry, serial)[..])
-    .fetch_optional(conn)
-    .await?;
-    let Some((id, customer, status, tail, counter)) = row else {
+    type Row = (i64, i64, String, String, i64, Option<Vec<u8>>, i64);
+    let row: Option<Row> = conn
+        .sql(
+            "SELECT id, customer, status, tail, counter_seen, open_load, counter_confirmed FROM card
+             WHERE bank = $1 AND number_hash = $2",
+        )
+        .bind(&number_hash(bank, industry, serial))
+        .optional()
+        .await?;
+    let Some((id, customer, status, tail, counter, open_load, counter_confirmed)) = row else {
         return Ok(None);
     };
     let blocked = status != "normal";
@@ -76,6 +101,8 @@ pub(crate) async fn find(
         blocked,
         tail,
         counter_seen: narrow(counter)?,
+        open_load: open_load.as_deref().map(array).transpose()?,
+        counter_confirmed,
     }))
 }
 
@@ -86,38 +113,71 @@ pub(crate) async fn of_phone(
     (industry, tail, phone): (&str, &str, &str),
 ) -> Result<Option<(i64, i64)>, Problem> {
     let phone_hash = bank.vault.hash(Purpose::Phone, &[phone.as_bytes()]);
-    Ok(sqlx::query_as(
-        "SELECT card.id, card.customer FROM card JOIN customer ON customer.id = card.customer
-         WHERE customer.phone_hash = ? AND card.industry = ? AND card.tail = ? LIMIT 1",
+    conn.sql(
+        "SELECT card.id, card.customer FROM card
+         JOIN customer ON customer.bank = card.bank AND customer.id = card.customer
+         WHERE card.bank = $1 AND customer.phone_hash = $2 AND card.industry = $3 AND card.tail = $4
+         LIMIT 1",
     )
-    .bind(&phone_hash[..])
+    .bind(&phone_hash)
     .bind(industry)
     .bind(tail)
-    .fetch_optional(conn)
-    .await?)
+    .optional()
+    .await
 }
 
 /// A counter with a valid MAC1 only rises.
 pub(crate) async fn saw_counter(conn: &mut Conn, card: i64, counter: u16) -> Result<(), Problem> {
-    sqlx::query("UPDATE card SET counter_seen = max(counter_seen, ?) WHERE id = ?")
+    conn.sql("UPDATE card SET counter_seen = $2 WHERE bank = $1 AND id = $3 AND counter_seen < $2")
         .bind(counter)
         .bind(card)
-        .execute(conn)
+        .execute()
         .await?;
     Ok(())
 }
 
-pub(crate) async fn is_blocked(conn: &mut Conn, id: i64) -> Result<bool, Problem> {
-    let status: Option<String> = sqlx::query_scalar("SELECT status FROM card WHERE id = ?")
-        .bind(id)
-        .fetch_optional(conn)
+/// From now on the card's open load is this one.
+pub(crate) async fn opened(conn: &mut Conn, card: i64, load: &[u8; 16]) -> Result<(), Problem> {
+    conn.sql("UPDATE card SET open_load = $3 WHERE bank = $1 AND id = $2")
+        .bind(card)
+        .bind(load)
+        .execute()
         .await?;
-    Ok(status.is_none_or(|status| status != "normal"))
+    Ok(())
+}
+
+/// The card has no open load any more; `confirmed` is the counter of one that reached it.
+pub(crate) async fn closed(
+    conn: &mut Conn,
+    card: i64,
+    confirmed: Option<u16>,
+) -> Result<(), Problem> {
+    conn.sql(
+        "UPDATE card SET open_load = NULL, counter_confirmed =
+             CASE WHEN counter_confirmed < $3 THEN $3 ELSE counter_confirmed END
+         WHERE bank = $1 AND id = $2",
+    )
+    .bind(card)
+    .bind(confirmed.map_or(-1, i64::from))
+    .execute()
+    .await?;
+    Ok(())
+}
+
+pub(crate) async fn is_blocked(conn: &mut Conn, id: i64) -> Result<bool, Problem> {
+    let status: Option<(String,)> = conn
+        .sql("SELECT status FROM card WHERE bank = $1 AND id = $2")
+        .bind(id)
+        .optional()
+        .await?;
+    Ok(status.is_none_or(|(status,)| status != "normal"))
 }
 
 pub(crate) async fn customer_of(conn: &mut Conn, id: i64) -> Result<Option<i64>, Problem> {
-    Ok(sqlx::query_scalar("SELECT customer FROM card WHERE id = ?")
+    let customer: Option<(i64,)> = conn
+        .sql("SELECT customer FROM card WHERE bank = $1 AND id = $2")
         .bind(id)
-        .fetch_optional(conn)
-        .await?)
+        .optional()
+        .await?;
+    Ok(customer.map(|(customer,)| customer))
 }

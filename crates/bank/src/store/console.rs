@@ -8,20 +8,14 @@ use crate::store::Conn;
 /// What the metrics tell of the store; each query has an index, or a table that stays small.
 pub(crate) async fn counted(conn: &mut Conn) -> Result<Stored, Problem> {
     type Open = (String, i64, i64, Option<i64>);
-    let open: Vec<Open> = sqlx::query_as(
-        "SELECT phase, count(*), CAST(coalesce(sum(amount), 0) AS BIGINT), min(changed_ms) FROM load
-         WHERE phase IN ('issued', 'in-doubt', 'manual') GROUP BY phase",
-    )
-    .fetch_all(&mut *conn)
-    .await?;
-    let outbox: Vec<(String, i64, Option<i64>)> = sqlx::query_as(
-        "SELECT kind, count(*), min(created_ms) FROM outbox WHERE delivered_ms IS NULL GROUP BY kind",
-    )
-    .fetch_all(&mut *conn)
-    .await?;
-    let incidents = sqlx::query_as("SELECT kind, count(*) FROM incident GROUP BY kind")
-        .fetch_all(&mut *conn)
-        .await?;
+    let sql = "SELECT phase, count(*), CAST(coalesce(sum(amount), 0) AS BIGINT), min(changed_ms) FROM load
+         WHERE bank = $1 AND phase IN ('issued', 'in-doubt', 'manual') GROUP BY phase";
+    let open: Vec<Open> = conn.sql(sql).all().await?;
+    let sql = "SELECT kind, count(*), min(created_ms) FROM outbox
+         WHERE bank = $1 AND delivered_ms IS NULL GROUP BY kind";
+    let outbox: Vec<(String, i64, Option<i64>)> = conn.sql(sql).all().await?;
+    let sql = "SELECT kind, count(*) FROM incident WHERE bank = $1 GROUP BY kind";
+    let incidents = conn.sql(sql).all().await?;
     let named = |(phase, count, amount, since_ms): Open| {
         let known = ledger::Phase::ALL.into_iter().map(ledger::Phase::name);
         let name = { known }.find(|name| *name == phase)?;
@@ -49,28 +43,24 @@ pub(crate) async fn counted(conn: &mut Conn) -> Result<Stored, Problem> {
 
 /// Whether the store answers at all.
 pub(crate) async fn answers(conn: &mut Conn) -> Result<(), Problem> {
-    let _one: i64 = sqlx::query_scalar("SELECT count(*) FROM operator")
-        .fetch_one(conn)
-        .await?;
+    let sql = "SELECT count(*) FROM operator WHERE bank = $1";
+    let _count: i64 = conn.sql(sql).value().await?;
     Ok(())
 }
 
 /// The role of an operator; none when there is no such operator, or not any more.
 pub(crate) async fn role(conn: &mut Conn, name: &str) -> Result<Option<Role>, Problem> {
-    let found: Option<String> =
-        sqlx::query_scalar("SELECT role FROM operator WHERE name = $1 AND removed_ms IS NULL")
-            .bind(name)
-            .fetch_optional(conn)
-            .await?;
-    Ok(found.and_then(|found| Role::ALL.into_iter().find(|role| role.name() == found)))
+    let sql = "SELECT role FROM operator WHERE bank = $1 AND name = $2 AND removed_ms IS NULL";
+    let found: Option<(String,)> = conn.sql(sql).bind(name).optional().await?;
+    Ok(found.and_then(|(found,)| Role::ALL.into_iter().find(|role| role.name() == found)))
 }
 
 /// Gives an operator a role.
 pub(crate) async fn set_role(conn: &mut Conn, name: &str, role: Role) -> Result<(), Problem> {
-    sqlx::query("UPDATE operator SET role = $1 WHERE name = $2")
+    conn.sql("UPDATE operator SET role = $2 WHERE bank = $1 AND name = $3")
         .bind(role.name())
         .bind(name)
-        .execute(conn)
+        .execute()
         .await?;
     Ok(())
 }
@@ -90,17 +80,16 @@ pub(crate) async fn columns(
     conn: &mut Conn,
     (since_ms, step_ms): (i64, i64),
 ) -> Result<Vec<Column>, Problem> {
-    let columns = sqlx::query_as(
-        "SELECT phase, (changed_ms - $1) / $2 AS step, count(*) AS count,
+    conn.sql(
+        "SELECT phase, (changed_ms - $2) / $3 AS step, count(*) AS count,
             CAST(sum(amount) AS BIGINT) AS amount
-         FROM load WHERE phase IN ('issued', 'in-doubt', 'manual', 'confirmed', 'reversed', 'declined',
-            'voided', 'written-off') AND changed_ms >= $1 AND kind = 'top-up' GROUP BY 1, 2",
+         FROM load WHERE bank = $1 AND phase IN ('issued', 'in-doubt', 'manual', 'confirmed', 'reversed',
+            'declined', 'voided', 'written-off') AND changed_ms >= $2 AND kind = 'top-up' GROUP BY 1, 2",
     )
     .bind(since_ms)
     .bind(step_ms)
-    .fetch_all(conn)
-    .await?;
-    Ok(columns)
+    .all()
+    .await
 }
 
 /// A load in a list.
@@ -127,32 +116,40 @@ pub(crate) struct Wanted {
     pub(crate) most: i64,
 }
 
-const LINE: &str =
-    "SELECT load.reference, load.kind, load.phase, card.industry, card.tail, load.amount,
-    load.terminal, load.changed_ms FROM load JOIN card ON card.id = load.card";
+/// The one statement that all lists of loads begin with.
+macro_rules! lines {
+    ($which:literal) => {
+        concat!(
+            "SELECT load.reference, load.kind, load.phase, card.industry, card.tail, load.amount,
+             load.terminal, load.changed_ms FROM load
+             JOIN card ON card.bank = load.bank AND card.id = load.card WHERE load.bank = $1 AND ",
+            $which
+        )
+    };
+}
 
 /// The newest first. Each phase has an index by time, so each is asked for itself.
 pub(crate) async fn lines(conn: &mut Conn, wanted: &Wanted) -> Result<Vec<Line>, Problem> {
     if !wanted.reference.is_empty() {
-        let sql = sqlx::AssertSqlSafe(format!("{LINE} WHERE load.reference = $1"));
-        let found = sqlx::query_as(sql).bind(&wanted.reference);
-        return Ok(found.fetch_all(conn).await?);
+        let found = conn.sql(lines!("load.reference = $2"));
+        return found.bind(&wanted.reference).all().await;
     }
     let mut all: Vec<Line> = Vec::new();
     for phase in ledger::Phase::ALL.into_iter().map(ledger::Phase::name) {
         if !wanted.phase.is_empty() && wanted.phase != phase {
             continue;
         }
-        let sql = sqlx::AssertSqlSafe(format!(
-            "{LINE} WHERE load.phase = $1 AND load.changed_ms < $2 AND ($3 = '' OR card.tail = $3)
-             ORDER BY load.changed_ms DESC LIMIT $4"
-        ));
-        let found = sqlx::query_as(sql)
+        let sql = lines!(
+            "load.phase = $2 AND load.changed_ms < $3 AND ($4 = '' OR card.tail = $4)
+             ORDER BY load.changed_ms DESC LIMIT $5"
+        );
+        let found = conn
+            .sql(sql)
             .bind(phase)
             .bind(wanted.before_ms)
             .bind(&wanted.tail)
             .bind(wanted.most);
-        all.extend(found.fetch_all(&mut *conn).await?);
+        all.extend(found.all::<Line>().await?);
     }
     all.sort_by_key(|line| std::cmp::Reverse(line.changed_ms));
     all.truncate(usize::try_from(wanted.most).unwrap_or_default());
@@ -168,8 +165,8 @@ pub(crate) struct Facts {
 }
 
 pub(crate) async fn facts(conn: &mut Conn, reference: &str) -> Result<Option<Facts>, Problem> {
-    let facts = sqlx::query_as("SELECT id, proof, requested_ms FROM load WHERE reference = $1");
-    Ok(facts.bind(reference).fetch_optional(conn).await?)
+    let sql = "SELECT id, proof, requested_ms FROM load WHERE bank = $1 AND reference = $2";
+    conn.sql(sql).bind(reference).optional().await
 }
 
 /// Something that happened to a load.
@@ -211,14 +208,14 @@ pub(crate) async fn events(
     (id, reference): (&[u8], &str),
 ) -> Result<Vec<(i64, Event)>, Problem> {
     let mut events = said(conn, (id, reference)).await?;
-    let sql = "SELECT at_ms, from_phase, to_phase FROM transition WHERE load = $1 ORDER BY id";
-    let rows: Vec<(i64, String, String)> =
-        sqlx::query_as(sql).bind(id).fetch_all(&mut *conn).await?;
+    let sql = "SELECT at_ms, from_phase, to_phase FROM transition
+         WHERE bank = $1 AND load = $2 ORDER BY id";
+    let rows: Vec<(i64, String, String)> = conn.sql(sql).bind(id).all().await?;
     let moved = |(at, from, to)| (at, Event::Moved { from, to });
     events.extend(rows.into_iter().map(moved));
-    let sql = "SELECT issued_ms, number, counter, balance, terminal FROM attempt WHERE load = $1";
-    let rows: Vec<(i64, i64, i64, i64, String)> =
-        sqlx::query_as(sql).bind(id).fetch_all(&mut *conn).await?;
+    let sql = "SELECT issued_ms, number, counter, balance, terminal FROM attempt
+         WHERE bank = $1 AND load = $2";
+    let rows: Vec<(i64, i64, i64, i64, String)> = conn.sql(sql).bind(id).all().await?;
     events.extend(
         rows.into_iter()
             .map(|(at, number, counter, balance, terminal)| {
@@ -232,13 +229,13 @@ pub(crate) async fn events(
             }),
     );
     let sql = "SELECT transfer.at_ms, transfer.kind, entry.amount FROM transfer
-        JOIN entry ON entry.transfer = transfer.id AND entry.amount > 0 WHERE transfer.load = $1";
-    let rows: Vec<(i64, String, i64)> = sqlx::query_as(sql).bind(id).fetch_all(&mut *conn).await?;
+        JOIN entry ON entry.bank = transfer.bank AND entry.transfer = transfer.id AND entry.amount > 0
+        WHERE transfer.bank = $1 AND transfer.load = $2";
+    let rows: Vec<(i64, String, i64)> = conn.sql(sql).bind(id).all().await?;
     let money = |(at, kind, amount)| (at, Event::Money { kind, amount });
     events.extend(rows.into_iter().map(money));
-    let sql = "SELECT at_ms, kind, id FROM incident WHERE load = $1";
-    let rows: Vec<(i64, String, String)> =
-        sqlx::query_as(sql).bind(id).fetch_all(&mut *conn).await?;
+    let sql = "SELECT at_ms, kind, id FROM incident WHERE bank = $1 AND load = $2";
+    let rows: Vec<(i64, String, String)> = conn.sql(sql).bind(id).all().await?;
     let incident = |(at, kind, id)| (at, Event::Incident { kind, id });
     events.extend(rows.into_iter().map(incident));
     // Sorted by time alone: of one commit, what somebody said stands before what came of it.
@@ -251,10 +248,9 @@ async fn said(
     conn: &mut Conn,
     (id, reference): (&[u8], &str),
 ) -> Result<Vec<(i64, Event)>, Problem> {
-    let sql =
-        "SELECT at_ms, operator, resolution, evidence FROM proposal WHERE load = $1 ORDER BY id";
-    let rows: Vec<(i64, String, String, String)> =
-        sqlx::query_as(sql).bind(id).fetch_all(&mut *conn).await?;
+    let sql = "SELECT at_ms, operator, resolution, evidence FROM proposal
+         WHERE bank = $1 AND load = $2 ORDER BY id";
+    let rows: Vec<(i64, String, String, String)> = conn.sql(sql).bind(id).all().await?;
     let proposal = |(at, operator, resolution, evidence)| {
         let proposal = Event::Proposal {
             operator,
@@ -264,18 +260,12 @@ async fn said(
         (at, proposal)
     };
     let mut events: Vec<_> = rows.into_iter().map(proposal).collect();
-    let since = "SELECT requested_ms FROM load WHERE id = $1";
-    let since: i64 = sqlx::query_scalar(since)
-        .bind(id)
-        .fetch_one(&mut *conn)
-        .await?;
-    let sql =
-        "SELECT at_ms, detail FROM audit WHERE kind = 'card-lost' AND subject = $1 AND at_ms >= $2";
-    let rows: Vec<(i64, String)> = sqlx::query_as(sql)
-        .bind(reference)
-        .bind(since)
-        .fetch_all(conn)
-        .await?;
+    let since = "SELECT requested_ms FROM load WHERE bank = $1 AND id = $2";
+    let since: i64 = conn.sql(since).bind(id).value().await?;
+    let sql = "SELECT at_ms, detail FROM audit
+         WHERE bank = $1 AND kind = 'card-lost' AND subject = $2 AND at_ms >= $3";
+    let lost = conn.sql(sql).bind(reference).bind(since);
+    let rows: Vec<(i64, String)> = lost.all().await?;
     let lost = |(at, detail)| (at, Event::CardLost { detail });
     events.extend(rows.into_iter().map(lost));
     Ok(events)
@@ -301,19 +291,21 @@ pub(crate) async fn terminals(
     conn: &mut Conn,
     (number, most): (&str, i64),
 ) -> Result<Vec<TerminalLine>, Problem> {
-    let lines = sqlx::query_as(
+    conn.sql(
         "SELECT terminal.id, terminal.state, terminal.device, terminal.suite, terminal.lowest_suite,
             terminal.enrolled_ms, terminal.previous, working_key.id AS key_id, working_key.expires_ms,
             working_key.highest
-         FROM terminal LEFT JOIN working_key ON working_key.terminal = terminal.id AND working_key.id =
-            (SELECT max(newest.id) FROM working_key AS newest WHERE newest.terminal = terminal.id)
-         WHERE terminal.id LIKE $1 ORDER BY terminal.enrolled_ms DESC, terminal.id LIMIT $2",
+         FROM terminal LEFT JOIN working_key ON working_key.bank = terminal.bank
+            AND working_key.terminal = terminal.id AND working_key.id =
+            (SELECT max(newest.id) FROM working_key AS newest
+             WHERE newest.bank = terminal.bank AND newest.terminal = terminal.id)
+         WHERE terminal.bank = $1 AND terminal.id LIKE $2
+         ORDER BY terminal.enrolled_ms DESC, terminal.id LIMIT $3",
     )
     .bind(format!("{number}%"))
     .bind(most)
-    .fetch_all(conn)
-    .await?;
-    Ok(lines)
+    .all()
+    .await
 }
 
 /// A code that was asked for; whose number it went to is not told.
@@ -336,13 +328,12 @@ pub(crate) async fn codes(
     conn: &mut Conn,
     (since_ms, most): (i64, i64),
 ) -> Result<Vec<CodeLine>, Problem> {
-    let lines = sqlx::query_as(
+    conn.sql(
         "SELECT sent_ms, industry, card_tail, terminal, card, sends, tries_left, verified_ms, spent_ms
-         FROM sms_code WHERE sent_ms >= $1 ORDER BY sent_ms DESC LIMIT $2",
+         FROM sms_code WHERE bank = $1 AND sent_ms >= $2 ORDER BY sent_ms DESC LIMIT $3",
     )
     .bind(since_ms)
     .bind(most)
-    .fetch_all(conn)
-    .await?;
-    Ok(lines)
+    .all()
+    .await
 }

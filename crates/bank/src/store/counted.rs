@@ -71,16 +71,17 @@ pub(crate) async fn wait_ms(
     let since = signed(now_ms.saturating_sub(HOUR_MS));
     let mut free_ms = None;
     for counted in all {
-        let (count, oldest): (i64, Option<i64>) = sqlx::query_as(
-            "SELECT count(*), min(at_ms) FROM counted
-             WHERE kind = ? AND subject = ? AND at_ms > ? AND at_ms <= ?",
-        )
-        .bind(counted.kind.name())
-        .bind(&counted.subject[..])
-        .bind(since)
-        .bind(signed(now_ms))
-        .fetch_one(&mut *conn)
-        .await?;
+        let (count, oldest): (i64, Option<i64>) = conn
+            .sql(
+                "SELECT count(*), min(at_ms) FROM counted
+                 WHERE bank = $1 AND kind = $2 AND subject = $3 AND at_ms > $4 AND at_ms <= $5",
+            )
+            .bind(counted.kind.name())
+            .bind(&counted.subject)
+            .bind(since)
+            .bind(signed(now_ms))
+            .one()
+            .await?;
         if count >= i64::from(counted.most)
             && let Some(oldest) = oldest
         {
@@ -91,18 +92,33 @@ pub(crate) async fn wait_ms(
 }
 
 pub(crate) async fn count(conn: &mut Conn, all: &[Counted], now_ms: u64) -> Result<(), Problem> {
-    sqlx::query("DELETE FROM counted WHERE at_ms <= ? OR at_ms > ?")
-        .bind(signed(now_ms.saturating_sub(HOUR_MS)))
-        .bind(signed(now_ms.saturating_add(HOUR_MS)))
-        .execute(&mut *conn)
-        .await?;
     for counted in all {
-        sqlx::query("INSERT INTO counted (kind, subject, at_ms) VALUES (?, ?, ?)")
+        conn.sql("INSERT INTO counted (bank, kind, subject, at_ms) VALUES ($1, $2, $3, $4)")
             .bind(counted.kind.name())
-            .bind(&counted.subject[..])
+            .bind(&counted.subject)
             .bind(signed(now_ms))
-            .execute(&mut *conn)
+            .execute()
             .await?;
     }
+    Ok(())
+}
+
+/// Whether there is a count of an hour that is over, or of a clock that was ahead.
+pub(crate) async fn old_counts(conn: &mut Conn, now_ms: u64) -> Result<bool, Problem> {
+    let old: Option<(i64,)> = conn
+        .sql("SELECT at_ms FROM counted WHERE bank = $1 AND (at_ms <= $2 OR at_ms > $3) LIMIT 1")
+        .bind(signed(now_ms.saturating_sub(HOUR_MS)))
+        .bind(signed(now_ms.saturating_add(HOUR_MS)))
+        .optional()
+        .await?;
+    Ok(old.is_some())
+}
+
+pub(crate) async fn forget(conn: &mut Conn, now_ms: u64) -> Result<(), Problem> {
+    conn.sql("DELETE FROM counted WHERE bank = $1 AND (at_ms <= $2 OR at_ms > $3)")
+        .bind(signed(now_ms.saturating_sub(HOUR_MS)))
+        .bind(signed(now_ms.saturating_add(HOUR_MS)))
+        .execute()
+        .await?;
     Ok(())
 }

@@ -8,7 +8,7 @@ use subtle::ConstantTimeEq;
 use crate::bank::Bank;
 use crate::config::CustomerSettings;
 use crate::error::Problem;
-use crate::store::{Conn, card, money, narrow, signed};
+use crate::store::{Conn, card, commit, money, narrow, signed};
 use crate::vault::{Purpose, random};
 
 /// What a password is compared with.
@@ -29,15 +29,15 @@ pub(crate) enum Try {
 
 /// Brings the store up to the configuration. Balances are deposited once, with a new customer.
 pub(crate) async fn seed(bank: &Bank) -> Result<(), Problem> {
-    let mut tx = bank.store.begin().await?;
-    for customer in &bank.settings.customers {
-        let id = seed_customer(bank, &mut tx, customer).await?;
-        for settings in &customer.cards {
-            card::seed(bank, &mut tx, id, settings).await?;
+    commit!(bank.store, conn => {
+        for customer in &bank.settings.customers {
+            let id = seed_customer(bank, conn, customer).await?;
+            for settings in &customer.cards {
+                card::seed(bank, conn, id, settings).await?;
+            }
         }
-    }
-    tx.commit().await?;
-    Ok(())
+        Ok(())
+    })
 }
 
 async fn seed_customer(
@@ -48,12 +48,14 @@ async fn seed_customer(
     let phone_hash = bank
         .vault
         .hash(Purpose::Phone, &[customer.phone.as_bytes()]);
-    let found: Option<(i64, Vec<u8>, Vec<u8>, i64)> = sqlx::query_as(
-        "SELECT id, password_salt, password_hash, password_rounds FROM customer WHERE phone_hash = ?",
-    )
-    .bind(&phone_hash[..])
-    .fetch_optional(&mut *conn)
-    .await?;
+    let found: Option<(i64, Vec<u8>, Vec<u8>, i64)> = conn
+        .sql(
+            "SELECT id, password_salt, password_hash, password_rounds FROM customer
+         WHERE bank = $1 AND phone_hash = $2",
+        )
+        .bind(&phone_hash[..])
+        .optional()
+        .await?;
     let Some((id, salt, hash, rounds)) = found else {
         return new_customer(bank, conn, customer, &phone_hash).await;
     };
@@ -66,10 +68,10 @@ async fn seed_customer(
     if !same {
         let salt: [u8; 16] = random()?;
         let rounds = bank.settings.password.rounds;
-        sqlx::query(
-            "UPDATE customer SET password_salt = ?, password_hash = ?, password_rounds = ?,
-             tries_left = ?, locked_ms = NULL, activation_tries_left = ?, activation_locked_ms = NULL
-             WHERE id = ?",
+        conn.sql(
+            "UPDATE customer SET password_salt = $2, password_hash = $3, password_rounds = $4,
+             tries_left = $5, locked_ms = NULL, activation_tries_left = $6, activation_locked_ms = NULL
+             WHERE bank = $1 AND id = $7",
         )
         .bind(&salt[..])
         .bind(&bank.vault.slow_hash(password, &salt, rounds)[..])
@@ -77,7 +79,7 @@ async fn seed_customer(
         .bind(bank.settings.password.tries)
         .bind(bank.settings.password.tries)
         .bind(id)
-        .execute(conn)
+        .execute()
         .await?;
     }
     Ok(id)
@@ -94,20 +96,21 @@ async fn new_customer(
     let hash = bank
         .vault
         .slow_hash(customer.password.as_bytes(), &salt, rounds);
-    let id = sqlx::query(
-        "INSERT INTO customer (phone_hash, phone_sealed, password_salt, password_hash,
-         password_rounds, tries_left, activation_tries_left) VALUES (?, ?, ?, ?, ?, ?, ?)",
-    )
-    .bind(&phone_hash[..])
-    .bind(bank.vault.seal("phone", customer.phone.as_bytes())?)
-    .bind(&salt[..])
-    .bind(&hash[..])
-    .bind(rounds.get())
-    .bind(bank.settings.password.tries)
-    .bind(bank.settings.password.tries)
-    .execute(&mut *conn)
-    .await?
-    .last_insert_rowid();
+    let id: i64 = conn
+        .sql(
+            "INSERT INTO customer (bank, phone_hash, phone_sealed, password_salt, password_hash,
+         password_rounds, tries_left, activation_tries_left) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
+         RETURNING id",
+        )
+        .bind(&phone_hash[..])
+        .bind(bank.vault.seal("phone", customer.phone.as_bytes())?)
+        .bind(&salt[..])
+        .bind(&hash[..])
+        .bind(rounds.get())
+        .bind(bank.settings.password.tries)
+        .bind(bank.settings.password.tries)
+        .value()
+        .await?;
     let account = Account::Customer(AccountId(id));
     money::open(conn, account).await?;
     if customer.balance > 0 {
@@ -122,12 +125,14 @@ async fn new_customer(
 }
 
 pub(crate) async fn password(conn: &mut Conn, customer: i64) -> Result<PasswordRow, Problem> {
-    let (salt, hash, rounds): (Vec<u8>, Vec<u8>, i64) = sqlx::query_as(
-        "SELECT password_salt, password_hash, password_rounds FROM customer WHERE id = ?",
-    )
-    .bind(customer)
-    .fetch_one(conn)
-    .await?;
+    let (salt, hash, rounds): (Vec<u8>, Vec<u8>, i64) = conn
+        .sql(
+            "SELECT password_salt, password_hash, password_rounds FROM customer
+         WHERE bank = $1 AND id = $2",
+        )
+        .bind(customer)
+        .one()
+        .await?;
     Ok(PasswordRow {
         customer,
         salt,
@@ -154,12 +159,14 @@ pub(crate) async fn try_password(
 ) -> Result<Try, Problem> {
     let (read, write) = match purpose {
         For::Money => (
-            "SELECT tries_left, locked_ms FROM customer WHERE id = ?",
-            "UPDATE customer SET tries_left = ?, locked_ms = ? WHERE id = ?",
+            "SELECT tries_left, locked_ms FROM customer WHERE bank = $1 AND id = $2",
+            "UPDATE customer SET tries_left = $2, locked_ms = $3 WHERE bank = $1 AND id = $4",
         ),
         For::Activation => (
-            "SELECT activation_tries_left, activation_locked_ms FROM customer WHERE id = ?",
-            "UPDATE customer SET activation_tries_left = ?, activation_locked_ms = ? WHERE id = ?",
+            "SELECT activation_tries_left, activation_locked_ms FROM customer
+             WHERE bank = $1 AND id = $2",
+            "UPDATE customer SET activation_tries_left = $2, activation_locked_ms = $3
+             WHERE bank = $1 AND id = $4",
         ),
     };
     count_try(bank, conn, (read, write), customer, right, now_ms).await
@@ -174,16 +181,15 @@ pub(crate) async fn count_try(
     right: bool,
     now_ms: u64,
 ) -> Result<Try, Problem> {
-    let (mut left, locked_ms): (i64, Option<i64>) =
-        sqlx::query_as(read).bind(id).fetch_one(&mut *conn).await?;
+    let (mut left, locked_ms): (i64, Option<i64>) = conn.sql(read).bind(id).one().await?;
     let lock_ms = signed(bank.settings.password.lock_s.saturating_mul(1_000));
     if left <= 0 && locked_ms.is_some_and(|since| since > signed(now_ms)) {
         // It began while the clock was ahead: nobody waits longer than a lock lasts.
-        sqlx::query(write)
+        conn.sql(write)
             .bind(left)
             .bind(signed(now_ms))
             .bind(id)
-            .execute(conn)
+            .execute()
             .await?;
         return Ok(Try::Locked);
     }
@@ -193,16 +199,16 @@ pub(crate) async fn count_try(
     if left <= 0 {
         return Ok(Try::Locked);
     }
-    let left = if right {
-        bank.settings.password.tries.into()
-    } else {
-        left - 1
-    };
-    sqlx::query(write)
+    let whole = i64::from(bank.settings.password.tries);
+    if right && left == whole && locked_ms.is_none() {
+        return Ok(Try::Right);
+    }
+    let left = if right { whole } else { left - 1 };
+    conn.sql(write)
         .bind(left)
         .bind((left == 0).then_some(signed(now_ms)))
         .bind(id)
-        .execute(conn)
+        .execute()
         .await?;
     if right {
         return Ok(Try::Right);
@@ -222,9 +228,10 @@ pub(crate) async fn phone_on_file(
     conn: &mut Conn,
     customer: i64,
 ) -> Result<zeroize::Zeroizing<String>, Problem> {
-    let sealed: Vec<u8> = sqlx::query_scalar("SELECT phone_sealed FROM customer WHERE id = ?")
+    let sealed: Vec<u8> = conn
+        .sql("SELECT phone_sealed FROM customer WHERE bank = $1 AND id = $2")
         .bind(customer)
-        .fetch_one(conn)
+        .value()
         .await?;
     let plain = bank.vault.open("phone", &sealed)?;
     let text = String::from_utf8(plain.to_vec()).map_err(Problem::internal)?;

@@ -39,24 +39,22 @@ struct Row {
 
 /// What moved between the two moments (ms), and what was open at the second; by reference.
 pub(crate) async fn loads(conn: &mut Conn, (start, end): (i64, i64)) -> Result<Vec<Load>, Problem> {
-    let rows: Vec<Row> = sqlx::query_as(
-        "SELECT load.reference, load.kind, card.industry, card.tail, load.amount, load.proof,
-            (SELECT to_phase FROM transition WHERE transition.load = load.id AND transition.at_ms < $1
+    let sql = "SELECT load.reference, load.kind, card.industry, card.tail, load.amount, load.proof,
+            (SELECT to_phase FROM transition
+             WHERE transition.bank = load.bank AND transition.load = load.id AND transition.at_ms < $2
              ORDER BY transition.id DESC LIMIT 1) AS phase_before,
-            (SELECT to_phase FROM transition WHERE transition.load = load.id AND transition.at_ms < $2
+            (SELECT to_phase FROM transition
+             WHERE transition.bank = load.bank AND transition.load = load.id AND transition.at_ms < $3
              ORDER BY transition.id DESC LIMIT 1) AS phase_after,
-            (SELECT max(at_ms) FROM transition WHERE transition.load = load.id AND transition.at_ms < $2)
+            (SELECT max(at_ms) FROM transition
+             WHERE transition.bank = load.bank AND transition.load = load.id AND transition.at_ms < $3)
              AS moved_ms
-         FROM load JOIN card ON card.id = load.card
-         WHERE load.phase IN ('authorised', 'issued', 'in-doubt', 'manual')
+         FROM load JOIN card ON card.bank = load.bank AND card.id = load.card
+         WHERE load.bank = $1 AND (load.phase IN ('authorised', 'issued', 'in-doubt', 'manual')
             OR (load.phase IN ('confirmed', 'reversed', 'declined', 'voided', 'written-off')
-                AND load.changed_ms >= $1)
-         ORDER BY load.reference",
-    )
-    .bind(start)
-    .bind(end)
-    .fetch_all(conn)
-    .await?;
+                AND load.changed_ms >= $2))
+         ORDER BY load.reference";
+    let rows: Vec<Row> = conn.sql(sql).bind(start).bind(end).all().await?;
     let mut loads = Vec::with_capacity(rows.len());
     for row in rows {
         let (Some(after), Some(moved_ms)) = (&row.phase_after, row.moved_ms) else {
@@ -86,15 +84,10 @@ pub(crate) async fn moves(
     conn: &mut Conn,
     (start, end): (i64, i64),
 ) -> Result<BTreeMap<String, (i64, i64)>, Problem> {
-    let rows: Vec<(String, i64, i64)> = sqlx::query_as(
-        "SELECT transfer.kind, count(*), CAST(sum(entry.amount) AS BIGINT) FROM transfer
-         JOIN entry ON entry.transfer = transfer.id AND entry.amount > 0
-         WHERE transfer.at_ms >= $1 AND transfer.at_ms < $2 GROUP BY transfer.kind",
-    )
-    .bind(start)
-    .bind(end)
-    .fetch_all(conn)
-    .await?;
+    let sql = "SELECT transfer.kind, count(*), CAST(sum(entry.amount) AS BIGINT) FROM transfer
+         JOIN entry ON entry.bank = transfer.bank AND entry.transfer = transfer.id AND entry.amount > 0
+         WHERE transfer.bank = $1 AND transfer.at_ms >= $2 AND transfer.at_ms < $3 GROUP BY transfer.kind";
+    let rows: Vec<(String, i64, i64)> = conn.sql(sql).bind(start).bind(end).all().await?;
     let sum = |(kind, count, fen)| (kind, (count, fen));
     Ok(rows.into_iter().map(sum).collect())
 }
@@ -106,14 +99,10 @@ pub(crate) async fn in_transit(
 ) -> Result<(i64, i64), Problem> {
     let mut at = [0_i64; 2];
     for (sum, moment) in at.iter_mut().zip([start, end]) {
-        *sum = sqlx::query_scalar(
-            "SELECT CAST(coalesce(sum(entry.amount), 0) AS BIGINT) FROM entry
-             JOIN transfer ON transfer.id = entry.transfer
-             WHERE entry.account LIKE 'in-transit:%' AND transfer.at_ms < $1",
-        )
-        .bind(moment)
-        .fetch_one(&mut *conn)
-        .await?;
+        let sql = "SELECT CAST(coalesce(sum(entry.amount), 0) AS BIGINT) FROM entry
+             JOIN transfer ON transfer.bank = entry.bank AND transfer.id = entry.transfer
+             WHERE entry.bank = $1 AND entry.account LIKE 'in-transit:%' AND transfer.at_ms < $2";
+        *sum = conn.sql(sql).bind(moment).value().await?;
     }
     Ok(at.into())
 }

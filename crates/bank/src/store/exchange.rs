@@ -43,17 +43,18 @@ type Row = (
     Option<i64>,
     Option<i64>,
     Option<Vec<u8>>,
-    bool,
+    i64,
 );
 
 pub(crate) async fn find(conn: &mut Conn, id: &[u8; 16]) -> Result<Option<Exchange>, Problem> {
-    let row: Option<Row> = sqlx::query_as(
-        "SELECT id, terminal, operation, industry, next_step, awaits, load, spent,
-         attempt, witness, refund FROM exchange WHERE id = ?",
-    )
-    .bind(&id[..])
-    .fetch_optional(conn)
-    .await?;
+    let row: Option<Row> = conn
+        .sql(
+            "SELECT id, terminal, operation, industry, next_step, awaits, load, spent,
+         attempt, witness, refund FROM exchange WHERE bank = $1 AND id = $2",
+        )
+        .bind(&id[..])
+        .optional()
+        .await?;
     let Some(row) = row else {
         return Ok(None);
     };
@@ -85,35 +86,49 @@ pub(crate) async fn find(conn: &mut Conn, id: &[u8; 16]) -> Result<Option<Exchan
         },
         attempt: attempt.map(narrow).transpose()?,
         witness: witness.as_deref().map(array).transpose()?,
-        refund,
+        refund: refund != 0,
     }))
 }
 
+/// Begins a transaction; false when there is one of this id.
+pub(crate) async fn begin(conn: &mut Conn, it: &Exchange, now_ms: u64) -> Result<bool, Problem> {
+    let begun = conn
+        .sql(
+            "INSERT INTO exchange (bank, id, terminal, operation, industry, next_step, awaits, at_ms)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT DO NOTHING",
+        )
+        .bind(&it.id)
+        .bind(it.terminal.to_string())
+        .bind(it.operation)
+        .bind(&it.industry)
+        .bind(it.next_step)
+        .bind(it.awaits.as_deref())
+        .bind(signed(now_ms))
+        .execute()
+        .await?;
+    Ok(begun > 0)
+}
+
+/// Where the transaction stands now. What it began with stays.
 pub(crate) async fn save(conn: &mut Conn, it: &Exchange, now_ms: u64) -> Result<(), Problem> {
-    sqlx::query(
-        "INSERT INTO exchange (id, terminal, operation, industry, next_step, awaits, load, spent,
-         attempt, witness, refund, at_ms) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
-         ON CONFLICT (id) DO UPDATE SET next_step = excluded.next_step, awaits = excluded.awaits,
-             load = excluded.load, spent = excluded.spent,
-             attempt = excluded.attempt, witness = excluded.witness, refund = excluded.refund, at_ms = excluded.at_ms",
+    conn.sql(
+        "UPDATE exchange SET next_step = $3, awaits = $4, load = $5, spent = $6, attempt = $7,
+         witness = $8, refund = $9, at_ms = $10 WHERE bank = $1 AND id = $2",
     )
-    .bind(&it.id[..])
-    .bind(it.terminal.to_string())
-    .bind(it.operation)
-    .bind(&it.industry)
+    .bind(&it.id)
     .bind(it.next_step)
-    .bind(&it.awaits)
-    .bind(it.load.as_ref().map(<[u8; 16]>::as_slice))
+    .bind(it.awaits.as_deref())
+    .bind(it.load.as_ref())
     .bind(match it.since {
         Since::Unknown => None,
         Since::OtherLoad => Some(OTHER_LOAD),
         Since::Spent(fen) => Some(i64::from(fen)),
     })
     .bind(it.attempt)
-    .bind(it.witness.as_ref().map(<[u8; 6]>::as_slice))
+    .bind(it.witness.as_ref())
     .bind(it.refund)
     .bind(signed(now_ms))
-    .execute(conn)
+    .execute()
     .await?;
     Ok(())
 }
@@ -125,12 +140,12 @@ pub(crate) async fn reply(
     exchange: &[u8; 16],
     step: u8,
 ) -> Result<Option<(Vec<u8>, Vec<u8>)>, Problem> {
-    let row: Option<(Vec<u8>, Vec<u8>)> =
-        sqlx::query_as("SELECT request_hash, sealed FROM reply WHERE exchange = ? AND step = ?")
-            .bind(&exchange[..])
-            .bind(step)
-            .fetch_optional(conn)
-            .await?;
+    let row: Option<(Vec<u8>, Vec<u8>)> = conn
+        .sql("SELECT request_hash, sealed FROM reply WHERE bank = $1 AND exchange = $2 AND step = $3")
+        .bind(exchange)
+        .bind(step)
+        .optional()
+        .await?;
     let Some((hash, sealed)) = row else {
         return Ok(None);
     };
@@ -145,23 +160,25 @@ pub(crate) async fn keep_reply(
     (request_hash, reply): (&[u8; 32], &[u8]),
     now_ms: u64,
 ) -> Result<(), Problem> {
-    sqlx::query(
-        "INSERT INTO reply (exchange, step, request_hash, sealed, at_ms) VALUES (?, ?, ?, ?, ?)",
+    conn.sql(
+        "INSERT INTO reply (bank, exchange, step, request_hash, sealed, at_ms)
+         VALUES ($1, $2, $3, $4, $5, $6)",
     )
     .bind(&exchange[..])
     .bind(step)
     .bind(&request_hash[..])
     .bind(bank.vault.seal("reply", reply)?)
     .bind(signed(now_ms))
-    .execute(conn)
+    .execute()
     .await?;
     Ok(())
 }
 
 pub(crate) async fn is_void(conn: &mut Conn, id: &[u8; 16]) -> Result<bool, Problem> {
-    let found: Option<i64> = sqlx::query_scalar("SELECT 1 FROM void WHERE id = ?")
-        .bind(&id[..])
-        .fetch_optional(conn)
+    let found: Option<(i64,)> = conn
+        .sql("SELECT at_ms FROM void WHERE bank = $1 AND id = $2")
+        .bind(id)
+        .optional()
         .await?;
     Ok(found.is_some())
 }
@@ -173,14 +190,16 @@ pub(crate) async fn void(
     id: &[u8; 16],
     (terminal, now_ms): (&Terminal, u64),
 ) -> Result<(), Problem> {
-    let sql = "INSERT INTO void (id, terminal, at_ms) VALUES (?, ?, ?) ON CONFLICT DO NOTHING";
-    let done = sqlx::query(sql)
+    let sql = "INSERT INTO void (bank, id, terminal, at_ms) VALUES ($1, $2, $3, $4)
+        ON CONFLICT DO NOTHING";
+    let done = conn
+        .sql(sql)
         .bind(&id[..])
         .bind(terminal.to_string())
         .bind(signed(now_ms))
-        .execute(&mut *conn)
+        .execute()
         .await?;
-    if done.rows_affected() == 0 {
+    if done == 0 {
         return Ok(());
     }
     let subject = hex::encode(id);

@@ -9,7 +9,7 @@ use crate::bank::Bank;
 use crate::error::Problem;
 use crate::scheme::CardIdentity;
 use crate::scheme::cash::Session;
-use crate::store::{Conn, array, audit, money, narrow, outbox, signed};
+use crate::store::{Conn, array, audit, card, money, narrow, outbox, signed};
 use crate::vault::random;
 
 /// A load with what the bank keeps beside the machine.
@@ -60,32 +60,25 @@ impl LoadRow {
     }
 }
 
-const COLUMNS: &str = "SELECT load.reference, card.industry, load.machine, load.card_sealed
-    FROM load JOIN card ON card.id = load.card";
+type Row = (String, String, String, Vec<u8>);
+
+/// The one statement that all reading of loads begins with.
+macro_rules! loads {
+    ($which:literal) => {
+        concat!(
+            "SELECT load.reference, card.industry, load.machine, load.card_sealed FROM load
+             JOIN card ON card.bank = load.bank AND card.id = load.card WHERE load.bank = $1 AND ",
+            $which
+        )
+    };
+}
 
 pub(crate) async fn find(
     bank: &Bank,
     conn: &mut Conn,
     id: &[u8; 16],
 ) -> Result<Option<LoadRow>, Problem> {
-    let sql = sqlx::AssertSqlSafe(format!("{COLUMNS} WHERE load.id = ?"));
-    let row = sqlx::query_as(sql)
-        .bind(&id[..])
-        .fetch_optional(conn)
-        .await?;
-    row.map(|row| read(bank, row)).transpose()
-}
-
-/// The load that blocks every other load of the card (I5).
-pub(crate) async fn open_of_card(
-    bank: &Bank,
-    conn: &mut Conn,
-    card: i64,
-) -> Result<Option<LoadRow>, Problem> {
-    let sql = sqlx::AssertSqlSafe(format!(
-        "{COLUMNS} WHERE load.card = ? AND load.phase IN ('authorised', 'issued', 'in-doubt', 'manual')"
-    ));
-    let row = sqlx::query_as(sql).bind(card).fetch_optional(conn).await?;
+    let row = conn.sql(loads!("load.id = $2")).bind(id).optional().await?;
     row.map(|row| read(bank, row)).transpose()
 }
 
@@ -96,26 +89,26 @@ pub(crate) async fn since(
     (phase, activations_too): (Phase, bool),
     before_ms: u64,
 ) -> Result<Vec<LoadRow>, Problem> {
-    let sql = sqlx::AssertSqlSafe(format!(
-        "{COLUMNS} WHERE load.phase = ? AND load.changed_ms < ?
-         AND (load.kind = 'top-up' OR ?) LIMIT 100"
-    ));
-    let rows = sqlx::query_as(sql)
+    let sql = loads!(
+        "load.phase = $2 AND load.changed_ms < $3 AND (load.kind = 'top-up' OR $4 = 1) LIMIT 100"
+    );
+    let rows: Vec<Row> = conn
+        .sql(sql)
         .bind(phase.name())
         .bind(signed(before_ms))
         .bind(activations_too)
-        .fetch_all(conn)
+        .all()
         .await?;
     rows.into_iter().map(|row| read(bank, row)).collect()
 }
 
 /// Top-ups whose outcome is open: just issued, in doubt, or waiting for people. The oldest first.
 pub(crate) async fn open(bank: &Bank, conn: &mut Conn) -> Result<Vec<LoadRow>, Problem> {
-    let sql = sqlx::AssertSqlSafe(format!(
-        "{COLUMNS} WHERE load.kind = 'top-up' AND load.phase IN ('issued', 'in-doubt', 'manual')
+    let sql = loads!(
+        "load.kind = 'top-up' AND load.phase IN ('issued', 'in-doubt', 'manual')
          ORDER BY load.changed_ms LIMIT 1000"
-    ));
-    let rows = sqlx::query_as(sql).fetch_all(conn).await?;
+    );
+    let rows: Vec<Row> = conn.sql(sql).all().await?;
     rows.into_iter().map(|row| read(bank, row)).collect()
 }
 
@@ -125,15 +118,12 @@ pub(crate) async fn called(
     conn: &mut Conn,
     reference: &str,
 ) -> Result<Option<LoadRow>, Problem> {
-    let sql = sqlx::AssertSqlSafe(format!("{COLUMNS} WHERE load.reference = ?"));
-    let row = sqlx::query_as(sql)
-        .bind(reference)
-        .fetch_optional(conn)
-        .await?;
+    let sql = loads!("load.reference = $2");
+    let row = conn.sql(sql).bind(reference).optional().await?;
     row.map(|row| read(bank, row)).transpose()
 }
 
-fn read(bank: &Bank, row: (String, String, String, Vec<u8>)) -> Result<LoadRow, Problem> {
+fn read(bank: &Bank, row: Row) -> Result<LoadRow, Problem> {
     let (reference, industry, machine, sealed) = row;
     let identity = bank.vault.open("card", &sealed)?;
     Ok(LoadRow {
@@ -144,31 +134,16 @@ fn read(bank: &Bank, row: (String, String, String, Vec<u8>)) -> Result<LoadRow, 
     })
 }
 
-/// Whether this counter of the card, or one after it, was confirmed: such an INITIALIZE is an old one.
-pub(crate) async fn counter_confirmed(
-    conn: &mut Conn,
-    card: i64,
-    counter: u16,
-) -> Result<bool, Problem> {
-    let found: Option<i64> =
-        sqlx::query_scalar("SELECT 1 FROM load WHERE card = ? AND confirmed_counter >= ? LIMIT 1")
-            .bind(card)
-            .bind(counter)
-            .fetch_optional(conn)
-            .await?;
-    Ok(found.is_some())
-}
-
 pub(crate) async fn attempts(conn: &mut Conn, load: &[u8; 16]) -> Result<Vec<AttemptRow>, Problem> {
     type Row = (i64, i64, i64, String, Vec<u8>, i64, Option<String>);
-    let rows: Vec<Row> = sqlx::query_as(
-        "SELECT number, counter, balance, terminal, host_time, issued_ms, session
-         FROM attempt
-         WHERE load = ? ORDER BY number",
-    )
-    .bind(&load[..])
-    .fetch_all(conn)
-    .await?;
+    let rows: Vec<Row> = conn
+        .sql(
+            "SELECT number, counter, balance, terminal, host_time, issued_ms, session FROM attempt
+             WHERE bank = $1 AND load = $2 ORDER BY number",
+        )
+        .bind(load)
+        .all()
+        .await?;
     let read = |(number, counter, balance, terminal, at, issued_ms, session): Row| {
         let session = session.as_deref().map(serde_json::from_str).transpose();
         let [a, b, c, d, e, f, g] = array::<7>(&at)?;
@@ -203,11 +178,11 @@ pub(crate) async fn keep_attempt(
         session,
     } = attempt;
     let session = session.as_ref().map(serde_json::to_string).transpose();
-    sqlx::query(
-        "INSERT INTO attempt (load, number, card, account, amount, counter, balance, terminal,
-         host_time, issued_ms, session) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+    conn.sql(
+        "INSERT INTO attempt (bank, load, number, card, account, amount, counter, balance, terminal,
+         host_time, issued_ms, session) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)",
     )
-    .bind(&row.id()[..])
+    .bind(row.id())
     .bind(attempt.number)
     .bind(order.card.0)
     .bind(order.account.0)
@@ -218,7 +193,42 @@ pub(crate) async fn keep_attempt(
     .bind([&at.date[..], &at.time].concat())
     .bind(signed(attempt.issued_ms))
     .bind(session.map_err(Problem::internal)?)
-    .execute(conn)
+    .execute()
+    .await?;
+    Ok(())
+}
+
+/// Stores a load that was asked for just now.
+pub(crate) async fn begin(
+    bank: &Bank,
+    conn: &mut Conn,
+    row: &LoadRow,
+    now_ms: u64,
+) -> Result<(), Problem> {
+    let order = row.load.order();
+    let kind = match order.kind {
+        ledger::Kind::TopUp => "top-up",
+        ledger::Kind::Activation => "activation",
+    };
+    let terminal = Terminal::from_bcd(order.terminal).map_err(Problem::internal)?;
+    conn.sql(
+        "INSERT INTO load (bank, id, reference, kind, terminal, card, account, amount, phase, machine,
+         card_sealed, requested_ms, changed_ms)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)",
+    )
+    .bind(row.id())
+    .bind(&row.reference)
+    .bind(kind)
+    .bind(terminal.to_string())
+    .bind(order.card.0)
+    .bind(order.account.0)
+    .bind(order.amount)
+    .bind(row.phase().name())
+    .bind(serde_json::to_string(&row.load).map_err(Problem::internal)?)
+    .bind(sealed_identity(bank, row)?)
+    .bind(signed(now_ms))
+    .bind(signed(row.load.changed_ms()))
+    .execute()
     .await?;
     Ok(())
 }
@@ -231,7 +241,7 @@ pub(crate) async fn keep(
     effects: &[Effect],
     now_ms: u64,
 ) -> Result<(), Problem> {
-    write(bank, conn, row, now_ms).await?;
+    write(bank, conn, row).await?;
     for effect in effects {
         match effect {
             Effect::Transfer(transfer) => {
@@ -249,47 +259,55 @@ pub(crate) async fn keep(
     Ok(())
 }
 
-async fn write(bank: &Bank, conn: &mut Conn, row: &LoadRow, now_ms: u64) -> Result<(), Problem> {
-    let order = row.load.order();
-    let proof = proof(row.load.state());
-    let confirmed = (row.phase() == Phase::Confirmed)
-        .then(|| row.load.last_attempt().map(|attempt| attempt.counter))
-        .flatten()
-        .filter(|_| order.kind == ledger::Kind::TopUp);
-    let kind = match order.kind {
-        ledger::Kind::TopUp => "top-up",
-        ledger::Kind::Activation => "activation",
-    };
-    let terminal = Terminal::from_bcd(order.terminal).map_err(Problem::internal)?;
+/// The counter of the attempt that reached the card, when one did.
+fn confirmed_counter(row: &LoadRow) -> Option<u16> {
+    let is_top_up = row.load.order().kind == ledger::Kind::TopUp;
+    let attempt = row.load.last_attempt()?;
+    (is_top_up && row.phase() == Phase::Confirmed).then_some(attempt.counter)
+}
+
+fn sealed_identity(bank: &Bank, row: &LoadRow) -> Result<Vec<u8>, Problem> {
     let identity = serde_json::to_vec(&row.identity).map_err(Problem::internal)?;
-    sqlx::query(
-        "INSERT INTO load (id, reference, kind, terminal, card, account, amount, phase, proof,
-         proof_counter, operators, confirmed_counter, machine, card_sealed, requested_ms, changed_ms)
-         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
-         ON CONFLICT (id) DO UPDATE SET phase = excluded.phase, proof = excluded.proof,
-             proof_counter = excluded.proof_counter, operators = excluded.operators,
-             confirmed_counter = excluded.confirmed_counter, machine = excluded.machine,
-             card_sealed = excluded.card_sealed, changed_ms = excluded.changed_ms",
-    )
-    .bind(&row.id()[..])
-    .bind(&row.reference)
-    .bind(kind)
-    .bind(terminal.to_string())
-    .bind(order.card.0)
-    .bind(order.account.0)
-    .bind(order.amount)
-    .bind(row.phase().name())
-    .bind(proof.name)
-    .bind(proof.counter)
-    .bind(proof.operators)
-    .bind(confirmed)
-    .bind(serde_json::to_string(&row.load).map_err(Problem::internal)?)
-    .bind(bank.vault.seal("card", &identity)?)
-    .bind(signed(now_ms))
-    .bind(signed(row.load.changed_ms()))
-    .execute(conn)
-    .await?;
-    Ok(())
+    bank.vault.seal("card", &identity)
+}
+
+async fn write(bank: &Bank, conn: &mut Conn, row: &LoadRow) -> Result<(), Problem> {
+    let proof = proof(row.load.state());
+    let confirmed = confirmed_counter(row);
+    let written = conn
+        .sql(
+            "UPDATE load SET phase = $3, proof = $4, proof_counter = $5, operators = $6,
+         confirmed_counter = $7, machine = $8, card_sealed = $9, changed_ms = $10
+         WHERE bank = $1 AND id = $2",
+        )
+        .bind(row.id())
+        .bind(row.phase().name())
+        .bind(proof.name)
+        .bind(proof.counter)
+        .bind(proof.operators)
+        .bind(confirmed)
+        .bind(serde_json::to_string(&row.load).map_err(Problem::internal)?)
+        .bind(sealed_identity(bank, row)?)
+        .bind(signed(row.load.changed_ms()))
+        .execute()
+        .await?;
+    match written {
+        0 => Err(Problem::internal("a load went away")),
+        _ => Ok(()),
+    }
+}
+
+/// Whether a load in this phase keeps its card from another one (I5).
+fn is_open(phase: Phase) -> bool {
+    match phase {
+        Phase::Authorised | Phase::Issued | Phase::InDoubt | Phase::Manual => true,
+        Phase::Requested
+        | Phase::Declined
+        | Phase::Voided
+        | Phase::Confirmed
+        | Phase::Reversed
+        | Phase::WrittenOff => false,
+    }
 }
 
 /// One transition, one outbox event, one audit row (I17).
@@ -300,16 +318,23 @@ async fn moved(
     (from, to): (Phase, Phase),
     now_ms: u64,
 ) -> Result<(), Problem> {
-    let id = sqlx::query(
-        "INSERT INTO transition (load, from_phase, to_phase, at_ms) VALUES (?, ?, ?, ?)",
-    )
-    .bind(&row.id()[..])
-    .bind(from.name())
-    .bind(to.name())
-    .bind(signed(now_ms))
-    .execute(&mut *conn)
-    .await?
-    .last_insert_rowid();
+    let card = row.load.order().card.0;
+    match (is_open(from), is_open(to)) {
+        (false, true) => card::opened(conn, card, row.id()).await?,
+        (true, false) => card::closed(conn, card, confirmed_counter(row)).await?,
+        (true, true) | (false, false) => {}
+    }
+    let id: i64 = conn
+        .sql(
+            "INSERT INTO transition (bank, load, from_phase, to_phase, at_ms)
+             VALUES ($1, $2, $3, $4, $5) RETURNING id",
+        )
+        .bind(row.id())
+        .bind(from.name())
+        .bind(to.name())
+        .bind(signed(now_ms))
+        .value()
+        .await?;
     let state = serde_json::to_value(row.load.state()).map_err(Problem::internal)?;
     let detail = serde_json::json!({
         "reference": row.reference, "from": from, "to": to,

@@ -1,132 +1,206 @@
-//! The store: SQLite with one writer. Every effect is one commit.
+//! The store: SQLite with one writer, or PostgreSQL. Every effect is one commit.
 
 pub(crate) mod audit;
 pub(crate) mod card;
 pub(crate) mod console;
+pub(crate) mod copy;
 pub(crate) mod counted;
 pub(crate) mod customer;
 pub(crate) mod day;
 pub(crate) mod exchange;
+mod group;
 pub(crate) mod load;
 pub(crate) mod money;
+mod open;
 pub(crate) mod operator;
 pub(crate) mod outbox;
+pub(crate) mod owner;
 pub(crate) mod sms;
+pub(crate) mod sql;
 pub(crate) mod terminal;
 
-use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
-use sqlx::pool::PoolConnection;
-use sqlx::sqlite::{
-    SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
-};
-use sqlx::{Sqlite, SqliteConnection, Transaction};
+use tokio::time::Instant;
 
-use crate::error::{Problem, StartError};
+use crate::error::Problem;
+use crate::vault::random;
 
-pub(crate) type Conn = SqliteConnection;
-
-/// Asked before each commit, on the database's own thread.
+use group::Turns;
 #[cfg(feature = "simulator")]
-pub type CommitGate = std::sync::Arc<dyn Fn() -> bool + Send + Sync>;
+pub use open::CommitGate;
+pub(crate) use open::{Opening, Place};
+pub(crate) use sql::Conn;
+use sql::Engine;
+
+/// Chains of the audit log where several write at once: more than one process has connections.
+const CHAINS: i64 = 64;
 
 /// A database that is opened.
 #[derive(Clone)]
 pub(crate) struct Store {
-    writer: SqlitePool,
-    reader: SqlitePool,
+    writer: Engine,
+    /// Of SQLite: those who write share commits.
+    turns: Option<Turns>,
+    reader: Engine,
+    /// The number of this bank, with which every key begins.
+    bank: i64,
+    /// How long a conflict is tried again.
+    wait: Duration,
+    /// Taken in turn, so that two transactions at once rarely add to the same one.
+    next_chain: Arc<AtomicI64>,
+}
+
+/// Why work on the store was not done: told apart from another's transaction that was in its way.
+pub(crate) trait Refusal: From<Problem> {
+    /// Nothing was done, and the same may be done again from the beginning.
+    fn is_conflict(&self) -> bool;
+}
+
+impl Refusal for Problem {
+    fn is_conflict(&self) -> bool {
+        matches!(self, Self::Conflict { .. })
+    }
+}
+
+/// The only way to write. All of `work` is one commit, made before this is done; on an error nothing of it is.
+/// `work` runs again, from its beginning, when another transaction was in its way: what it does outside the store it
+/// must be able to do twice, and what it says to anybody it says after this.
+///
+/// No function, for a closure that borrows the connection for as long as its future can't be shown to be `Send`.
+macro_rules! commit {
+    ($store:expr, $conn:ident => $work:block) => {{
+        let mut tries = $store.tries();
+        loop {
+            let done = match tries.begin().await {
+                Ok(mut held) => {
+                    let done = async {
+                        let $conn: &mut $crate::store::Conn = &mut held;
+                        $work
+                    };
+                    let done = done.await;
+                    tries.end(held, done).await
+                }
+                Err(problem) => Err(problem.into()),
+            };
+            if let Some(done) = tries.settle(done).await {
+                break done;
+            }
+        }
+    }};
+}
+pub(crate) use commit;
+
+/// One piece of work, tried until nobody is in its way.
+pub(crate) struct Tries<'s> {
+    store: &'s Store,
+    until: Instant,
+    /// The longest pause before the next try.
+    most_ms: u64,
+}
+
+impl Tries<'_> {
+    pub(crate) async fn begin(&self) -> Result<Conn, Problem> {
+        self.store.begin().await
+    }
+
+    /// Commits what was done, or undoes it.
+    pub(crate) async fn end<T, E: Refusal>(&self, conn: Conn, done: Result<T, E>) -> Result<T, E> {
+        match done {
+            Ok(done) => {
+                conn.commit().await?;
+                Ok(done)
+            }
+            Err(error) => {
+                // One that can't be undone is undone by the database when its connection ends.
+                if let Err(undone) = conn.rollback().await {
+                    log::warn!("a rollback failed: {undone}");
+                }
+                Err(error)
+            }
+        }
+    }
+
+    /// None when all of it is to be done again.
+    pub(crate) async fn settle<T, E: Refusal>(
+        &mut self,
+        done: Result<T, E>,
+    ) -> Option<Result<T, E>> {
+        if !done.as_ref().is_err_and(Refusal::is_conflict) {
+            return Some(done);
+        }
+        if Instant::now() >= self.until {
+            log::warn!("the store is busy: one conflict after another");
+            return Some(Err(Problem::busy().into()));
+        }
+        // Two that met once would meet again if both waited the same.
+        let part = random::<1>().map_or(0, |[part]| u64::from(part));
+        let pause_ms = self.most_ms * (part + 1) / 256;
+        tokio::time::sleep(Duration::from_millis(pause_ms)).await;
+        self.most_ms = (self.most_ms * 2).min(64);
+        None
+    }
 }
 
 impl Store {
-    /// Opens the database and brings its schema up to date. `wait` is how long a locked one is waited for.
-    pub(crate) async fn open(path: &Path, wait: Duration) -> Result<Self, StartError> {
-        Self::opened(path, wait, pool(1, wait)).await
+    /// What [`commit!`] goes through.
+    pub(crate) fn tries(&self) -> Tries<'_> {
+        Tries {
+            store: self,
+            until: Instant::now() + self.wait,
+            most_ms: 2,
+        }
     }
 
-    /// The same with a say in every commit.
-    #[cfg(feature = "simulator")]
-    pub(crate) async fn gated(
-        path: &Path,
-        wait: Duration,
-        gate: CommitGate,
-    ) -> Result<Self, StartError> {
-        let writer = pool(1, wait).after_connect(move |conn, _| {
-            let gate = gate.clone();
-            Box::pin(async move {
-                conn.lock_handle().await?.set_commit_hook(move || gate());
-                Ok(())
-            })
-        });
-        Self::opened(path, wait, writer).await
+    async fn begin(&self) -> Result<Conn, Problem> {
+        if let Some(turns) = &self.turns {
+            let turn = turns.take(self.wait.saturating_mul(2)).await?;
+            return Ok(Conn::in_turn(turn, self.bank));
+        }
+        match &self.writer {
+            // Takes the lock at once, so that nothing read inside can be stale.
+            Engine::Sqlite(_) => self.writer.within("BEGIN IMMEDIATE", (self.bank, 0)).await,
+            Engine::Postgres(_) => {
+                let chain = self.next_chain.fetch_add(1, Ordering::Relaxed);
+                let whose = (self.bank, chain.rem_euclid(CHAINS));
+                let begin = "BEGIN ISOLATION LEVEL SERIALIZABLE";
+                self.writer.within(begin, whose).await
+            }
+        }
     }
 
-    async fn opened(
-        path: &Path,
-        wait: Duration,
-        writer: SqlitePoolOptions,
-    ) -> Result<Self, StartError> {
-        let failed = |error: &dyn std::fmt::Display| StartError::Store(error.to_string());
-        let options = SqliteConnectOptions::new()
-            .filename(path)
-            .create_if_missing(true)
-            .journal_mode(SqliteJournalMode::Wal)
-            .synchronous(SqliteSynchronous::Full)
-            .foreign_keys(true)
-            .busy_timeout(wait);
-        let writer = writer
-            .connect_with(options.clone())
-            .await
-            .map_err(|e| failed(&e))?;
-        sqlx::migrate!("./migrations")
-            .run(&writer)
-            .await
-            .map_err(|e| failed(&e))?;
-        let reader = pool(4, wait)
-            .connect_with(options)
-            .await
-            .map_err(|e| failed(&e))?;
-        Ok(Self { writer, reader })
-    }
-
-    /// The only way to write: takes the lock at once, so that nothing read inside can be stale.
-    pub(crate) async fn begin(&self) -> Result<Transaction<'static, Sqlite>, Problem> {
-        Ok(self.writer.begin_with("BEGIN IMMEDIATE").await?)
-    }
-
-    pub(crate) async fn read(&self) -> Result<PoolConnection<Sqlite>, Problem> {
-        Ok(self.reader.acquire().await?)
+    pub(crate) async fn read(&self) -> Result<Conn, Problem> {
+        self.reader.free(self.bank).await
     }
 
     /// A read that sees one moment.
-    pub(crate) async fn snapshot(&self) -> Result<Transaction<'static, Sqlite>, Problem> {
-        Ok(self.reader.begin().await?)
+    pub(crate) async fn snapshot(&self) -> Result<Conn, Problem> {
+        let begin = match &self.reader {
+            Engine::Sqlite(_) => "BEGIN",
+            Engine::Postgres(_) => "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY",
+        };
+        self.reader.within(begin, (self.bank, 0)).await
     }
 
     pub(crate) async fn close(&self) {
+        if let Some(turns) = &self.turns {
+            turns.finish().await;
+        }
         self.reader.close().await;
-        // Two connections that close at once each leave the log to the other; after this the one file is whole.
-        let emptied = sqlx::query("PRAGMA wal_checkpoint(TRUNCATE)").execute(&self.writer);
-        if let Err(error) = emptied.await {
-            log::warn!("the store's log stays for the next start: {error}");
+        if let Engine::Sqlite(writer) = &self.writer {
+            // Two connections that close at once each leave the log to the other; after this the one file is whole.
+            let emptied = sqlx::query("PRAGMA wal_checkpoint(TRUNCATE)").execute(writer);
+            if let Err(error) = emptied.await {
+                log::warn!("the store's log stays for the next start: {error}");
+            }
         }
         self.writer.close().await;
     }
 }
 
-fn pool(connections: u32, wait: Duration) -> SqlitePoolOptions {
-    SqlitePoolOptions::new()
-        .max_connections(connections)
-        .acquire_timeout(wait.saturating_mul(2))
-        // A commit that fails (a full disk) can leave a connection that takes itself to be inside a transaction: no
-        // work could ever begin on it again.
-        .before_acquire(|conn, _| {
-            let clean = !sqlx::Connection::is_in_transaction(conn);
-            Box::pin(async move { Ok(clean) })
-        })
-}
-
-/// SQLite's integers are signed; times and counters of this bank stay far below their limit.
+/// The integers of both engines are signed; times and counters of this bank stay far below their limit.
 pub(crate) fn signed(number: u64) -> i64 {
     i64::try_from(number).unwrap_or(i64::MAX)
 }

@@ -47,45 +47,53 @@ pub(crate) async fn post(
     now_ms: u64,
 ) -> Result<(), Problem> {
     let reason = Reason::of(transfer);
-    let id = sqlx::query("INSERT INTO transfer (kind, load, at_ms) VALUES (?, ?, ?)")
+    let id: i64 = conn
+        .sql("INSERT INTO transfer (bank, kind, load, at_ms) VALUES ($1, $2, $3, $4) RETURNING id")
         .bind(reason.name())
-        .bind(load.map(<[u8; 16]>::as_slice))
+        .bind(load)
         .bind(signed(now_ms))
-        .execute(&mut *conn)
-        .await?
-        .last_insert_rowid();
-    for entry in transfer.entries() {
+        .value()
+        .await?;
+    let [debit, credit] = transfer.entries();
+    for entry in [debit, credit] {
         let name = entry.account.to_string();
-        open(conn, entry.account).await?;
-        sqlx::query("INSERT INTO entry (transfer, account, amount) VALUES (?, ?, ?)")
-            .bind(id)
-            .bind(&name)
-            .bind(entry.amount)
-            .execute(&mut *conn)
-            .await?;
-        sqlx::query("UPDATE account SET balance = balance + ? WHERE name = ?")
-            .bind(entry.amount)
-            .bind(&name)
-            .execute(&mut *conn)
-            .await?;
+        let change = "UPDATE account SET balance = balance + $2 WHERE bank = $1 AND name = $3";
+        let changed = conn.sql(change).bind(entry.amount).bind(&name);
+        if changed.execute().await? == 0 {
+            open(conn, entry.account).await?;
+            let changed = conn.sql(change).bind(entry.amount).bind(&name);
+            changed.execute().await?;
+        }
     }
+    conn.sql(
+        "INSERT INTO entry (bank, transfer, account, amount)
+         VALUES ($1, $2, $3, $4), ($1, $2, $5, $6)",
+    )
+    .bind(id)
+    .bind(debit.account.to_string())
+    .bind(debit.amount)
+    .bind(credit.account.to_string())
+    .bind(credit.amount)
+    .execute()
+    .await?;
     Ok(())
 }
 
 /// Makes an account at 0 unless it is there.
 pub(crate) async fn open(conn: &mut Conn, account: Account) -> Result<(), Problem> {
-    sqlx::query("INSERT INTO account (name) VALUES (?) ON CONFLICT DO NOTHING")
+    conn.sql("INSERT INTO account (bank, name) VALUES ($1, $2) ON CONFLICT DO NOTHING")
         .bind(account.to_string())
-        .execute(conn)
+        .execute()
         .await?;
     Ok(())
 }
 
 /// What a customer's account holds, fen.
 pub(crate) async fn available(conn: &mut Conn, account: AccountId) -> Result<i64, Problem> {
-    let balance: Option<i64> = sqlx::query_scalar("SELECT balance FROM account WHERE name = ?")
+    let balance: Option<(i64,)> = conn
+        .sql("SELECT balance FROM account WHERE bank = $1 AND name = $2")
         .bind(Account::Customer(account).to_string())
-        .fetch_optional(conn)
+        .optional()
         .await?;
-    Ok(balance.unwrap_or(0))
+    Ok(balance.map_or(0, |(balance,)| balance))
 }

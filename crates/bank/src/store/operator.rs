@@ -31,42 +31,49 @@ pub(crate) async fn keep(
 ) -> Result<(), Problem> {
     let salt: [u8; 16] = random()?;
     let rounds = bank.settings.password.rounds;
-    sqlx::query(
-        "INSERT INTO operator (name, password_salt, password_hash, password_rounds, tries_left)
-         VALUES (?, ?, ?, ?, ?)
-         ON CONFLICT (name) DO UPDATE SET password_salt = excluded.password_salt,
-             password_hash = excluded.password_hash, password_rounds = excluded.password_rounds,
-             tries_left = excluded.tries_left, locked_ms = NULL, removed_ms = NULL",
-    )
-    .bind(name)
-    .bind(&salt[..])
-    .bind(&bank.vault.slow_hash(password, &salt, rounds)[..])
-    .bind(rounds.get())
-    .bind(bank.settings.password.tries)
-    .execute(conn)
-    .await?;
+    let hash = bank.vault.slow_hash(password, &salt, rounds);
+    let known = "UPDATE operator SET password_salt = $3, password_hash = $4, password_rounds = $5,
+         tries_left = $6, locked_ms = NULL, removed_ms = NULL WHERE bank = $1 AND name = $2";
+    let new = "INSERT INTO operator (bank, name, password_salt, password_hash, password_rounds, tries_left)
+         VALUES ($1, $2, $3, $4, $5, $6)";
+    for sql in [known, new] {
+        let written = conn
+            .sql(sql)
+            .bind(name)
+            .bind(&salt)
+            .bind(&hash)
+            .bind(rounds.get())
+            .bind(bank.settings.password.tries);
+        if written.execute().await? > 0 {
+            break;
+        }
+    }
     Ok(())
 }
 
 /// False when there is no such operator, or not any more.
 pub(crate) async fn remove(conn: &mut Conn, name: &str, now_ms: u64) -> Result<bool, Problem> {
-    let done =
-        sqlx::query("UPDATE operator SET removed_ms = ? WHERE name = ? AND removed_ms IS NULL")
-            .bind(signed(now_ms))
-            .bind(name)
-            .execute(conn)
-            .await?;
-    Ok(done.rows_affected() > 0)
+    let done = conn
+        .sql(
+            "UPDATE operator SET removed_ms = $2
+             WHERE bank = $1 AND name = $3 AND removed_ms IS NULL",
+        )
+        .bind(signed(now_ms))
+        .bind(name)
+        .execute()
+        .await?;
+    Ok(done > 0)
 }
 
 pub(crate) async fn find(conn: &mut Conn, name: &str) -> Result<Option<OperatorRow>, Problem> {
-    let row: Option<(i64, Vec<u8>, Vec<u8>, i64)> = sqlx::query_as(
-        "SELECT id, password_salt, password_hash, password_rounds FROM operator
-         WHERE name = ? AND removed_ms IS NULL",
-    )
-    .bind(name)
-    .fetch_optional(conn)
-    .await?;
+    let row: Option<(i64, Vec<u8>, Vec<u8>, i64)> = conn
+        .sql(
+            "SELECT id, password_salt, password_hash, password_rounds FROM operator
+         WHERE bank = $1 AND name = $2 AND removed_ms IS NULL",
+        )
+        .bind(name)
+        .optional()
+        .await?;
     let Some((id, salt, hash, number)) = row else {
         return Ok(None);
     };
@@ -87,8 +94,8 @@ pub(crate) async fn try_password(
     now_ms: u64,
 ) -> Result<Try, Problem> {
     let sql = (
-        "SELECT tries_left, locked_ms FROM operator WHERE id = ?",
-        "UPDATE operator SET tries_left = ?, locked_ms = ? WHERE id = ?",
+        "SELECT tries_left, locked_ms FROM operator WHERE bank = $1 AND id = $2",
+        "UPDATE operator SET tries_left = $2, locked_ms = $3 WHERE bank = $1 AND id = $4",
     );
     count_try(bank, conn, sql, id, right, now_ms).await
 }
@@ -98,12 +105,14 @@ pub(crate) async fn proposals(
     conn: &mut Conn,
     load: &[u8; 16],
 ) -> Result<Vec<ProposalRow>, Problem> {
-    let rows: Vec<(String, String, String, i64)> = sqlx::query_as(
-        "SELECT operator, resolution, evidence, at_ms FROM proposal WHERE load = ? ORDER BY id",
-    )
-    .bind(&load[..])
-    .fetch_all(conn)
-    .await?;
+    let rows: Vec<(String, String, String, i64)> = conn
+        .sql(
+            "SELECT operator, resolution, evidence, at_ms FROM proposal
+         WHERE bank = $1 AND load = $2 ORDER BY id",
+        )
+        .bind(load)
+        .all()
+        .await?;
     let read = |(operator, resolution, evidence, at_ms): (String, String, String, i64)| {
         let resolution = Resolution::ALL
             .into_iter()
@@ -125,15 +134,16 @@ pub(crate) async fn keep_proposal(
     proposal: &Proposal,
     now_ms: u64,
 ) -> Result<(), Problem> {
-    sqlx::query(
-        "INSERT INTO proposal (load, operator, resolution, evidence, at_ms) VALUES (?, ?, ?, ?, ?)",
+    conn.sql(
+        "INSERT INTO proposal (bank, load, operator, resolution, evidence, at_ms)
+         VALUES ($1, $2, $3, $4, $5, $6)",
     )
-    .bind(&load[..])
+    .bind(load)
     .bind(&proposal.operator)
     .bind(proposal.resolution.name())
     .bind(proposal.evidence.trim())
     .bind(signed(now_ms))
-    .execute(conn)
+    .execute()
     .await?;
     Ok(())
 }

@@ -11,10 +11,10 @@ pub(crate) struct Waiting {
 }
 
 pub(crate) async fn sms(conn: &mut Conn, sealed: Vec<u8>, now_ms: u64) -> Result<(), Problem> {
-    sqlx::query("INSERT INTO outbox (kind, sealed, created_ms) VALUES ('sms', ?, ?)")
+    conn.sql("INSERT INTO outbox (bank, kind, sealed, created_ms) VALUES ($1, 'sms', $2, $3)")
         .bind(sealed)
         .bind(signed(now_ms))
-        .execute(conn)
+        .execute()
         .await?;
     Ok(())
 }
@@ -25,24 +25,27 @@ pub(crate) async fn load_moved(
     payload: &str,
     now_ms: u64,
 ) -> Result<(), Problem> {
-    sqlx::query(
-        "INSERT INTO outbox (kind, transition, payload, created_ms) VALUES ('load-moved', ?, ?, ?)",
+    conn.sql(
+        "INSERT INTO outbox (bank, kind, transition, payload, created_ms)
+         VALUES ($1, 'load-moved', $2, $3, $4)",
     )
     .bind(transition)
     .bind(payload)
     .bind(signed(now_ms))
-    .execute(conn)
+    .execute()
     .await?;
     Ok(())
 }
 
 pub(crate) async fn waiting(conn: &mut Conn) -> Result<Vec<Waiting>, Problem> {
     type Row = (i64, String, Option<String>, Option<Vec<u8>>);
-    let rows: Vec<Row> = sqlx::query_as(
-        "SELECT id, kind, payload, sealed FROM outbox WHERE delivered_ms IS NULL ORDER BY id LIMIT 100",
-    )
-    .fetch_all(conn)
-    .await?;
+    let rows: Vec<Row> = conn
+        .sql(
+            "SELECT id, kind, payload, sealed FROM outbox
+         WHERE bank = $1 AND delivered_ms IS NULL ORDER BY id LIMIT 100",
+        )
+        .all()
+        .await?;
     let waiting = |(id, kind, payload, sealed)| Waiting {
         id,
         kind,
@@ -54,10 +57,10 @@ pub(crate) async fn waiting(conn: &mut Conn) -> Result<Vec<Waiting>, Problem> {
 
 /// A delivered secret has no reason to stay.
 pub(crate) async fn delivered(conn: &mut Conn, id: i64, now_ms: u64) -> Result<(), Problem> {
-    sqlx::query("UPDATE outbox SET delivered_ms = ?, sealed = NULL WHERE id = ?")
+    conn.sql("UPDATE outbox SET delivered_ms = $2, sealed = NULL WHERE bank = $1 AND id = $3")
         .bind(signed(now_ms))
         .bind(id)
-        .execute(conn)
+        .execute()
         .await?;
     Ok(())
 }

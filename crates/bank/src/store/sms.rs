@@ -81,12 +81,12 @@ struct Stored {
 }
 
 pub(crate) async fn find(conn: &mut Conn, stem: &[u8; 15]) -> Result<Option<CodeRow>, Problem> {
-    let row: Option<Stored> = sqlx::query_as(
+    let row: Option<Stored> = conn.sql(
         "SELECT terminal, industry, card_tail, card, ceiling, code_hash, sent_ms, sends, tries_left,
-         verified_ms, spent_ms FROM sms_code WHERE stem = ?",
+         verified_ms, spent_ms FROM sms_code WHERE bank = $1 AND stem = $2",
     )
     .bind(&stem[..])
-    .fetch_optional(conn)
+    .optional()
     .await?;
     let Some(row) = row else { return Ok(None) };
     Ok(Some(CodeRow {
@@ -106,36 +106,42 @@ pub(crate) async fn find(conn: &mut Conn, stem: &[u8; 15]) -> Result<Option<Code
 }
 
 pub(crate) async fn save(conn: &mut Conn, row: &CodeRow) -> Result<(), Problem> {
-    sqlx::query(
-        "INSERT INTO sms_code (stem, terminal, industry, card_tail, card, ceiling, code_hash, sent_ms,
-         sends, tries_left, verified_ms) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
-         ON CONFLICT (stem) DO UPDATE SET industry = excluded.industry,
-             card_tail = excluded.card_tail, card = excluded.card, ceiling = excluded.ceiling,
-             code_hash = excluded.code_hash, sent_ms = excluded.sent_ms, sends = excluded.sends,
-             tries_left = excluded.tries_left, verified_ms = excluded.verified_ms",
-    )
-    .bind(&row.stem[..])
-    .bind(row.terminal.to_string())
-    .bind(&row.industry)
-    .bind(&row.card_tail)
-    .bind(row.card)
-    .bind(row.ceiling)
-    .bind(&row.code_hash)
-    .bind(signed(row.sent_ms))
-    .bind(row.sends)
-    .bind(row.tries_left)
-    .bind(row.verified_ms.map(signed))
-    .execute(conn)
-    .await?;
+    let known = "UPDATE sms_code SET industry = $4, card_tail = $5, card = $6, ceiling = $7,
+         code_hash = $8, sent_ms = $9, sends = $10, tries_left = $11, verified_ms = $12
+         WHERE bank = $1 AND stem = $2 AND terminal = $3";
+    let new =
+        "INSERT INTO sms_code (bank, stem, terminal, industry, card_tail, card, ceiling, code_hash,
+         sent_ms, sends, tries_left, verified_ms)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)";
+    if write(conn, known, row).await? == 0 {
+        write(conn, new, row).await?;
+    }
     Ok(())
+}
+
+async fn write(conn: &mut Conn, sql: &'static str, row: &CodeRow) -> Result<u64, Problem> {
+    conn.sql(sql)
+        .bind(&row.stem[..])
+        .bind(row.terminal.to_string())
+        .bind(&row.industry)
+        .bind(&row.card_tail)
+        .bind(row.card)
+        .bind(row.ceiling)
+        .bind(&row.code_hash)
+        .bind(signed(row.sent_ms))
+        .bind(row.sends)
+        .bind(row.tries_left)
+        .bind(row.verified_ms.map(signed))
+        .execute()
+        .await
 }
 
 /// The proof is used up (I15).
 pub(crate) async fn spend(conn: &mut Conn, stem: &[u8; 15], now_ms: u64) -> Result<(), Problem> {
-    sqlx::query("UPDATE sms_code SET spent_ms = ? WHERE stem = ?")
+    conn.sql("UPDATE sms_code SET spent_ms = $2 WHERE bank = $1 AND stem = $3")
         .bind(signed(now_ms))
         .bind(&stem[..])
-        .execute(conn)
+        .execute()
         .await?;
     Ok(())
 }

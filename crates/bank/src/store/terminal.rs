@@ -6,12 +6,15 @@ use envelope::{Suite, Terminal};
 
 use crate::bank::Bank;
 use crate::error::Problem;
+use crate::http::transaction::MOST_SKEW_MS;
 use crate::store::{Conn, array, narrow, signed, unsigned};
 
 /// Working keys of one terminal that are kept: what is older than these was replaced long ago.
 const KEYS_KEPT: i64 = 8;
 /// Answers that a repeated counter can ask for: the highest and the 64 below.
 const WINDOW: u64 = 65;
+/// Counters between two times of forgetting.
+const FORGOTTEN_EACH: u64 = 32;
 
 pub(crate) struct TerminalRow {
     pub(crate) terminal: Terminal,
@@ -57,13 +60,14 @@ pub(crate) async fn find(
     conn: &mut Conn,
     terminal: &Terminal,
 ) -> Result<Option<TerminalRow>, Problem> {
-    let row: Option<Row> = sqlx::query_as(
-        "SELECT id, master_wrapped, suite, lowest_suite, state, enrolled_ms, replaces
-         FROM terminal WHERE id = ?",
-    )
-    .bind(terminal.to_string())
-    .fetch_optional(conn)
-    .await?;
+    let row: Option<Row> = conn
+        .sql(
+            "SELECT id, master_wrapped, suite, lowest_suite, state, enrolled_ms, replaces
+         FROM terminal WHERE bank = $1 AND id = $2",
+        )
+        .bind(terminal.to_string())
+        .optional()
+        .await?;
     row.map(|row| read(bank, row)).transpose()
 }
 
@@ -73,13 +77,14 @@ pub(crate) async fn by_nonce(
     conn: &mut Conn,
     nonce_hash: &[u8; 32],
 ) -> Result<Option<TerminalRow>, Problem> {
-    let row: Option<Row> = sqlx::query_as(
-        "SELECT id, master_wrapped, suite, lowest_suite, state, enrolled_ms, replaces
-         FROM terminal WHERE nonce_hash = ?",
-    )
-    .bind(&nonce_hash[..])
-    .fetch_optional(conn)
-    .await?;
+    let row: Option<Row> = conn
+        .sql(
+            "SELECT id, master_wrapped, suite, lowest_suite, state, enrolled_ms, replaces
+         FROM terminal WHERE bank = $1 AND nonce_hash = $2",
+        )
+        .bind(&nonce_hash[..])
+        .optional()
+        .await?;
     row.map(|row| read(bank, row)).transpose()
 }
 
@@ -108,9 +113,9 @@ pub(crate) async fn insert(
     new: &NewTerminal<'_>,
 ) -> Result<(), Problem> {
     let id = new.row.terminal.to_string();
-    sqlx::query(
-        "INSERT INTO terminal (id, master_wrapped, suite, lowest_suite, state, previous, device,
-         nonce_hash, enrolled_ms, replaces) VALUES (?, ?, ?, ?, 'active', ?, ?, ?, ?, ?)",
+    conn.sql(
+        "INSERT INTO terminal (bank, id, master_wrapped, suite, lowest_suite, state, previous, device,
+         nonce_hash, enrolled_ms, replaces) VALUES ($1, $2, $3, $4, $5, 'active', $6, $7, $8, $9, $10)",
     )
     .bind(&id)
     .bind(
@@ -124,7 +129,7 @@ pub(crate) async fn insert(
     .bind(&new.nonce_hash[..])
     .bind(signed(new.row.enrolled_ms))
     .bind(new.row.replaces.map(|replaced| replaced.to_string()))
-    .execute(conn)
+    .execute()
     .await?;
     Ok(())
 }
@@ -135,32 +140,32 @@ pub(crate) async fn take_over(
     terminal: &Terminal,
     replaced: &Terminal,
 ) -> Result<(), Problem> {
-    sqlx::query("UPDATE terminal SET state = 'replaced' WHERE id = ? AND state = 'active'")
-        .bind(replaced.to_string())
-        .execute(&mut *conn)
-        .await?;
-    sqlx::query("UPDATE terminal SET replaces = NULL WHERE id = ?")
+    let end = "UPDATE terminal SET state = 'replaced'
+         WHERE bank = $1 AND id = $2 AND state = 'active'";
+    conn.sql(end).bind(replaced.to_string()).execute().await?;
+    conn.sql("UPDATE terminal SET replaces = NULL WHERE bank = $1 AND id = $2")
         .bind(terminal.to_string())
-        .execute(conn)
+        .execute()
         .await?;
     Ok(())
 }
 
 /// Revoked for good; false when there is no such terminal.
 pub(crate) async fn revoke(conn: &mut Conn, terminal: &Terminal) -> Result<bool, Problem> {
-    let done = sqlx::query("UPDATE terminal SET state = 'revoked' WHERE id = ?")
+    let done = conn
+        .sql("UPDATE terminal SET state = 'revoked' WHERE bank = $1 AND id = $2")
         .bind(terminal.to_string())
-        .execute(conn)
+        .execute()
         .await?;
-    Ok(done.rows_affected() > 0)
+    Ok(done > 0)
 }
 
 pub(crate) async fn next_key_id(conn: &mut Conn, terminal: &Terminal) -> Result<u32, Problem> {
-    let last: Option<i64> =
-        sqlx::query_scalar("SELECT max(id) FROM working_key WHERE terminal = ?")
-            .bind(terminal.to_string())
-            .fetch_one(conn)
-            .await?;
+    let last: Option<i64> = conn
+        .sql("SELECT max(id) FROM working_key WHERE bank = $1 AND terminal = $2")
+        .bind(terminal.to_string())
+        .value()
+        .await?;
     narrow(last.unwrap_or(0) + 1)
 }
 
@@ -171,9 +176,9 @@ pub(crate) async fn insert_key(
     key: &WorkingKey,
 ) -> Result<(), Problem> {
     let (id, facts) = (terminal.to_string(), key.facts());
-    sqlx::query(
-        "INSERT INTO working_key (terminal, id, suite, wrapped, not_before_ms, expires_ms)
-         VALUES (?, ?, ?, ?, ?, ?)",
+    conn.sql(
+        "INSERT INTO working_key (bank, terminal, id, suite, wrapped, not_before_ms, expires_ms)
+         VALUES ($1, $2, $3, $4, $5, $6, $7)",
     )
     .bind(&id)
     .bind(facts.id)
@@ -184,18 +189,14 @@ pub(crate) async fn insert_key(
     )
     .bind(signed(facts.not_before_ms))
     .bind(signed(facts.expires_ms))
-    .execute(&mut *conn)
+    .execute()
     .await?;
     let oldest = i64::from(facts.id) - KEYS_KEPT;
     for sql in [
-        "DELETE FROM working_key WHERE terminal = ? AND id <= ?",
-        "DELETE FROM answered WHERE terminal = ? AND key_id <= ?",
+        "DELETE FROM working_key WHERE bank = $1 AND terminal = $2 AND id <= $3",
+        "DELETE FROM answered WHERE bank = $1 AND terminal = $2 AND key_id <= $3",
     ] {
-        sqlx::query(sql)
-            .bind(&id)
-            .bind(oldest)
-            .execute(&mut *conn)
-            .await?;
+        conn.sql(sql).bind(&id).bind(oldest).execute().await?;
     }
     Ok(())
 }
@@ -206,14 +207,15 @@ pub(crate) async fn key(
     terminal: &Terminal,
     key_id: u32,
 ) -> Result<Option<WorkingKey>, Problem> {
-    let row: Option<(Vec<u8>, i64, i64, i64)> = sqlx::query_as(
-        "SELECT wrapped, suite, not_before_ms, expires_ms FROM working_key
-         WHERE terminal = ? AND id = ?",
-    )
-    .bind(terminal.to_string())
-    .bind(key_id)
-    .fetch_optional(conn)
-    .await?;
+    let row: Option<(Vec<u8>, i64, i64, i64)> = conn
+        .sql(
+            "SELECT wrapped, suite, not_before_ms, expires_ms FROM working_key
+         WHERE bank = $1 AND terminal = $2 AND id = $3",
+        )
+        .bind(terminal.to_string())
+        .bind(key_id)
+        .optional()
+        .await?;
     let Some((wrapped, number, not_before, expires)) = row else {
         return Ok(None);
     };
@@ -234,12 +236,12 @@ pub(crate) async fn window(
     terminal: &Terminal,
     key_id: u32,
 ) -> Result<Window, Problem> {
-    let (highest, seen): (i64, i64) =
-        sqlx::query_as("SELECT highest, seen FROM working_key WHERE terminal = ? AND id = ?")
-            .bind(terminal.to_string())
-            .bind(key_id)
-            .fetch_one(conn)
-            .await?;
+    let (highest, seen): (i64, i64) = conn
+        .sql("SELECT highest, seen FROM working_key WHERE bank = $1 AND terminal = $2 AND id = $3")
+        .bind(terminal.to_string())
+        .bind(key_id)
+        .one()
+        .await?;
     // All 64 bits of `seen` are flags: the sign of the stored number means nothing.
     Ok(Window {
         highest: highest.cast_unsigned(),
@@ -255,29 +257,37 @@ pub(crate) async fn keep_answer(
     (request_hash, answer): (&[u8; 32], &[u8]),
 ) -> Result<(), Problem> {
     let terminal = terminal.to_string();
-    sqlx::query("UPDATE working_key SET highest = ?, seen = ? WHERE terminal = ? AND id = ?")
+    let seen = "UPDATE working_key SET highest = $2, seen = $3
+         WHERE bank = $1 AND terminal = $4 AND id = $5";
+    conn.sql(seen)
         .bind(window.highest.cast_signed())
         .bind(window.seen.cast_signed())
         .bind(&terminal)
         .bind(key_id)
-        .execute(&mut *conn)
+        .execute()
         .await?;
-    sqlx::query(
-        "INSERT INTO answered (terminal, key_id, counter, request_hash, answer)
-         VALUES (?, ?, ?, ?, ?)",
+    conn.sql(
+        "INSERT INTO answered (bank, terminal, key_id, counter, request_hash, answer)
+         VALUES ($1, $2, $3, $4, $5, $6)",
     )
     .bind(&terminal)
     .bind(key_id)
     .bind(counter.cast_signed())
     .bind(&request_hash[..])
     .bind(answer)
-    .execute(&mut *conn)
+    .execute()
     .await?;
-    sqlx::query("DELETE FROM answered WHERE terminal = ? AND key_id = ? AND counter <= ?")
+    // Now and then is enough: more are kept than can be asked for, never fewer.
+    if counter % FORGOTTEN_EACH != 0 {
+        return Ok(());
+    }
+    let old = "DELETE FROM answered
+         WHERE bank = $1 AND terminal = $2 AND key_id = $3 AND counter <= $4";
+    conn.sql(old)
         .bind(&terminal)
         .bind(key_id)
         .bind(signed(window.highest.saturating_sub(WINDOW)))
-        .execute(conn)
+        .execute()
         .await?;
     Ok(())
 }
@@ -287,36 +297,57 @@ pub(crate) async fn answered(
     conn: &mut Conn,
     (terminal, key_id, counter): (&Terminal, u32, u64),
 ) -> Result<Option<(Vec<u8>, Vec<u8>)>, Problem> {
-    Ok(sqlx::query_as(
-        "SELECT request_hash, answer FROM answered WHERE terminal = ? AND key_id = ? AND counter = ?",
+    conn.sql(
+        "SELECT request_hash, answer FROM answered
+         WHERE bank = $1 AND terminal = $2 AND key_id = $3 AND counter = $4",
     )
     .bind(terminal.to_string())
     .bind(key_id)
     .bind(counter.cast_signed())
-    .fetch_optional(conn)
-    .await?)
+    .optional()
+    .await
 }
 
-/// False when this nonce came before. Nonces older than `oldest_ms` are forgotten: their time is refused.
+/// False when this nonce came before.
 pub(crate) async fn fresh_nonce(
     conn: &mut Conn,
     terminal: &Terminal,
     nonce: &[u8],
-    (now_ms, oldest_ms): (u64, u64),
+    now_ms: u64,
 ) -> Result<bool, Problem> {
-    sqlx::query("DELETE FROM nonce WHERE at_ms < ?")
-        .bind(signed(oldest_ms))
-        .execute(&mut *conn)
+    let done = conn
+        .sql(
+            "INSERT INTO nonce (bank, terminal, nonce, at_ms) VALUES ($1, $2, $3, $4)
+         ON CONFLICT DO NOTHING",
+        )
+        .bind(terminal.to_string())
+        .bind(nonce)
+        .bind(signed(now_ms))
+        .execute()
         .await?;
-    let done = sqlx::query(
-        "INSERT INTO nonce (terminal, nonce, at_ms) VALUES (?, ?, ?) ON CONFLICT DO NOTHING",
-    )
-    .bind(terminal.to_string())
-    .bind(nonce)
-    .bind(signed(now_ms))
-    .execute(conn)
-    .await?;
-    Ok(done.rows_affected() > 0)
+    Ok(done > 0)
+}
+
+/// Whether there is a nonce whose time is refused by now.
+pub(crate) async fn old_nonces(conn: &mut Conn, now_ms: u64) -> Result<bool, Problem> {
+    let old: Option<(i64,)> = conn
+        .sql("SELECT at_ms FROM nonce WHERE bank = $1 AND at_ms < $2 LIMIT 1")
+        .bind(oldest_ms(now_ms))
+        .optional()
+        .await?;
+    Ok(old.is_some())
+}
+
+pub(crate) async fn forget_nonces(conn: &mut Conn, now_ms: u64) -> Result<(), Problem> {
+    conn.sql("DELETE FROM nonce WHERE bank = $1 AND at_ms < $2")
+        .bind(oldest_ms(now_ms))
+        .execute()
+        .await?;
+    Ok(())
+}
+
+fn oldest_ms(now_ms: u64) -> i64 {
+    signed(now_ms.saturating_sub(3 * MOST_SKEW_MS))
 }
 
 fn suite(number: i64) -> Result<Suite, Problem> {

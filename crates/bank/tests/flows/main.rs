@@ -3,9 +3,11 @@
 
 mod abuse;
 mod activation;
+mod backup;
 mod card;
 mod changes;
 mod console;
+mod engine;
 mod faults;
 #[cfg(target_os = "linux")]
 mod hsm;

@@ -45,9 +45,9 @@ async fn the_audit_chain_shows_what_was_altered_and_an_anchor_what_was_cut_off()
     let rows = chain["rows"].as_i64().unwrap();
     assert!(rows > 4, "enrolment, key and the load's moves: {chain}");
     assert_eq!(chain["last_ms"], NOW_MS);
-    let anchor = format!("{rows}:{}", chain["head"].as_str().unwrap());
+    let anchor = chain["anchor"].as_str().unwrap().to_owned();
     assert_eq!(verify(dir, &["--anchor", &anchor]).0, Some(0));
-    let of_another = format!("{rows}:{}", "00".repeat(32));
+    let of_another = format!("0:{rows}:{}", "00".repeat(32));
     let (code, chain) = verify(dir, &["--anchor", &of_another]);
     let place = format!("audit row {rows}");
     assert_eq!(
@@ -57,6 +57,15 @@ async fn the_audit_chain_shows_what_was_altered_and_an_anchor_what_was_cut_off()
 
     let cut = "DELETE FROM audit WHERE id = (SELECT max(id) FROM audit)";
     change(dir, &["DROP TRIGGER audit_kept", cut]).await;
+    let place = format!("audit row {rows} is missing");
+    let (code, chain) = verify(dir, &[]);
+    assert_eq!(
+        (code, chain["broken"].as_str()),
+        (Some(3), Some(place.as_str())),
+        "the store keeps what the last row is"
+    );
+    let forged = "UPDATE audit_head SET (last, hash) = (SELECT id, hash FROM audit ORDER BY id DESC LIMIT 1)";
+    change(dir, &[forged]).await;
     let (code, chain) = verify(dir, &[]);
     assert_eq!(
         code,
@@ -64,7 +73,6 @@ async fn the_audit_chain_shows_what_was_altered_and_an_anchor_what_was_cut_off()
         "a chain alone can't show what is missing at its end: {chain}"
     );
     let (code, chain) = verify(dir, &["--anchor", &anchor]);
-    let place = format!("audit row {rows} is missing");
     assert_eq!(
         (code, chain["broken"].as_str()),
         (Some(3), Some(place.as_str()))

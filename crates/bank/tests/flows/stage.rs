@@ -4,6 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use bank::{Config, ManualClock, Money, Running, Settings};
+use sqlx::{Connection, PgConnection};
 use tempfile::TempDir;
 
 use crate::terminal::Terminal;
@@ -16,6 +17,8 @@ pub(crate) const PHONE: &str = "13800006021";
 
 pub(crate) struct Stage {
     pub(crate) dir: TempDir,
+    /// Of the store; none: a file in the folder.
+    pub(crate) store: Option<String>,
     pub(crate) clock: Arc<ManualClock>,
     pub(crate) bank: Running,
     pub(crate) money: Money,
@@ -27,7 +30,11 @@ impl Stage {
     }
 
     pub(crate) async fn with(change: impl Fn(String) -> String) -> Self {
-        let text = change(format!("{DEMO}\n[password]\nrounds = 10\n"));
+        Self::on(crate::engine::store(), change).await
+    }
+
+    pub(crate) async fn on(store: Option<String>, change: impl Fn(String) -> String) -> Self {
+        let text = change(text(store.as_deref()));
         let dir = tempfile::tempdir().unwrap();
         let clock = Arc::new(ManualClock::new(NOW_MS));
         let bank = bank::start(config(&dir, &text, clock.clone()))
@@ -36,8 +43,20 @@ impl Stage {
         let money = bank.money().await.unwrap();
         Self {
             dir,
+            store,
             clock,
             bank,
+            money,
+        }
+    }
+
+    /// A bank that has its folder and an empty store, and was never started.
+    pub(crate) fn empty(dir: TempDir, clock: Arc<ManualClock>, money: Money) -> Resting {
+        let store = crate::engine::store();
+        Resting {
+            dir,
+            store,
+            clock,
             money,
         }
     }
@@ -63,22 +82,20 @@ impl Stage {
     ) -> Self {
         let Self {
             dir,
+            store,
             clock,
             bank,
             money,
         } = self;
         bank.stop().await;
         meanwhile(&dir.path().join("bank.sqlite"));
-        let text = change(format!("{DEMO}\n[password]\nrounds = 10\n"));
-        let bank = bank::start(config(&dir, &text, clock.clone()))
-            .await
-            .unwrap();
-        Self {
+        let resting = Resting {
             dir,
+            store,
             clock,
-            bank,
             money,
-        }
+        };
+        resting.started_with(change).await
     }
 
     /// Of the same bank, for whoever works on it from beside.
@@ -87,7 +104,7 @@ impl Stage {
     }
 
     pub(crate) fn config_with(&self, change: impl Fn(String) -> String) -> Config {
-        let text = change(format!("{DEMO}\n[password]\nrounds = 10\n"));
+        let text = change(text(self.store.as_deref()));
         config(&self.dir, &text, self.clock.clone())
     }
 
@@ -114,6 +131,18 @@ impl Stage {
     }
 
     async fn column(&self, name: &str) -> Vec<String> {
+        if let Some(url) = &self.store {
+            let mut conn = PgConnection::connect(url).await.unwrap();
+            // Rows have no order of their own here; the first thing that happened to each has.
+            let sql = format!(
+                "SELECT {name} FROM load JOIN (SELECT load, min(id) AS first FROM transition
+                 GROUP BY load) AS began ON began.load = load.id ORDER BY first"
+            );
+            return sqlx::query_scalar(sqlx::AssertSqlSafe(sql))
+                .fetch_all(&mut conn)
+                .await
+                .unwrap();
+        }
         let path = self.dir.path().join("bank.sqlite");
         let options = sqlx::sqlite::SqliteConnectOptions::new().filename(path);
         let mut conn = sqlx::ConnectOptions::connect(&options).await.unwrap();
@@ -152,6 +181,53 @@ impl Stage {
             );
         }
         self.bank.stop().await;
+    }
+}
+
+/// A bank that does not run.
+pub(crate) struct Resting {
+    pub(crate) dir: TempDir,
+    pub(crate) store: Option<String>,
+    clock: Arc<ManualClock>,
+    money: Money,
+}
+
+impl Resting {
+    pub(crate) fn config(&self) -> Config {
+        config(&self.dir, &text(self.store.as_deref()), self.clock.clone())
+    }
+
+    pub(crate) async fn started(self) -> Stage {
+        self.started_with(|text| text).await
+    }
+
+    async fn started_with(self, change: impl Fn(String) -> String) -> Stage {
+        let Self {
+            dir,
+            store,
+            clock,
+            money,
+        } = self;
+        let text = change(text(store.as_deref()));
+        let bank = bank::start(config(&dir, &text, clock.clone()))
+            .await
+            .unwrap();
+        Stage {
+            dir,
+            store,
+            clock,
+            bank,
+            money,
+        }
+    }
+}
+
+/// The demo bank's configuration on this store.
+fn text(store: Option<&str>) -> String {
+    let text = format!("{DEMO}\n[password]\nrounds = 10\n");
+    match store {
+        Some(url) => text.replacen("[bank]\n", &format!("[bank]\nstore = \"{url}\"\n"), 1),
+        None => text,
     }
 }
 

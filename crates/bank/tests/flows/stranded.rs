@@ -277,7 +277,8 @@ async fn an_initialize_that_was_late_never_beats_what_was_spent_meanwhile() {
 
 #[tokio::test]
 async fn a_store_from_an_hour_ago_strands_no_terminal_and_no_card() {
-    let stage = Stage::new().await;
+    // A file, whatever the other flows run on: it is copied and put back.
+    let stage = Stage::on(None, |text| text).await;
     let (mut terminal, mut card) = (stage.terminal().await, Card::demo());
     let (open, data) = terminal.issued(&stage, &mut card, AMOUNT).await;
     let mut kept = Vec::new();

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use crate::bank::Bank;
 use crate::error::Problem;
 use crate::store::load::LoadRow;
-use crate::store::{Conn, exchange, load};
+use crate::store::{Conn, commit, exchange, load};
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -34,13 +34,14 @@ pub(super) async fn outcome(
     if matches!(known, Known::Load(_)) || !query.void {
         return Ok(told(known));
     }
-    let mut tx = bank.store.begin().await?;
-    // Its first message may have come meanwhile.
-    let known = find(bank, &mut tx, id).await?;
-    if let Known::Never = known {
-        exchange::void(bank, &mut tx, id, (&terminal, bank.now_ms())).await?;
-        tx.commit().await?;
-    }
+    let known = commit!(bank.store, conn => {
+        // Its first message may have come meanwhile.
+        let known = find(bank, conn, id).await?;
+        if let Known::Never = known {
+            exchange::void(bank, conn, id, (&terminal, bank.now_ms())).await?;
+        }
+        Ok::<_, Problem>(known)
+    })?;
     Ok(match known {
         Known::Load(_) => told(known),
         Known::Refused | Known::Never => json!({"outcome": "voided"}),

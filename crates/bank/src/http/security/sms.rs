@@ -10,7 +10,7 @@ use crate::bank::Bank;
 use crate::error::Problem;
 use crate::sms::Sms;
 use crate::store::sms::{self, Asker, CodeRow, stem};
-use crate::store::{Conn, card, counted, customer, outbox};
+use crate::store::{Conn, card, commit, counted, customer, outbox};
 use crate::vault::random;
 
 /// Sends for one transaction: what a person needs, and too few for guessing.
@@ -42,74 +42,27 @@ pub(super) async fn send(
 ) -> Result<Value, Problem> {
     let ceiling = shape(bank, asked)?;
     let now_ms = bank.now_ms();
-    let limits = &bank.settings.sms;
-    let resend_ms = limits.resend_s.saturating_mul(1_000);
-    let mut tx = bank.store.begin().await?;
-    let before = sms::find(&mut tx, &stem(&asked.transaction)).await?;
-    if let Some(before) = &before {
-        if before.terminal != terminal || before.spent {
-            return Err(Problem::refused(403, "code-unknown"));
+    commit!(bank.store, conn => {
+        let before = sms::find(conn, &stem(&asked.transaction)).await?;
+        if let Some(before) = &before {
+            may_come_again(bank, before, &terminal, now_ms)?;
         }
-        let wait_ms = before
-            .sent_ms
-            .saturating_add(resend_ms)
-            .saturating_sub(now_ms);
-        let over = before.sends >= MOST_SENDS;
-        if wait_ms > 0 || over {
-            let wait_ms = if over {
-                resend_ms.max(wait_ms)
-            } else {
-                wait_ms
-            };
+        let asker = Asker {
+            terminal: &terminal,
+            phone: &asked.phone,
+            address,
+        };
+        let asker = asker.counted(bank);
+        if let Some(wait_ms) = counted::wait_ms(conn, &asker, now_ms).await? {
             return Err(Problem::refused(429, "too-many").with("retry_after_ms", wait_ms));
         }
-    }
-    let asker = Asker {
-        terminal: &terminal,
-        phone: &asked.phone,
-        address,
-    };
-    let asker = asker.counted(bank);
-    if let Some(wait_ms) = counted::wait_ms(&mut tx, &asker, now_ms).await? {
-        return Err(Problem::refused(429, "too-many").with("retry_after_ms", wait_ms));
-    }
-    let wanted = (
-        asked.industry.as_str(),
-        asked.card_tail.as_str(),
-        asked.phone.as_str(),
-    );
-    let found = card::of_phone(bank, &mut tx, wanted).await?;
-    if found.is_none() {
-        // Nobody outside learns it; whoever runs the bank looks for it here.
-        log::info!("a code was asked for a phone number and a card that are not on file together");
-    }
-    let code = new_code()?;
-    let mut row = CodeRow {
-        stem: stem(&asked.transaction),
-        terminal,
-        industry: asked.industry.clone(),
-        card_tail: asked.card_tail.clone(),
-        card: found.map(|(card, _)| card),
-        ceiling,
-        code_hash: Vec::new(),
-        sent_ms: now_ms,
-        sends: before.map_or(0, |before| before.sends).saturating_add(1),
-        tries_left: limits.tries,
-        verified_ms: None,
-        spent: false,
-    };
-    row.code_hash = row.hash_of(bank, &code).to_vec();
-    sms::save(&mut tx, &row).await?;
-    counted::count(&mut tx, &asker, now_ms).await?;
-    queue(
-        bank,
-        &mut tx,
-        found.map(|(_, customer)| customer),
-        (&row, &code),
-    )
-    .await?;
-    tx.commit().await?;
+        counted::count(conn, &asker, now_ms).await?;
+        let sends = before.map_or(0, |before| before.sends).saturating_add(1);
+        new_code(bank, conn, (terminal, asked), (ceiling, sends), now_ms).await
+    })?;
     bank.outbox.notify_one();
+    let limits = &bank.settings.sms;
+    let resend_ms = limits.resend_s.saturating_mul(1_000);
     let valid_ms = limits.valid_s.saturating_mul(1_000);
     Ok(json!({"resend_after_ms": resend_ms, "valid_ms": valid_ms}))
 }
@@ -129,7 +82,73 @@ fn shape(bank: &Bank, asked: &Send) -> Result<u32, Problem> {
         .ok_or_else(Problem::bad_request)
 }
 
-fn new_code() -> Result<String, Problem> {
+/// A code for a transaction that has had one already.
+fn may_come_again(
+    bank: &Bank,
+    before: &CodeRow,
+    terminal: &Terminal,
+    now_ms: u64,
+) -> Result<(), Problem> {
+    if before.terminal != *terminal || before.spent {
+        return Err(Problem::refused(403, "code-unknown"));
+    }
+    let resend_ms = bank.settings.sms.resend_s.saturating_mul(1_000);
+    let wait_ms = before
+        .sent_ms
+        .saturating_add(resend_ms)
+        .saturating_sub(now_ms);
+    let over = before.sends >= MOST_SENDS;
+    if wait_ms == 0 && !over {
+        return Ok(());
+    }
+    let wait_ms = if over {
+        resend_ms.max(wait_ms)
+    } else {
+        wait_ms
+    };
+    Err(Problem::refused(429, "too-many").with("retry_after_ms", wait_ms))
+}
+
+/// Makes a code, keeps what is stored of it, and queues its SMS.
+async fn new_code(
+    bank: &Bank,
+    conn: &mut Conn,
+    (terminal, asked): (Terminal, &Send),
+    (ceiling, sends): (u32, u32),
+    now_ms: u64,
+) -> Result<(), Problem> {
+    let wanted = (
+        asked.industry.as_str(),
+        asked.card_tail.as_str(),
+        asked.phone.as_str(),
+    );
+    let found = card::of_phone(bank, conn, wanted).await?;
+    if found.is_none() {
+        // Nobody outside learns it; whoever runs the bank looks for it here.
+        log::info!("a code was asked for a phone number and a card that are not on file together");
+    }
+    let code = draw()?;
+    let mut row = CodeRow {
+        stem: stem(&asked.transaction),
+        terminal,
+        industry: asked.industry.clone(),
+        card_tail: asked.card_tail.clone(),
+        card: found.map(|(card, _)| card),
+        ceiling,
+        code_hash: Vec::new(),
+        sent_ms: now_ms,
+        sends,
+        tries_left: bank.settings.sms.tries,
+        verified_ms: None,
+        spent: false,
+    };
+    row.code_hash = row.hash_of(bank, &code).to_vec();
+    sms::save(conn, &row).await?;
+    let customer = found.map(|(_, customer)| customer);
+    queue(bank, conn, customer, (&row, &code)).await
+}
+
+fn draw() -> Result<String, Problem> {
     loop {
         let number = u32::from_be_bytes(random()?);
         // Below the largest multiple of a million in 32 bits every code is equally likely.
@@ -178,29 +197,32 @@ pub(super) async fn verify(
         return Err(Problem::bad_request());
     }
     let now_ms = bank.now_ms();
-    let mut tx = bank.store.begin().await?;
-    let found = sms::find(&mut tx, &stem(&asked.transaction)).await?;
-    let known = found.filter(|row| row.terminal == terminal && !row.spent);
-    let mut row = known.ok_or_else(|| Problem::refused(403, "code-unknown"))?;
-    let valid_ms = bank.settings.sms.valid_s.saturating_mul(1_000);
-    if now_ms > row.sent_ms.saturating_add(valid_ms) {
-        return Err(Problem::refused(403, "code-expired"));
+    let (row, right) = commit!(bank.store, conn => {
+        let found = sms::find(conn, &stem(&asked.transaction)).await?;
+        let known = found.filter(|row| row.terminal == terminal && !row.spent);
+        let mut row = known.ok_or_else(|| Problem::refused(403, "code-unknown"))?;
+        let valid_ms = bank.settings.sms.valid_s.saturating_mul(1_000);
+        if now_ms > row.sent_ms.saturating_add(valid_ms) {
+            return Err(Problem::refused(403, "code-expired"));
+        }
+        if row.tries_left == 0 {
+            return Err(Problem::refused(403, "code-locked"));
+        }
+        // An answer that got lost may be asked for again: the proof is the same, and good for one load.
+        let right = row.is_right(bank, &asked.code);
+        if right {
+            row.verified_ms = row.verified_ms.or(Some(now_ms));
+        } else {
+            row.tries_left = row.tries_left.saturating_sub(1);
+        }
+        sms::save(conn, &row).await?;
+        Ok((row, right))
+    })?;
+    if right {
+        return Ok(json!({"proof": hex::encode(row.proof(bank))}));
     }
-    if row.tries_left == 0 {
-        return Err(Problem::refused(403, "code-locked"));
-    }
-    if !row.is_right(bank, &asked.code) {
-        row.tries_left = row.tries_left.saturating_sub(1);
-        sms::save(&mut tx, &row).await?;
-        tx.commit().await?;
-        return Err(match row.tries_left {
-            0 => Problem::refused(403, "code-locked"),
-            left => Problem::refused(403, "code-wrong").with("tries_left", left),
-        });
-    }
-    // An answer that got lost may be asked for again: the proof is the same, and good for one load.
-    row.verified_ms = row.verified_ms.or(Some(now_ms));
-    sms::save(&mut tx, &row).await?;
-    tx.commit().await?;
-    Ok(json!({"proof": hex::encode(row.proof(bank))}))
+    Err(match row.tries_left {
+        0 => Problem::refused(403, "code-locked"),
+        left => Problem::refused(403, "code-wrong").with("tries_left", left),
+    })
 }

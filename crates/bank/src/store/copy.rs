@@ -1,0 +1,217 @@
+//! Every row of a bank, as lines that either engine takes: what a backup is made of.
+
+use sqlx::postgres::PgRow;
+use sqlx::sqlite::SqliteRow;
+use sqlx::{AssertSqlSafe, Column, FromRow, Row, TypeInfo};
+
+use crate::error::Problem;
+use crate::store::Conn;
+use crate::store::sql::{Bind, Value};
+
+/// One table: its columns without the bank, in the order of a line.
+pub(crate) struct Table {
+    pub(crate) name: &'static str,
+    pub(crate) columns: &'static str,
+    /// Whether the database numbers its rows.
+    numbered: bool,
+}
+
+const fn table(name: &'static str, columns: &'static str) -> Table {
+    let numbered = false;
+    Table {
+        name,
+        columns,
+        numbered,
+    }
+}
+
+const fn numbered(name: &'static str, columns: &'static str) -> Table {
+    let numbered = true;
+    Table {
+        name,
+        columns,
+        numbered,
+    }
+}
+
+/// All but the owner, which is who restores; each after those that it refers to.
+pub(crate) const TABLES: [Table; 23] = [
+    table("account", "name, balance"),
+    numbered(
+        "customer",
+        "id, phone_hash, phone_sealed, password_salt, password_hash, password_rounds, tries_left, locked_ms,
+         activation_tries_left, activation_locked_ms",
+    ),
+    numbered(
+        "card",
+        "id, industry, number_hash, tail, customer, status, counter_seen, open_load, counter_confirmed",
+    ),
+    table(
+        "load",
+        "id, reference, kind, terminal, card, account, amount, phase, proof, proof_counter, operators,
+         confirmed_counter, machine, card_sealed, requested_ms, changed_ms",
+    ),
+    table(
+        "attempt",
+        "load, number, card, account, amount, counter, balance, terminal, host_time, issued_ms, session",
+    ),
+    numbered("transition", "id, load, from_phase, to_phase, at_ms"),
+    numbered("transfer", "id, kind, load, at_ms"),
+    numbered("entry", "id, transfer, account, amount"),
+    table("void", "id, terminal, at_ms"),
+    table(
+        "exchange",
+        "id, terminal, operation, industry, next_step, awaits, load, spent, attempt, witness, refund, at_ms",
+    ),
+    table("reply", "exchange, step, request_hash, sealed, at_ms"),
+    table(
+        "terminal",
+        "id, master_wrapped, suite, lowest_suite, state, previous, replaces, device, nonce_hash, enrolled_ms",
+    ),
+    table(
+        "working_key",
+        "terminal, id, suite, wrapped, not_before_ms, expires_ms, highest, seen",
+    ),
+    table("answered", "terminal, key_id, counter, request_hash, answer"),
+    table("nonce", "terminal, nonce, at_ms"),
+    table(
+        "sms_code",
+        "stem, terminal, industry, card_tail, card, ceiling, code_hash, sent_ms, sends, tries_left,
+         verified_ms, spent_ms",
+    ),
+    numbered("counted", "id, kind, subject, at_ms"),
+    numbered(
+        "outbox",
+        "id, kind, transition, payload, sealed, created_ms, delivered_ms",
+    ),
+    table("incident", "id, kind, place, load, at_ms"),
+    numbered(
+        "operator",
+        "id, name, password_salt, password_hash, password_rounds, tries_left, locked_ms, removed_ms,
+         role",
+    ),
+    numbered("proposal", "id, load, operator, resolution, evidence, at_ms"),
+    table("audit", "chain, id, at_ms, kind, subject, detail, hash"),
+    table("audit_head", "chain, last, hash"),
+];
+
+pub(crate) fn by_name(name: &str) -> Option<&'static Table> {
+    static ALL: [Table; 23] = TABLES;
+    ALL.iter().find(|table| table.name == name)
+}
+
+/// Hands every row of a table to `take`.
+pub(crate) async fn each(
+    conn: &mut Conn,
+    table: &Table,
+    take: impl FnMut(Line) -> Result<(), Problem>,
+) -> Result<(), Problem> {
+    let sql = format!(
+        "SELECT {} FROM {} WHERE bank = $1",
+        table.columns, table.name
+    );
+    conn.sql(AssertSqlSafe(sql)).each(take).await
+}
+
+pub(crate) async fn insert(conn: &mut Conn, table: &Table, line: Line) -> Result<(), Problem> {
+    let wanted = table.columns.split(',').count();
+    if line.0.len() != wanted {
+        return Err(Problem::internal(format!(
+            "a row of {} has {wanted} values",
+            table.name
+        )));
+    }
+    let places: Vec<String> = (2..wanted + 2).map(|at| format!("${at}")).collect();
+    let sql = format!(
+        "INSERT INTO {} (bank, {}) VALUES ($1, {})",
+        table.name,
+        table.columns,
+        places.join(", ")
+    );
+    let values = line.0.into_iter();
+    let statement = values.fold(conn.sql(AssertSqlSafe(sql)), |statement, value| {
+        statement.bind(value)
+    });
+    statement.execute().await?;
+    Ok(())
+}
+
+/// Rows that come from now on get numbers above those that are there.
+pub(crate) async fn number_on(conn: &mut Conn) -> Result<(), Problem> {
+    if conn.is_sqlite() {
+        return Ok(());
+    }
+    for table in TABLES.iter().filter(|table| table.numbered) {
+        let sql = format!(
+            "SELECT setval(pg_get_serial_sequence('{0}', 'id'), coalesce(max(id), 1)) FROM {0}",
+            table.name
+        );
+        let _last: i64 = conn.bare(AssertSqlSafe(sql)).value().await?;
+    }
+    Ok(())
+}
+
+/// The values of one row.
+pub(crate) struct Line(pub(crate) Vec<Value>);
+
+macro_rules! line_of {
+    ($($row:ty),+) => {$(
+        impl<'r> FromRow<'r, $row> for Line {
+            fn from_row(row: &'r $row) -> Result<Self, sqlx::Error> {
+                let mut values = Vec::with_capacity(row.len());
+                for (at, column) in row.columns().iter().enumerate() {
+                    values.push(match column.type_info().name() {
+                        "INTEGER" | "INT8" => Value::Number(row.try_get(at)?),
+                        "TEXT" => Value::Text(row.try_get(at)?),
+                        _ => Value::Bytes(row.try_get(at)?),
+                    });
+                }
+                Ok(Self(values))
+            }
+        }
+    )+};
+}
+
+line_of!(SqliteRow, PgRow);
+
+impl Bind for Value {
+    fn value(this: Option<Self>) -> Value {
+        this.unwrap_or(Self::Number(None))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::{Opening, Place};
+
+    #[tokio::test]
+    async fn every_column_of_every_table_is_in_a_backup() {
+        let dir = tempfile::tempdir().unwrap();
+        let place = Place::File(dir.path().join("bank.sqlite"));
+        let store = Opening::after(std::time::Duration::from_secs(5))
+            .open(&place)
+            .await
+            .unwrap();
+        let mut conn = store.read().await.unwrap();
+        let sql = "SELECT name FROM sqlite_master WHERE type = 'table'
+             AND name NOT LIKE 'sqlite%' AND name NOT LIKE '_sqlx%' AND name <> 'owner' ORDER BY name";
+        let tables: Vec<(String,)> = conn.bare(sql).all().await.unwrap();
+        let mut known: Vec<&str> = TABLES.iter().map(|table| table.name).collect();
+        known.sort_unstable();
+        let there: Vec<&str> = tables.iter().map(|(name,)| name.as_str()).collect();
+        assert_eq!(known, there);
+        for table in &TABLES {
+            let sql = format!(
+                "SELECT name FROM pragma_table_info('{}') WHERE name <> 'bank'",
+                table.name
+            );
+            let there: Vec<(String,)> = conn.bare(AssertSqlSafe(sql)).all().await.unwrap();
+            let mut there: Vec<&str> = there.iter().map(|(name,)| name.as_str()).collect();
+            let mut known: Vec<&str> = table.columns.split(',').map(str::trim).collect();
+            there.sort_unstable();
+            known.sort_unstable();
+            assert_eq!(known, there, "{}", table.name);
+        }
+    }
+}

@@ -1,0 +1,313 @@
+//! Where a store is, and how it is opened: with its schema brought up to date.
+
+use std::fmt::Display;
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+use std::sync::Arc;
+use std::sync::atomic::AtomicI64;
+use std::time::Duration;
+
+use sqlx::postgres::{PgConnectOptions, PgDatabaseError, PgPool, PgPoolOptions};
+use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
+
+use crate::error::{Problem, StartError};
+use crate::store::Store;
+use crate::store::group::Turns;
+use crate::store::sql::Engine;
+use crate::vault::random;
+
+/// The bank that a file is of: a file has only one.
+const ONLY: i64 = 1;
+/// Connections of one process to a server. More of them would only wait for each other there.
+const CONNECTIONS: u32 = 16;
+/// Distinct statements of the bank, each prepared once on each connection.
+const STATEMENTS: usize = 256;
+/// How often a schema is tried to be brought up to date while another process does the same.
+const MIGRATIONS: u32 = 20;
+const MIGRATION_PAUSE: Duration = Duration::from_millis(250);
+
+/// Asked before each commit, on the database's own thread.
+#[cfg(feature = "simulator")]
+pub type CommitGate = Arc<dyn Fn() -> bool + Send + Sync>;
+
+/// Where a store is. It can hold a password, so it has no `Debug`.
+pub(crate) enum Place {
+    /// A file of SQLite; a relative one is in the bank's folder.
+    File(PathBuf),
+    /// A server that speaks as PostgreSQL does, and this bank's number among those that share the database.
+    Server(Box<PgConnectOptions>, i64),
+}
+
+impl Default for Place {
+    fn default() -> Self {
+        Self::File("bank.sqlite".into())
+    }
+}
+
+impl Place {
+    /// As the configuration has it: `sqlite:FILE` or `postgres://...`.
+    pub(crate) fn parse(url: &str, bank: u32) -> Result<Self, String> {
+        if let Some(file) = url.strip_prefix("sqlite:") {
+            return match file.trim_start_matches("//") {
+                "" => Err("sqlite: needs a file".to_owned()),
+                file => Ok(Self::File(file.into())),
+            };
+        }
+        if !url.starts_with("postgres://") && !url.starts_with("postgresql://") {
+            return Err("expected sqlite:FILE or postgres://HOST/DATABASE".to_owned());
+        }
+        // The error could show what is in the place of a password.
+        let options = PgConnectOptions::from_str(url).map_err(|_| "no URL of PostgreSQL")?;
+        let options = options
+            .application_name("tapfill-bank")
+            .statement_cache_capacity(STATEMENTS);
+        Ok(Self::Server(Box::new(options), bank.into()))
+    }
+}
+
+/// How a store is opened.
+pub(crate) struct Opening {
+    /// How long one that is in use is waited for.
+    pub(crate) wait: Duration,
+    #[cfg(feature = "simulator")]
+    pub(crate) gate: Option<CommitGate>,
+}
+
+impl Opening {
+    pub(crate) fn after(wait: Duration) -> Self {
+        Self {
+            wait,
+            #[cfg(feature = "simulator")]
+            gate: None,
+        }
+    }
+
+    /// Opens the database and brings its schema up to date.
+    pub(crate) async fn open(self, place: &Place) -> Result<Store, StartError> {
+        let (wait, bank) = match place {
+            Place::File(_) => (self.wait, ONLY),
+            Place::Server(_, bank) => (self.wait, *bank),
+        };
+        #[cfg(feature = "simulator")]
+        let alone = self.gate.is_some();
+        #[cfg(not(feature = "simulator"))]
+        let alone = false;
+        let (writer, reader) = match place {
+            Place::File(path) => self.file(path).await?,
+            Place::Server(options, _) => {
+                let pool = server(options, wait).await?;
+                (Engine::Postgres(pool.clone()), Engine::Postgres(pool))
+            }
+        };
+        let [first] = random::<1>().map_err(crate::running::store_failed)?;
+        let turns = match &writer {
+            // A simulation has a say in each commit, not in several at once.
+            Engine::Sqlite(pool) if !alone => Some(Turns::new(pool.clone())),
+            Engine::Sqlite(_) | Engine::Postgres(_) => None,
+        };
+        Ok(Store {
+            writer,
+            turns,
+            reader,
+            bank,
+            wait,
+            next_chain: Arc::new(AtomicI64::new(first.into())),
+        })
+    }
+
+    async fn file(self, path: &Path) -> Result<(Engine, Engine), StartError> {
+        let wait = self.wait;
+        let options = SqliteConnectOptions::new()
+            .filename(path)
+            .create_if_missing(true)
+            .journal_mode(SqliteJournalMode::Wal)
+            .synchronous(SqliteSynchronous::Full)
+            .foreign_keys(true)
+            .busy_timeout(wait);
+        let writer = file_pool(1, wait);
+        #[cfg(feature = "simulator")]
+        let writer = match self.gate {
+            Some(gate) => gated(writer, gate),
+            None => writer,
+        };
+        let writer = writer.connect_with(options.clone()).await.map_err(failed)?;
+        let migrated = sqlx::migrate!("./migrations").run(&writer).await;
+        migrated.map_err(failed)?;
+        let reader = file_pool(4, wait).connect_with(options).await;
+        let reader = reader.map_err(failed)?;
+        Ok((Engine::Sqlite(writer), Engine::Sqlite(reader)))
+    }
+}
+
+/// The same with a say in every commit.
+#[cfg(feature = "simulator")]
+fn gated(pool: SqlitePoolOptions, gate: CommitGate) -> SqlitePoolOptions {
+    pool.after_connect(move |conn, _| {
+        let gate = gate.clone();
+        Box::pin(async move {
+            conn.lock_handle().await?.set_commit_hook(move || gate());
+            Ok(())
+        })
+    })
+}
+
+fn file_pool(connections: u32, wait: Duration) -> SqlitePoolOptions {
+    SqlitePoolOptions::new()
+        .max_connections(connections)
+        .acquire_timeout(wait.saturating_mul(2))
+        // A commit that fails (a full disk) can leave a connection that takes itself to be inside a transaction: no
+        // work could ever begin on it again.
+        .before_acquire(|conn, _| {
+            let clean = !sqlx::Connection::is_in_transaction(conn);
+            Box::pin(async move { Ok(clean) })
+        })
+}
+
+async fn server(options: &PgConnectOptions, wait: Duration) -> Result<PgPool, StartError> {
+    let pool = PgPoolOptions::new()
+        .max_connections(CONNECTIONS)
+        .acquire_timeout(wait.saturating_mul(2))
+        // A connection that broke is told by its first statement, and the work runs again: no need to ask each time.
+        .test_before_acquire(false)
+        .connect_with(options.clone())
+        .await
+        .map_err(failed)?;
+    let mut migrator = sqlx::migrate!("./migrations/postgres");
+    // Not every engine has locks of this kind: who comes second finds the tables made, and looks again.
+    migrator.set_locking(false);
+    let mut left = MIGRATIONS;
+    while let Err(error) = migrator.run(&pool).await {
+        left -= 1;
+        if left == 0
+            || !matches!(
+                error,
+                sqlx::migrate::MigrateError::Execute(_)
+                    | sqlx::migrate::MigrateError::ExecuteMigration(..)
+            )
+        {
+            return Err(failed(error));
+        }
+        tokio::time::sleep(MIGRATION_PAUSE).await;
+    }
+    Ok(pool)
+}
+
+fn failed(error: impl Display) -> StartError {
+    StartError::Store(error.to_string())
+}
+
+impl Problem {
+    /// What failed while a commit was made. One whose answer was lost may have been made.
+    #[track_caller]
+    pub(crate) fn from_commit(error: sqlx::Error) -> Self {
+        if is_open(&error) {
+            log::warn!("a commit whose outcome is unknown: {error}");
+            return Self::late();
+        }
+        Self::from(error)
+    }
+}
+
+/// Whether a commit that failed so may have been made all the same: the connection broke (class 08), the server
+/// stopped meanwhile (57P), or it says itself that it does not know (40003).
+fn is_open(error: &sqlx::Error) -> bool {
+    if matches!(error, sqlx::Error::Io(_) | sqlx::Error::WorkerCrashed) {
+        return true;
+    }
+    let said = error.as_database_error();
+    let said = said.and_then(|said| said.try_downcast_ref::<PgDatabaseError>());
+    said.is_some_and(|said| {
+        let open = ["08", "57P", "40003"];
+        open.iter().any(|class| said.code().starts_with(class))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_url_says_where_the_store_is() {
+        let file = |url| match Place::parse(url, 1) {
+            Ok(Place::File(path)) => path.display().to_string(),
+            Ok(Place::Server(..)) => panic!("{url}: a server"),
+            Err(cause) => panic!("{url}: {cause}"),
+        };
+        assert_eq!(file("sqlite:bank.sqlite"), "bank.sqlite");
+        assert_eq!(
+            file("sqlite:///var/lib/bank.sqlite"),
+            "/var/lib/bank.sqlite"
+        );
+        assert!(matches!(
+            Place::parse("postgres://bank@db.example/bank", 7),
+            Ok(Place::Server(_, 7))
+        ));
+        for wrong in [
+            "",
+            "bank.sqlite",
+            "sqlite:",
+            "mysql://h/d",
+            "postgres://h:port/d",
+        ] {
+            assert!(Place::parse(wrong, 1).is_err(), "{wrong}");
+        }
+    }
+
+    /// What a bank had before: two cards, one with a load in doubt after a confirmed one, and an audit log.
+    const BEFORE: &str = "
+        INSERT INTO customer VALUES (1, x'01', x'', x'', x'', 10, 3, NULL, 3, NULL);
+        INSERT INTO card VALUES (1, '0001', x'01', '4471', 1, 'normal', 9);
+        INSERT INTO card VALUES (2, '0001', x'02', '8826', 1, 'normal', 0);
+        INSERT INTO load VALUES (x'000102030405060708090A0B0C0D0E0F', 'TF-1', 'top-up', '1', 1, 1, 5,
+            'confirmed', 'tac', NULL, 0, 7, '{}', x'', 1, 1);
+        INSERT INTO load VALUES (x'100102030405060708090A0B0C0D0E0F', 'TF-2', 'top-up', '1', 1, 1, 5,
+            'in-doubt', NULL, NULL, 0, NULL, '{}', x'', 2, 2);
+        INSERT INTO audit VALUES (1, 1, 'a', 's', '{}', x'AA'), (2, 2, 'b', 's', '{}', x'BB');";
+
+    #[tokio::test]
+    async fn a_file_of_every_earlier_release_is_brought_up_to_date() {
+        for released in [1, 2] {
+            let dir = tempfile::tempdir().unwrap();
+            let path = dir.path().join("bank.sqlite");
+            let earlier = sqlx::migrate!("./migrations");
+            let earlier = earlier.iter().filter(|it| it.version <= released).cloned();
+            let earlier = sqlx::migrate::Migrator::with_migrations(earlier.collect());
+            let options = SqliteConnectOptions::new()
+                .filename(&path)
+                .create_if_missing(true);
+            let pool = file_pool(1, Duration::from_secs(5))
+                .connect_with(options)
+                .await
+                .unwrap();
+            earlier.run(&pool).await.unwrap();
+            sqlx::raw_sql(BEFORE).execute(&pool).await.unwrap();
+            pool.close().await;
+            let opening = Opening::after(Duration::from_secs(5));
+            let store = opening.open(&Place::File(path)).await.unwrap();
+            let mut conn = store.read().await.unwrap();
+            let sql =
+                "SELECT hex(open_load), counter_confirmed FROM card WHERE bank = $1 ORDER BY id";
+            let cards: Vec<(Option<String>, i64)> = conn.sql(sql).all().await.unwrap();
+            assert_eq!(cards[0].1, 7, "the counter of its confirmed load");
+            assert!(
+                cards[0]
+                    .0
+                    .as_ref()
+                    .is_some_and(|load| load.starts_with("1001"))
+            );
+            assert!(cards[1].0.as_ref().is_none_or(String::is_empty) && cards[1].1 == -1);
+            let sql = "SELECT chain, last, hash FROM audit_head WHERE bank = $1";
+            let heads: Vec<(i64, i64, Vec<u8>)> = conn.sql(sql).all().await.unwrap();
+            assert_eq!(heads, [(0, 2, vec![0xBB])]);
+            drop(conn);
+            store.close().await;
+        }
+    }
+
+    #[test]
+    fn a_password_in_a_url_is_in_no_error() {
+        let told = Place::parse("postgres://bank:secret@db:port/bank", 1);
+        let told = told.err().unwrap();
+        assert!(!told.contains("secret"), "{told}");
+    }
+}

@@ -1,0 +1,34 @@
+//! The same flows with the bank's store on PostgreSQL, in a server that the tests start for themselves. Where
+//! PostgreSQL is not installed they run on SQLite, and say so.
+#![allow(clippy::unwrap_used)] // a helper of a test may fail like the test itself
+#![allow(dead_code)] // not every flow is run again
+
+mod engine;
+#[cfg(unix)]
+mod processes;
+mod store;
+
+#[path = "../flows/activation.rs"]
+mod activation;
+#[path = "../flows/backup.rs"]
+mod backup;
+#[path = "../flows/card.rs"]
+mod card;
+#[path = "../flows/keys.rs"]
+mod keys;
+#[path = "../flows/people.rs"]
+mod people;
+#[path = "../flows/receipts.rs"]
+mod receipts;
+#[path = "../flows/reference/mod.rs"]
+mod reference;
+#[path = "../flows/resume.rs"]
+mod resume;
+#[path = "../flows/stage.rs"]
+mod stage;
+#[path = "../flows/stranded.rs"]
+mod stranded;
+#[path = "../flows/terminal.rs"]
+mod terminal;
+#[path = "../flows/topup.rs"]
+mod topup;

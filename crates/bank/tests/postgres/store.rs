@@ -1,0 +1,276 @@
+//! What only PostgreSQL can do, or must be told not to.
+
+use sqlx::{Connection, PgConnection};
+
+use crate::card::Card;
+use crate::stage::Stage;
+use crate::terminal::{new_id, outcome};
+
+async fn database(stage: &Stage) -> Option<PgConnection> {
+    let url = stage.store.as_ref()?;
+    Some(PgConnection::connect(url).await.unwrap())
+}
+
+#[tokio::test]
+async fn the_store_refuses_to_change_history() {
+    let stage = Stage::new().await;
+    let (mut terminal, mut card) = (stage.terminal().await, Card::demo());
+    terminal.top_up(&stage, &mut card, 5_000).await;
+    if let Some(mut other) = database(&stage).await {
+        for sql in [
+            "UPDATE entry SET amount = 1",
+            "DELETE FROM entry",
+            "DELETE FROM transfer",
+            "UPDATE audit SET detail = ''",
+            "DELETE FROM audit",
+            "DELETE FROM transition",
+            "UPDATE attempt SET counter = 0",
+            "UPDATE reply SET sealed = ''",
+        ] {
+            let refused = sqlx::query(sql).execute(&mut other).await.unwrap_err();
+            let said = refused.to_string();
+            assert!(said.contains("append-only"), "{sql}: {said}");
+        }
+    }
+    stage.close(5_000).await;
+}
+
+#[tokio::test]
+async fn the_reconciler_names_what_is_wrong() {
+    let stage = Stage::new().await;
+    let (mut terminal, mut card) = (stage.terminal().await, Card::demo());
+    terminal.top_up(&stage, &mut card, 5_000).await;
+    let Some(mut other) = database(&stage).await else {
+        return stage.close(5_000).await;
+    };
+    let reference: String = sqlx::query_scalar("SELECT reference FROM load")
+        .fetch_one(&mut other)
+        .await
+        .unwrap();
+    for trigger in [
+        "reply_stays ON reply",
+        "entry_stays ON entry",
+        "audit_stays ON audit",
+    ] {
+        let sql = format!("DROP TRIGGER {trigger}");
+        let dropped = sqlx::query(sqlx::AssertSqlSafe(sql)).execute(&mut other);
+        dropped.await.unwrap();
+    }
+    // Each break, how it is mended, and the rules that must find it; the ones about a load must name it.
+    for (harm, mend, rules) in [
+        (
+            "UPDATE account SET balance = balance + 1 WHERE name LIKE 'card-float:%'",
+            "UPDATE account SET balance = balance - 1 WHERE name LIKE 'card-float:%'",
+            &["I2", "I4"][..],
+        ),
+        (
+            "UPDATE load SET proof = NULL",
+            "UPDATE load SET proof = 'tac'",
+            &["I10"],
+        ),
+        (
+            "UPDATE load SET proof = 'operators', operators = 2",
+            "UPDATE load SET proof = 'tac', operators = 0",
+            &["I10"],
+        ),
+        (
+            "UPDATE load SET phase = 'voided'",
+            "UPDATE load SET phase = 'confirmed'",
+            &["I7", "I11", "I13"],
+        ),
+        (
+            "UPDATE load SET phase = 'issued'",
+            "UPDATE load SET phase = 'confirmed'",
+            &["I8", "I11", "I13"],
+        ),
+        (
+            "UPDATE load SET phase = 'reversed'",
+            "UPDATE load SET phase = 'confirmed'",
+            &["I10", "I11", "I13"],
+        ),
+        (
+            "UPDATE load SET amount = 4999",
+            "UPDATE load SET amount = 5000",
+            &["I9"],
+        ),
+        (
+            "UPDATE sms_code SET spent_ms = NULL",
+            "UPDATE sms_code SET spent_ms = 1",
+            &["I15"],
+        ),
+        (
+            "UPDATE card SET counter_seen = -1",
+            "UPDATE card SET counter_seen = 99",
+            &["I16"],
+        ),
+        (
+            "UPDATE reply SET step = step + 10",
+            "UPDATE reply SET step = step - 10",
+            &["I12"],
+        ),
+        (
+            "UPDATE entry SET amount = amount + 1 WHERE id = 3",
+            "UPDATE entry SET amount = amount - 1 WHERE id = 3",
+            &["I1", "I4", "I9"],
+        ),
+        (
+            "UPDATE entry SET account = (SELECT name FROM account WHERE name LIKE 'in-transit:%')
+             WHERE id = 6",
+            "UPDATE entry SET account = (SELECT name FROM account WHERE name LIKE 'card-float:%')
+             WHERE id = 6",
+            &["I4", "I8"],
+        ),
+        (
+            "UPDATE audit SET detail = '{}' WHERE kind = 'load-moved'",
+            "",
+            &["I18"],
+        ),
+    ] {
+        let triggers = [
+            "trigger audit_stays",
+            "trigger entry_stays",
+            "trigger reply_stays",
+        ];
+        let found = stage.bank.check().await.unwrap().findings;
+        let places: Vec<&str> = found.iter().map(|it| it.place.as_str()).collect();
+        assert_eq!(places, triggers, "before {harm}");
+        sqlx::raw_sql(harm).execute(&mut other).await.unwrap();
+        let after = stage.bank.check().await.unwrap().findings;
+        for rule in rules {
+            let mut of_rule = after.iter().filter(|it| it.rule == *rule).peekable();
+            assert!(of_rule.peek().is_some(), "{harm}: {rule} not in {after:?}");
+            let of_no_load = ["I2", "I4", "I18"].contains(rule);
+            assert!(
+                of_no_load || of_rule.any(|finding| finding.place.contains(&reference)),
+                "{harm}: {rule} names no load: {after:?}"
+            );
+        }
+        sqlx::raw_sql(mend).execute(&mut other).await.unwrap();
+    }
+    stage.bank.stop().await;
+}
+
+#[tokio::test]
+async fn a_store_that_fails_in_the_middle_is_internal_and_leaves_nothing_behind() {
+    let stage = Stage::new().await;
+    let (mut terminal, mut card) = (stage.terminal().await, Card::demo());
+    let id = new_id();
+    let proof = terminal.sms_proof(&stage, &id, &card).await;
+    let message = terminal.load_message(id, &mut card, (5_000, proof));
+    let sealed = terminal.seal(&message.encode().unwrap());
+    let Some(mut other) = database(&stage).await else {
+        return stage.close(0).await;
+    };
+    // The reply is the last but one row of the commit: everything before it must be undone.
+    let broken =
+        "CREATE TRIGGER broken BEFORE INSERT ON reply FOR EACH ROW EXECUTE FUNCTION stays()";
+    sqlx::query(broken).execute(&mut other).await.unwrap();
+    let said = terminal.client.relay(sealed.clone()).await.unwrap_err();
+    assert_eq!(crate::terminal::code(said), "internal");
+    assert_eq!(
+        stage.bank.money().await.unwrap(),
+        stage.money,
+        "no fen moved"
+    );
+    let mended = "DROP TRIGGER broken ON reply";
+    sqlx::query(mended).execute(&mut other).await.unwrap();
+    let answer = terminal.client.relay(sealed).await.unwrap();
+    let answer = relay::Message::parse(&terminal.open(&answer)).unwrap();
+    card.credit(answer.body.field("credit_data").unwrap())
+        .unwrap();
+    stage.close(5_000).await;
+}
+
+#[tokio::test]
+async fn another_banks_process_does_not_start_on_the_store() {
+    let stage = Stage::new().await;
+    if stage.store.is_some() {
+        let elsewhere = tempfile::tempdir().unwrap();
+        let mut config = stage.config();
+        config.dir = elsewhere.path().to_owned();
+        let refused = bank::start(config).await.err().unwrap().to_string();
+        assert!(refused.contains("another store.key"), "{refused}");
+    }
+    stage.close(0).await;
+}
+
+#[tokio::test]
+async fn two_banks_in_one_database_know_nothing_of_each_other() {
+    let one = Stage::new().await;
+    let Some(url) = one.store.clone() else {
+        return one.close(0).await;
+    };
+    let beside = format!("[bank]\nstore = \"{url}\"\nnumber = 2\n");
+    let two = Stage::on(None, |text| text.replacen("[bank]\n", &beside, 1)).await;
+    let (mut terminal, mut card) = (one.terminal().await, Card::demo());
+    terminal.top_up(&one, &mut card, 5_000).await;
+    assert_eq!(
+        two.bank.money().await.unwrap(),
+        two.money,
+        "no fen of the other one"
+    );
+    let mut stranger = two.terminal().await;
+    let mut same_card = Card::demo();
+    let done = stranger.top_up(&two, &mut same_card, 7_000).await;
+    assert_eq!(
+        outcome(&done),
+        "ok",
+        "the other bank's load of this card is not known here"
+    );
+    one.close(5_000).await;
+    two.close(7_000).await;
+}
+
+#[tokio::test]
+async fn a_bank_moves_from_a_file_to_a_server() {
+    let stage = Stage::on(None, |text| text).await;
+    let (mut terminal, mut card) = (stage.terminal().await, Card::demo());
+    terminal.top_up(&stage, &mut card, 5_000).await;
+    let keys = tempfile::tempdir().unwrap();
+    let backup = keys.path().join("backup.jsonl");
+    bank::backup(stage.config(), &backup).await.unwrap();
+    crate::backup::copy_keys(stage.dir.path(), keys.path());
+    let server = Stage::empty(keys, stage.clock.clone(), stage.money);
+    stage.bank.stop().await;
+    let report = bank::restore(server.config(), &backup).await.unwrap();
+    assert_eq!(report.findings, []);
+    let stage = server.started().await;
+    terminal.reach(&stage);
+    stage.clock.advance(1_000);
+    let done = terminal.top_up(&stage, &mut card, 700).await;
+    assert_eq!(outcome(&done), "ok");
+    stage.close(5_700).await;
+}
+
+#[tokio::test]
+async fn both_schemas_have_the_same_columns() {
+    let (file, server) = (Stage::on(None, |text| text).await, Stage::new().await);
+    if let Some(mut conn) = database(&server).await {
+        let here: Vec<(String, String)> = sqlx::query_as(
+            "SELECT table_name::text, column_name::text FROM information_schema.columns
+             WHERE table_schema = 'public' AND table_name NOT LIKE '\\_sqlx%'",
+        )
+        .fetch_all(&mut conn)
+        .await
+        .unwrap();
+        let path = file.dir.path().join("bank.sqlite");
+        let url = format!("sqlite://{}", path.display());
+        let mut conn = sqlx::SqliteConnection::connect(&url).await.unwrap();
+        let there: Vec<(String, String)> = sqlx::query_as(
+            "SELECT sqlite_master.name, info.name FROM sqlite_master
+             JOIN pragma_table_info(sqlite_master.name) AS info
+             WHERE sqlite_master.type = 'table' AND sqlite_master.name NOT LIKE 'sqlite%'
+             AND sqlite_master.name NOT LIKE '!_sqlx%' ESCAPE '!'",
+        )
+        .fetch_all(&mut conn)
+        .await
+        .unwrap();
+        let sorted = |mut all: Vec<(String, String)>| {
+            all.sort();
+            all
+        };
+        assert_eq!(sorted(here), sorted(there));
+    }
+    file.close(0).await;
+    server.close(0).await;
+}
