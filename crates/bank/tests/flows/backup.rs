@@ -63,6 +63,32 @@ async fn a_backup_of_a_running_bank_is_the_bank_at_that_moment() {
 }
 
 #[tokio::test]
+async fn every_backup_that_is_made_while_loads_run_is_a_bank_in_order() {
+    let stage = Stage::new().await;
+    let (mut terminal, mut card) = (stage.terminal().await, Card::demo());
+    for part in 0..4 {
+        let backup = stage.dir.path().join(format!("backup-{part}.jsonl"));
+        let loads = async {
+            for _ in 0..3 {
+                terminal.top_up(&stage, &mut card, 100).await;
+                stage.clock.advance(1_000);
+            }
+        };
+        let copy = async { bank::backup(stage.config(), &backup).await.unwrap() };
+        tokio::join!(loads, copy);
+        let keys = tempfile::tempdir().unwrap();
+        copy_keys(stage.dir.path(), keys.path());
+        let empty = Stage::empty(keys, stage.clock.clone(), stage.money);
+        let report = bank::restore(empty.config(), &backup).await.unwrap();
+        assert_eq!(report.findings, [], "part {part}");
+        let moved = report.money.in_transit + report.money.card_float;
+        let between = 300 * part..=300 * (part + 1);
+        assert!(between.contains(&moved), "part {part}: {moved} fen moved");
+    }
+    stage.close(1_200).await;
+}
+
+#[tokio::test]
 async fn a_backup_is_restored_whole_into_an_empty_store_of_the_same_keys_or_not_at_all() {
     let stage = Stage::new().await;
     let (mut terminal, mut card) = (stage.terminal().await, Card::demo());
