@@ -14,6 +14,8 @@ mod activation;
 mod backup;
 #[path = "../flows/card.rs"]
 mod card;
+#[path = "../flows/console.rs"]
+mod console;
 #[path = "../flows/keys.rs"]
 mod keys;
 #[path = "../flows/people.rs"]

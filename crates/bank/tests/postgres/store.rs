@@ -3,7 +3,7 @@
 use sqlx::{Connection, PgConnection};
 
 use crate::card::Card;
-use crate::stage::Stage;
+use crate::stage::{NOW_MS, Stage};
 use crate::terminal::{new_id, outcome};
 
 async fn database(stage: &Stage) -> Option<PgConnection> {
@@ -178,6 +178,46 @@ async fn a_store_that_fails_in_the_middle_is_internal_and_leaves_nothing_behind(
     let answer = relay::Message::parse(&terminal.open(&answer)).unwrap();
     card.credit(answer.body.field("credit_data").unwrap())
         .unwrap();
+    stage.close(5_000).await;
+}
+
+#[tokio::test]
+async fn the_days_file_adds_up_and_each_chain_of_the_audit_log_hangs_together() {
+    let stage = Stage::new().await;
+    let (mut terminal, mut card) = (stage.terminal().await, Card::demo());
+    for _ in 0..4 {
+        terminal.top_up(&stage, &mut card, 1_000).await;
+        stage.clock.advance(1_000);
+    }
+    let (dir, settings) = (stage.dir.path(), stage.config().settings);
+    let day = "2026-11-23".parse().unwrap();
+    let done = bank::reconcile(dir, Some(&settings), day, NOW_MS).await;
+    let done = done.unwrap();
+    assert!(done.agrees, "{}", done.csv);
+    assert!(done.csv.contains("moved,debit,4,4000\n"), "{}", done.csv);
+    let verified = async |anchor| {
+        bank::verify_audit(dir, Some(&settings), anchor)
+            .await
+            .unwrap()
+    };
+    let audit = verified(None).await;
+    assert_eq!(audit.broken, None);
+    assert!(audit.rows > 12, "three moves of each load: {audit:?}");
+    let anchor: bank::Anchor = audit.anchor.parse().unwrap();
+    terminal.top_up(&stage, &mut card, 1_000).await;
+    assert_eq!(verified(Some(&anchor)).await.broken, None, "it only grows");
+    if let Some(mut other) = database(&stage).await {
+        sqlx::raw_sql(
+            "DROP TRIGGER audit_kept ON audit;
+             DELETE FROM audit WHERE (chain, id) = (SELECT chain, last FROM audit_head ORDER BY last DESC LIMIT 1)",
+        )
+        .execute(&mut other)
+        .await
+        .unwrap();
+        let broken = verified(None).await.broken.unwrap_or_default();
+        assert!(broken.contains("is missing of chain"), "{broken}");
+        return stage.bank.stop().await;
+    }
     stage.close(5_000).await;
 }
 
