@@ -1,4 +1,4 @@
-//! Which store the flows run on: here a database of its own for each bank, in one server for all.
+//! Which store the flows run on: here a schema of its own for each bank, in one server for all.
 
 use std::sync::LazyLock;
 
@@ -22,5 +22,5 @@ pub(crate) fn server() -> Option<&'static PrivatePostgres> {
 
 /// URL of a store of its own for one bank; none: the file.
 pub(crate) fn store() -> Option<String> {
-    server().map(|server| server.database().unwrap())
+    server().map(|server| server.schema().unwrap())
 }

@@ -50,7 +50,7 @@ pub(crate) fn measure(effort: Effort) -> Result<Report, Failure> {
     rows.push(row("SQLite", &sqlite));
     let mut limits = vec![slowest("SQLite", &sqlite)];
     if let Some(server) = PrivatePostgres::start(Durability::Whole)? {
-        let postgres = runtime.block_on(run(Some(server.database()?), &size));
+        let postgres = runtime.block_on(run(Some(server.schema()?), &size));
         let pgbench = pgbench::run(&server, size.pgbench_s)?;
         rows.push(row("PostgreSQL", &postgres));
         rows.push(pgbench.row());
