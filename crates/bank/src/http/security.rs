@@ -111,10 +111,7 @@ async fn enrolled(
         Some(terminal) => Counted::new(bank, Kind::Enrolment, &terminal.to_string(), most),
         None => Counted::of_address(bank, Kind::Enrolment, from, most),
     }];
-    if let Some(wait_ms) = counted::wait_ms(conn, &counted, now_ms).await? {
-        return Err(Problem::refused(429, "too-many").with("retry_after_ms", wait_ms));
-    }
-    counted::count(conn, &counted, now_ms).await?;
+    counted::take(conn, &counted, now_ms).await?;
     let new = NewTerminal {
         row: TerminalRow {
             replaces,

@@ -61,13 +61,35 @@ impl Counted {
     }
 }
 
-/// How long the next one must wait, ms; none when it may go now. What was counted while the clock was ahead holds
-/// nobody up until then.
-pub(crate) async fn wait_ms(
+/// Counts all of these, or none when one is over its limit: `too-many`.
+pub(crate) async fn take(conn: &mut Conn, all: &[Counted], now_ms: u64) -> Result<(), Problem> {
+    free(conn, (all, 0), now_ms).await?;
+    count(conn, all, now_ms).await?;
+    Ok(())
+}
+
+/// The same where each statement is a commit of its own. Of several at once that only together are over a limit, more
+/// may be refused than need be, but never too few.
+pub(crate) async fn take_alone(
     conn: &mut Conn,
     all: &[Counted],
     now_ms: u64,
-) -> Result<Option<u64>, Problem> {
+) -> Result<(), Problem> {
+    free(conn, (all, 0), now_ms).await?;
+    let ids = count(conn, all, now_ms).await?;
+    let taken = free(conn, (all, 1), now_ms).await;
+    if taken.is_err() {
+        for id in ids {
+            let sql = "DELETE FROM counted WHERE bank = $1 AND id = $2";
+            conn.sql(sql).bind(id).execute().await?;
+        }
+    }
+    taken
+}
+
+/// Refuses the next one while it must wait. `own` of those that count are the asker's. What was counted while the
+/// clock was ahead holds nobody up until then.
+async fn free(conn: &mut Conn, (all, own): (&[Counted], i64), now_ms: u64) -> Result<(), Problem> {
     let since = signed(now_ms.saturating_sub(HOUR_MS));
     let mut free_ms = None;
     for counted in all {
@@ -82,25 +104,35 @@ pub(crate) async fn wait_ms(
             .bind(signed(now_ms))
             .one()
             .await?;
-        if count >= i64::from(counted.most)
+        if count - own >= i64::from(counted.most)
             && let Some(oldest) = oldest
         {
             free_ms = free_ms.max(Some(unsigned(oldest)?.saturating_add(HOUR_MS)));
         }
     }
-    Ok(free_ms.map(|at| at.saturating_sub(now_ms).max(1_000)))
+    let Some(free_ms) = free_ms else {
+        return Ok(());
+    };
+    let wait_ms = free_ms.saturating_sub(now_ms).max(1_000);
+    Err(Problem::refused(429, "too-many").with("retry_after_ms", wait_ms))
 }
 
-pub(crate) async fn count(conn: &mut Conn, all: &[Counted], now_ms: u64) -> Result<(), Problem> {
+/// The numbers of the new counts.
+async fn count(conn: &mut Conn, all: &[Counted], now_ms: u64) -> Result<Vec<i64>, Problem> {
+    let mut ids = Vec::with_capacity(all.len());
     for counted in all {
-        conn.sql("INSERT INTO counted (bank, kind, subject, at_ms) VALUES ($1, $2, $3, $4)")
+        let sql = "INSERT INTO counted (bank, kind, subject, at_ms) VALUES ($1, $2, $3, $4)
+             RETURNING id";
+        let id = conn
+            .sql(sql)
             .bind(counted.kind.name())
             .bind(&counted.subject)
             .bind(signed(now_ms))
-            .execute()
+            .value()
             .await?;
+        ids.push(id);
     }
-    Ok(())
+    Ok(ids)
 }
 
 /// Whether there is a count of an hour that is over, or of a clock that was ahead.

@@ -23,7 +23,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
-use tokio::time::Instant;
+use tokio::sync::{Mutex, OwnedMutexGuard, OwnedSemaphorePermit, Semaphore};
+use tokio::time::{Instant, timeout_at};
 
 use crate::error::Problem;
 use crate::vault::random;
@@ -38,12 +39,34 @@ use sql::Engine;
 /// Chains of the audit log where several write at once: more than one process has connections.
 const CHAINS: i64 = 64;
 
+/// Transactions of one process at work on a server at once.
+const LANES: usize = 8;
+
+/// A server tells transactions apart by pages, so the more of them run, the more of them it refuses. Here only so many
+/// run, and of those that were refused one after the other: the more conflicts there are, the fewer run beside.
+#[derive(Clone)]
+struct Lanes {
+    all: Arc<Semaphore>,
+    again: Arc<Mutex<()>>,
+}
+
+impl Lanes {
+    fn new() -> Self {
+        Self {
+            all: Arc::new(Semaphore::new(LANES)),
+            again: Arc::default(),
+        }
+    }
+}
+
 /// A database that is opened.
 #[derive(Clone)]
 pub(crate) struct Store {
     writer: Engine,
     /// Of SQLite: those who write share commits.
     turns: Option<Turns>,
+    /// Of a server.
+    lanes: Option<Lanes>,
     reader: Engine,
     /// The number of this bank, with which every key begins.
     bank: i64,
@@ -99,10 +122,17 @@ pub(crate) struct Tries<'s> {
     until: Instant,
     /// The longest pause before the next try.
     most_ms: u64,
+    lane: Option<OwnedSemaphorePermit>,
+    again: Option<OwnedMutexGuard<()>>,
 }
 
 impl Tries<'_> {
-    pub(crate) async fn begin(&self) -> Result<Conn, Problem> {
+    pub(crate) async fn begin(&mut self) -> Result<Conn, Problem> {
+        if let Some(lanes) = self.store.lanes.as_ref().filter(|_| self.lane.is_none()) {
+            let lane = timeout_at(self.until, lanes.all.clone().acquire_owned()).await;
+            let lane = lane.map_err(|_| Problem::busy())?;
+            self.lane = Some(lane.map_err(Problem::internal)?);
+        }
         self.store.begin().await
     }
 
@@ -135,6 +165,12 @@ impl Tries<'_> {
             log::warn!("the store is busy: one conflict after another");
             return Some(Err(Problem::busy().into()));
         }
+        if let Some(lanes) = self.store.lanes.as_ref().filter(|_| self.again.is_none()) {
+            let Ok(again) = timeout_at(self.until, lanes.again.clone().lock_owned()).await else {
+                return Some(Err(Problem::busy().into()));
+            };
+            self.again = Some(again);
+        }
         // Two that met once would meet again if both waited the same.
         let part = random::<1>().map_or(0, |[part]| u64::from(part));
         let pause_ms = self.most_ms * (part + 1) / 256;
@@ -151,6 +187,8 @@ impl Store {
             store: self,
             until: Instant::now() + self.wait,
             most_ms: 2,
+            lane: None,
+            again: None,
         }
     }
 
@@ -173,6 +211,15 @@ impl Store {
 
     pub(crate) async fn read(&self) -> Result<Conn, Problem> {
         self.reader.free(self.bank).await
+    }
+
+    /// Of a server: a connection for what is better a commit of its own, before the work. None of a file, whose work
+    /// is nobody's conflict.
+    pub(crate) async fn ahead(&self) -> Result<Option<Conn>, Problem> {
+        match &self.writer {
+            Engine::Sqlite(_) => Ok(None),
+            server @ Engine::Postgres(_) => server.free(self.bank).await.map(Some),
+        }
     }
 
     /// A read that sees one moment.

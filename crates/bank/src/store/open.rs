@@ -11,9 +11,9 @@ use sqlx::postgres::{PgConnectOptions, PgDatabaseError, PgPool, PgPoolOptions};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 
 use crate::error::{Problem, StartError};
-use crate::store::Store;
 use crate::store::group::Turns;
 use crate::store::sql::Engine;
+use crate::store::{Lanes, Store};
 use crate::vault::random;
 
 /// The bank that a file is of: a file has only one.
@@ -60,7 +60,10 @@ impl Place {
         let options = PgConnectOptions::from_str(url).map_err(|_| "no URL of PostgreSQL")?;
         let options = options
             .application_name("tapfill-bank")
-            .statement_cache_capacity(STATEMENTS);
+            .statement_cache_capacity(STATEMENTS)
+            // Of a small table a server would read all, and a serialisable transaction that did is in the way of
+            // everybody who writes to it.
+            .options([("enable_seqscan", "off")]);
         Ok(Self::Server(Box::new(options), bank.into()))
     }
 }
@@ -105,9 +108,11 @@ impl Opening {
             Engine::Sqlite(pool) if !alone => Some(Turns::new(pool.clone())),
             Engine::Sqlite(_) | Engine::Postgres(_) => None,
         };
+        let lanes = matches!(writer, Engine::Postgres(_)).then(Lanes::new);
         Ok(Store {
             writer,
             turns,
+            lanes,
             reader,
             bank,
             wait,
