@@ -50,7 +50,8 @@ impl Part {
         Self::Release,
         Self::Mobile,
     ];
-    const NAMED: [Self; 11] = [
+    const NAMED: [Self; 12] = [
+        Self::Rust,
         Self::Unit,
         Self::Flows,
         Self::Interop,
