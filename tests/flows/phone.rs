@@ -7,7 +7,7 @@ use ipc::{
     Code, Command, ContactView, MoneyPlace, ResumeState, Retry, StepName, StepState,
     TransactionKind,
 };
-use virtual_card::{Fault, Moment};
+use virtual_card::{CardProfile, Fault, Moment};
 
 use crate::stage::{CARD_BEFORE, Stage, failure};
 use crate::torn::{torn_again, torn_anywhere};
@@ -26,6 +26,70 @@ async fn a_card_torn_at_any_command_of_a_load_is_settled_on_ios() {
 async fn a_re_top_up_torn_in_its_turn_is_settled_by_the_next_on_both() {
     for system in [System::Android, System::Ios] {
         torn_again(&Stage::on_phone(system).await).await;
+    }
+}
+
+const MOMENTS: [Moment; 3] = [Moment::Before, Moment::During, Moment::After];
+
+fn tear(stage: &Stage, ins: u8, moment: Moment) {
+    let (ins, nth) = (Some(ins), 1);
+    stage.slot.arm(Fault::Tear { ins, moment, nth });
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_activation_torn_at_any_command_is_done_by_the_next_on_both() {
+    for system in [System::Android, System::Ios] {
+        let stage = Stage::on_phone_with(CardProfile::demo_inactive(), system).await;
+        let is_active = || stage.slot.profile().unwrap().enable_flag == 1;
+        for ins in [0xA4, 0xB0, 0x5C, 0x84, 0xD6] {
+            for moment in MOMENTS {
+                let what = format!("{system:?} {ins:02X} {moment:?}");
+                tear(&stage, ins, moment);
+                let error = failure(stage.person.activate().await);
+                assert_eq!(error.code, Code::CardLost, "{what}");
+                assert_eq!(error.money, MoneyPlace::None, "{what}");
+                stage.slot.clear();
+                stage.insert();
+                let last = (ins, moment) == (0xD6, Moment::After);
+                assert_eq!(is_active(), last, "{what}");
+                stage.books_balance().await;
+            }
+        }
+        stage.person.top_up(1_000).await.unwrap();
+        assert_eq!(stage.card_balance(), 1_000, "{system:?}");
+        stage.healed().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_balance_torn_at_any_command_is_read_by_the_next_contact_on_both() {
+    for system in [System::Android, System::Ios] {
+        let stage = Stage::on_phone(system).await;
+        for ins in [0xA4, 0xB0, 0x5C, 0xCA, 0xB2] {
+            for moment in MOMENTS {
+                let what = format!("{system:?} {ins:02X} {moment:?}");
+                tear(&stage, ins, moment);
+                stage.person.begin(TransactionKind::Balance).await.unwrap();
+                let comes_back = async {
+                    tokio::time::sleep(3 * A_WHILE).await;
+                    stage.slot.clear();
+                    // It lies there still where it was not torn: the phone read it to the end before.
+                    let _lay_there = stage.slot.insert();
+                };
+                let (mut ended, ()) = tokio::join!(stage.person.end(), comes_back);
+                if ended.is_err() {
+                    stage.person.give(Command::Retry).await.unwrap();
+                    ended = stage.person.end().await;
+                }
+                let card = ended.unwrap().card.unwrap();
+                assert_eq!(
+                    (card.balance, card.log.len() >= 3),
+                    (12_850, true),
+                    "{what}"
+                );
+            }
+        }
+        stage.healed().await;
     }
 }
 

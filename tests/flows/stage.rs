@@ -116,7 +116,12 @@ impl Stage {
 
     /// The app on a phone, with the first start done.
     pub(crate) async fn on_phone(system: System) -> Self {
-        let mut stage = Self::ready().await;
+        Self::on_phone_with(CardProfile::demo(), system).await
+    }
+
+    pub(crate) async fn on_phone_with(card: CardProfile, system: System) -> Self {
+        let mut stage = Self::with(card).await;
+        stage.person.ready().await.unwrap();
         stage.phone = Some(SimulatedPhone::start(stage.slot.clone(), system).0);
         stage.restart_app();
         stage.person.ready().await.unwrap();

@@ -1,7 +1,9 @@
 //! Watches readers and cards in a context of its own. All that goes wrong heals when its cause goes.
 
 use std::ffi::CString;
-use std::thread;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use pcsc::{Context, Error, ReaderState as Raw, Scope, State};
@@ -18,12 +20,35 @@ pub(crate) struct Watching {
     pub(crate) status: watch::Receiver<ReaderStatus>,
     /// Until the first look the status says nothing.
     pub(crate) looked: watch::Receiver<bool>,
+    pub(crate) thread: Watcher,
+}
+
+/// The thread. It has ended when this is dropped: a process that ends while a thread is inside libpcsclite, which then
+/// tidies up too, may crash.
+pub(crate) struct Watcher {
+    stop: Arc<AtomicBool>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Drop for Watcher {
+    fn drop(&mut self) {
+        self.stop.store(true, Ordering::Relaxed);
+        if self
+            .thread
+            .take()
+            .is_some_and(|thread| thread.join().is_err())
+        {
+            log::error!("the thread for the reader had panicked");
+        }
+    }
 }
 
 pub(crate) fn start(chosen: watch::Receiver<Option<String>>) -> Watching {
     let (tell, status) = watch::channel(ReaderStatus::default());
     let (tell_looked, looked) = watch::channel(false);
+    let stop = Arc::new(AtomicBool::new(false));
     let mut monitor = Monitor {
+        stop: stop.clone(),
         tell,
         tell_looked,
         chosen,
@@ -33,13 +58,22 @@ pub(crate) fn start(chosen: watch::Receiver<Option<String>>) -> Watching {
     let started = thread::Builder::new()
         .name("pcsc-monitor".to_owned())
         .spawn(move || monitor.run());
-    if let Err(error) = started {
+    if let Err(error) = &started {
         log::error!("no thread for the reader: {error}");
     }
-    Watching { status, looked }
+    let thread = Watcher {
+        stop,
+        thread: started.ok(),
+    };
+    Watching {
+        status,
+        looked,
+        thread,
+    }
 }
 
 struct Monitor {
+    stop: Arc<AtomicBool>,
     tell: watch::Sender<ReaderStatus>,
     tell_looked: watch::Sender<bool>,
     chosen: watch::Receiver<Option<String>>,
@@ -49,7 +83,7 @@ struct Monitor {
 
 impl Monitor {
     fn run(&mut self) {
-        while !self.tell.is_closed() {
+        while !self.is_over() {
             let error = match Context::establish(Scope::User) {
                 Ok(context) => self.watch(&context),
                 Err(error) => error,
@@ -62,15 +96,22 @@ impl Monitor {
             } else {
                 ReaderState::ServiceDown
             };
+            if self.is_over() {
+                return;
+            }
             self.publish(|chosen, insertions| ReaderStatus::without(state, chosen, insertions));
             thread::sleep(LOOK_EVERY);
         }
     }
 
+    fn is_over(&self) -> bool {
+        self.stop.load(Ordering::Relaxed) || self.tell.is_closed()
+    }
+
     /// Looks until the context fails; a context that saw the service go stays dead.
     fn watch(&mut self, context: &Context) -> Error {
         let mut states: Vec<Raw> = Vec::new();
-        while !self.tell.is_closed() {
+        while !self.is_over() {
             let names = match context.list_readers_owned() {
                 Ok(names) => names,
                 Err(Error::NoReadersAvailable) => Vec::new(),

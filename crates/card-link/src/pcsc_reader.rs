@@ -4,7 +4,7 @@ use std::time::Duration;
 use tokio::sync::{Semaphore, watch};
 
 use crate::pcsc_contact::PcscContact;
-use crate::pcsc_monitor::{self, Watching};
+use crate::pcsc_monitor::{self, Watcher, Watching};
 use crate::{CardContact, CardReader, Future, LinkError, ReaderState, ReaderStatus};
 
 /// How long things may take.
@@ -38,6 +38,7 @@ pub struct PcscReader {
     chosen: watch::Sender<Option<String>>,
     timing: Timing,
     threads: Arc<Semaphore>,
+    _monitor: Watcher,
 }
 
 impl PcscReader {
@@ -49,13 +50,18 @@ impl PcscReader {
     /// The same with other limits.
     pub fn with_timing(timing: Timing) -> Self {
         let (chosen, choice) = watch::channel(None);
-        let Watching { status, looked } = pcsc_monitor::start(choice);
+        let Watching {
+            status,
+            looked,
+            thread,
+        } = pcsc_monitor::start(choice);
         Self {
             status,
             looked,
             chosen,
             timing,
             threads: Arc::new(Semaphore::new(MOST_THREADS)),
+            _monitor: thread,
         }
     }
 

@@ -51,7 +51,10 @@ async fn keys_that_expire_in_a_re_top_up_are_renewed() {
 /// New keys all the time.
 #[tokio::test(flavor = "multi_thread")]
 async fn keys_renewed_all_the_time_disturb_nothing() {
-    let stage = Stage::ready().await;
+    // The bank would slow down a terminal that asks without a pause.
+    let limits = "[limits]\nrequests_per_terminal_per_minute = 1000000";
+    let stage = Stage::made(CardProfile::demo(), limits).await;
+    stage.person.ready().await.unwrap();
     let stop = Arc::new(AtomicBool::new(false));
     let session = stage.person.session.clone();
     let s = stop.clone();

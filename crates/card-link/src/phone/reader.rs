@@ -24,10 +24,18 @@ const POWER_EVERY: Duration = Duration::from_secs(60);
 /// A phone that says neither yes nor no.
 const BEGIN_LIMIT: Duration = Duration::from_secs(8);
 
+/// Whether a card is wanted.
+#[derive(Clone, Copy, Debug, Default)]
+struct Wish {
+    now: bool,
+    /// How often one was wanted anew: a wish that was taken back and made again at once is another one.
+    times: u64,
+}
+
 /// The reader of a phone.
 pub struct PhoneReader {
     shared: Arc<Shared>,
-    wanted: watch::Sender<bool>,
+    wanted: watch::Sender<Wish>,
     /// One contact at a time, as a transaction has it.
     free: Arc<Semaphore>,
 }
@@ -35,7 +43,7 @@ pub struct PhoneReader {
 impl PhoneReader {
     /// A reader behind `bridge`. `events` is what the phone tells by itself. Needs a tokio runtime.
     pub fn new(bridge: Arc<dyn PhoneBridge>, events: mpsc::UnboundedReceiver<Value>) -> Self {
-        let (wanted, wish) = watch::channel(false);
+        let (wanted, wish) = watch::channel(Wish::default());
         let (status, _) = watch::channel(ReaderStatus::default());
         let shared = Arc::new(Shared {
             bridge,
@@ -59,9 +67,10 @@ impl CardReader for PhoneReader {
     fn choose(&self, _: Option<String>) {}
 
     fn expect(&self, wanted: bool) {
-        self.wanted.send_if_modified(|now| {
-            let changed = *now != wanted;
-            *now = wanted;
+        self.wanted.send_if_modified(|wish| {
+            let changed = wish.now != wanted;
+            wish.now = wanted;
+            wish.times += u64::from(changed && wanted);
             changed
         });
     }
@@ -130,8 +139,9 @@ impl Shared {
 async fn attend(
     shared: Arc<Shared>,
     mut events: mpsc::UnboundedReceiver<Value>,
-    mut wish: watch::Receiver<bool>,
+    mut wish: watch::Receiver<Wish>,
 ) {
+    let mut times = 0;
     let mut power = tokio::time::interval(POWER_EVERY);
     loop {
         tokio::select! {
@@ -145,10 +155,13 @@ async fn attend(
             },
             _ = power.tick() => look_at_power(&shared).await,
         }
-        if *wish.borrow_and_update() {
-            begin(&shared, &wish).await;
-        } else {
+        let wished = *wish.borrow_and_update();
+        if !wished.now || wished.times != times {
             end(&shared).await;
+        }
+        times = wished.times;
+        if wished.now {
+            begin(&shared, &wish).await;
         }
     }
 }
@@ -172,13 +185,13 @@ async fn look_at_power(shared: &Shared) {
     }
 }
 
-async fn begin(shared: &Shared, wish: &watch::Receiver<bool>) {
+async fn begin(shared: &Shared, wish: &watch::Receiver<Wish>) {
     let ready = shared.look(|it| it.nfc == Some(Nfc::On) && it.session.is_none() && !it.dismissed);
     if !ready {
         return;
     }
     for _ in 0..BEGIN_TRIES {
-        if !*wish.borrow() {
+        if !wish.borrow().now {
             return;
         }
         let options = Begin {

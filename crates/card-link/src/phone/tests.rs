@@ -104,6 +104,13 @@ async fn a_sheet_that_was_closed_is_told_and_comes_back_when_a_card_is_wanted_an
         sleep(Duration::from_millis(20)).await;
         reader.expect(true);
         until_polling(&phone).await;
+
+        phone.dismiss();
+        until(&reader, |now| now.closed == 2).await;
+        // Sooner than the phone hears that nobody wanted one for a moment.
+        reader.expect(false);
+        reader.expect(true);
+        until_polling(&phone).await;
     }
 }
 
