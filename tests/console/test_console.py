@@ -12,6 +12,7 @@ from pathlib import Path
 from unittest import mock
 
 from selenium import webdriver
+from selenium.common.exceptions import WebDriverException
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.support.ui import Select, WebDriverWait
@@ -142,7 +143,24 @@ class Console(unittest.TestCase):
         self.open("/sign-in")
         self.find("name").send_keys(name)
         self.find("password").send_keys(secret)
-        self.find("sign-in").click()
+        self.press("sign-in")
+
+    def press(self, name):
+        self.leave(lambda: self.find(name).click())
+
+    def leave(self, act):
+        """Does what leads to another page, and waits for it: whoever asks for a page before the answer is there takes the
+        question back."""
+        self.browser.execute_script("window.pressed = true")
+        act()
+
+        def answered(browser):
+            try:
+                return browser.execute_script("return !window.pressed && document.readyState === 'complete'")
+            except WebDriverException:
+                return False  # between two pages
+
+        WebDriverWait(self.browser, TIMEOUT_S).until(answered, "another page")
 
     def english(self):
         self.open("/language?to=en")
@@ -168,7 +186,7 @@ class Console(unittest.TestCase):
             self.find(f"as-{end}").click()
         self.find("evidence").send_keys(evidence)
         self.find("password").send_keys(SECRET)
-        self.find("sign").click()
+        self.press("sign")
 
     # --- the tests ---
 
@@ -186,7 +204,7 @@ class Console(unittest.TestCase):
         cookie = self.browser.get_cookie("tapfill-console")
         self.assertTrue(cookie["httpOnly"])
         self.assertEqual(cookie["sameSite"], "Strict")
-        self.find("sign-out").click()
+        self.press("sign-out")
         self.open("/")
         self.assertTrue(self.browser.current_url.endswith("/sign-in"))
 
@@ -195,22 +213,22 @@ class Console(unittest.TestCase):
         self.sign_in("lin")
         self.english()
         self.open("/loads")
-        self.find("find").send_keys("4471", Keys.ENTER)
+        self.leave(lambda: self.find("find").send_keys("4471", Keys.ENTER))
         rows = self.browser.find_elements(By.CSS_SELECTOR, '[data-testid="loads"] tbody tr')
         self.assertEqual(len(rows), 3)
         reference = rows[-1].text.split()[0]
         self.find("find").clear()
-        self.find("find").send_keys(reference.lower(), Keys.ENTER)
+        self.leave(lambda: self.find("find").send_keys(reference.lower(), Keys.ENTER))
         rows = self.browser.find_elements(By.CSS_SELECTOR, '[data-testid="loads"] tbody tr')
         self.assertEqual([row.text.split()[0] for row in rows], [reference])
-        self.browser.find_element(By.LINK_TEXT, reference).click()
+        self.leave(self.browser.find_element(By.LINK_TEXT, reference).click)
         self.assertEqual(self.text("title"), reference)
         self.assertIn("the card's TAC", self.text("proof"))
         self.assertIn("debit ¥50.00", self.text("timeline"))
         self.assertFalse(self.has("act"), "nothing to decide, and nobody to do it")
         self.open("/loads")
         Select(self.find("phase")).select_by_value("declined")
-        self.find("search").click()
+        self.press("search")
         self.assertIn("8826", self.text("loads"))
         self.open("/loads?find=" + shared.SERIAL)
         self.assertTrue(self.has("none"))
@@ -220,7 +238,7 @@ class Console(unittest.TestCase):
         self.sign_in("lin")
         self.open_load()
         self.assertFalse(self.has("act"))
-        self.find("sign-out").click()
+        self.press("sign-out")
         self.sign_in("chen")
         self.english()
         path = self.open_load()
@@ -231,7 +249,7 @@ class Console(unittest.TestCase):
         self.sign("card seen at the counter", "refund")
         self.assertIn("different operator", self.text("said"))
         self.picture("decide-light")
-        self.find("sign-out").click()
+        self.press("sign-out")
         self.sign_in("wang")
         self.browser.get(path)
         self.assertIn("card seen at the counter", self.text("timeline"))
