@@ -48,7 +48,10 @@ scenario("a card pulled before it is written gets its money later", async (app) 
   await app.click("nav-home");
   assert.equal(await app.text("pending-amount"), "50.00");
   await app.card("clear");
+  // As a person does: the card goes back once the app has seen that it is gone.
+  await app.state("reader-state", "empty");
   await app.card("insert");
+  await app.state("reader-state", "card");
   await app.click("action-resume");
   assert.equal(await app.state("resume-state", "loaded", "failed"), "loaded");
   assert.equal(await app.text("receipt-balance"), "178.50");

@@ -43,7 +43,10 @@ class TopUp(unittest.TestCase):
         self.app.click("nav-home")
         self.assertEqual(self.app.text("pending-amount"), "50.00")
         self.app.card("clear")
+        # As a person does: the card goes back once the app has seen that it is gone.
+        self.app.state("reader-state", "empty")
         self.app.card("insert")
+        self.app.state("reader-state", "card")
         self.app.click("action-resume")
         ended = self.app.state("resume-state", "already-on-card", "failed")
         self.assertEqual(ended, "already-on-card", self.app.shown("error-code"))
