@@ -4,6 +4,7 @@
 mod abuse;
 mod activation;
 mod backup;
+mod broken_books;
 mod card;
 mod changes;
 mod console;

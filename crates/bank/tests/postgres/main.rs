@@ -12,6 +12,8 @@ mod store;
 mod activation;
 #[path = "../flows/backup.rs"]
 mod backup;
+#[path = "../flows/broken_books.rs"]
+mod broken_books;
 #[path = "../flows/card.rs"]
 mod card;
 #[path = "../flows/console.rs"]

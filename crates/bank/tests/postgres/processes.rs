@@ -244,16 +244,12 @@ fn checked(process: &Process) -> Value {
     serde_json::from_slice(&said.stdout).unwrap()
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn two_processes_on_one_database_lose_and_make_no_fen_while_one_is_killed() {
-    let Some(store) = crate::engine::store() else {
-        return;
-    };
-    let folder = tempfile::tempdir().unwrap();
-    let config = folder.path().join("bank.toml");
-    std::fs::write(&config, configuration(&store)).unwrap();
+/// Two running processes of one bank.
+fn pair(folder: &Path, store: &str) -> [Process; 2] {
+    let config = folder.join("bank.toml");
+    std::fs::write(&config, configuration(store)).unwrap();
     let process = |name: &str| Process {
-        dir: folder.path().join(name),
+        dir: folder.join(name),
         config: config.clone(),
         addresses: None,
         child: None,
@@ -262,6 +258,16 @@ async fn two_processes_on_one_database_lose_and_make_no_fen_while_one_is_killed(
     one.start();
     copy_folder(&one.dir, &two.dir);
     two.start();
+    [one, two]
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn two_processes_on_one_database_lose_and_make_no_fen_while_one_is_killed() {
+    let Some(store) = crate::engine::store() else {
+        return;
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let [one, mut two] = pair(folder.path(), &store);
     let clients = [one.client(), two.client()];
     let mut people = Vec::new();
     for number in 0..PEOPLE {
@@ -318,18 +324,7 @@ async fn two_processes_debit_once_for_two_terminals_at_once_with_one_card() {
         return;
     };
     let folder = tempfile::tempdir().unwrap();
-    let config = folder.path().join("bank.toml");
-    std::fs::write(&config, configuration(&store)).unwrap();
-    let process = |name: &str| Process {
-        dir: folder.path().join(name),
-        config: config.clone(),
-        addresses: None,
-        child: None,
-    };
-    let (mut one, mut two) = (process("one"), process("two"));
-    one.start();
-    copy_folder(&one.dir, &two.dir);
-    two.start();
+    let [one, two] = pair(folder.path(), &store);
     let clients = [one.client(), two.client()];
     let mut here = Person::new(0, clients.clone()).await;
     let mut there = Person::new(0, clients).await;

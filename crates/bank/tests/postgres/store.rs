@@ -2,6 +2,7 @@
 
 use sqlx::{Connection, PgConnection};
 
+use crate::broken_books::{HARMS, TRIGGERS_GONE, finds, places};
 use crate::card::Card;
 use crate::stage::{NOW_MS, Stage};
 use crate::terminal::{new_id, outcome};
@@ -56,95 +57,12 @@ async fn the_reconciler_names_what_is_wrong() {
         let dropped = sqlx::query(sqlx::AssertSqlSafe(sql)).execute(&mut other);
         dropped.await.unwrap();
     }
-    // Each break, how it is mended, and the rules that must find it; the ones about a load must name it.
-    for (harm, mend, rules) in [
-        (
-            "UPDATE account SET balance = balance + 1 WHERE name LIKE 'card-float:%'",
-            "UPDATE account SET balance = balance - 1 WHERE name LIKE 'card-float:%'",
-            &["I2", "I4"][..],
-        ),
-        (
-            "UPDATE load SET proof = NULL",
-            "UPDATE load SET proof = 'tac'",
-            &["I10"],
-        ),
-        (
-            "UPDATE load SET proof = 'operators', operators = 2",
-            "UPDATE load SET proof = 'tac', operators = 0",
-            &["I10"],
-        ),
-        (
-            "UPDATE load SET phase = 'voided'",
-            "UPDATE load SET phase = 'confirmed'",
-            &["I7", "I11", "I13"],
-        ),
-        (
-            "UPDATE load SET phase = 'issued'",
-            "UPDATE load SET phase = 'confirmed'",
-            &["I8", "I11", "I13"],
-        ),
-        (
-            "UPDATE load SET phase = 'reversed'",
-            "UPDATE load SET phase = 'confirmed'",
-            &["I10", "I11", "I13"],
-        ),
-        (
-            "UPDATE load SET amount = 4999",
-            "UPDATE load SET amount = 5000",
-            &["I9"],
-        ),
-        (
-            "UPDATE sms_code SET spent_ms = NULL",
-            "UPDATE sms_code SET spent_ms = 1",
-            &["I15"],
-        ),
-        (
-            "UPDATE card SET counter_seen = -1",
-            "UPDATE card SET counter_seen = 99",
-            &["I16"],
-        ),
-        (
-            "UPDATE reply SET step = step + 10",
-            "UPDATE reply SET step = step - 10",
-            &["I12"],
-        ),
-        (
-            "UPDATE entry SET amount = amount + 1 WHERE id = 3",
-            "UPDATE entry SET amount = amount - 1 WHERE id = 3",
-            &["I1", "I4", "I9"],
-        ),
-        (
-            "UPDATE entry SET account = (SELECT name FROM account WHERE name LIKE 'in-transit:%')
-             WHERE id = 6",
-            "UPDATE entry SET account = (SELECT name FROM account WHERE name LIKE 'card-float:%')
-             WHERE id = 6",
-            &["I4", "I8"],
-        ),
-        (
-            "UPDATE audit SET detail = '{}' WHERE kind = 'load-moved'",
-            "",
-            &["I18"],
-        ),
-    ] {
-        let triggers = [
-            "trigger audit_stays",
-            "trigger entry_stays",
-            "trigger reply_stays",
-        ];
-        let found = stage.bank.check().await.unwrap().findings;
-        let places: Vec<&str> = found.iter().map(|it| it.place.as_str()).collect();
-        assert_eq!(places, triggers, "before {harm}");
+    for (harm, mend, rules) in HARMS {
+        let before = stage.bank.check().await.unwrap().findings;
+        assert_eq!(places(&before), TRIGGERS_GONE, "before {harm}");
         sqlx::raw_sql(harm).execute(&mut other).await.unwrap();
         let after = stage.bank.check().await.unwrap().findings;
-        for rule in rules {
-            let mut of_rule = after.iter().filter(|it| it.rule == *rule).peekable();
-            assert!(of_rule.peek().is_some(), "{harm}: {rule} not in {after:?}");
-            let of_no_load = ["I2", "I4", "I18"].contains(rule);
-            assert!(
-                of_no_load || of_rule.any(|finding| finding.place.contains(&reference)),
-                "{harm}: {rule} names no load: {after:?}"
-            );
-        }
+        finds(&after, harm, rules, &reference);
         sqlx::raw_sql(mend).execute(&mut other).await.unwrap();
     }
     stage.bank.stop().await;
