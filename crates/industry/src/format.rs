@@ -58,6 +58,9 @@ pub struct LocalName {
     /// Simplified Chinese.
     #[serde(rename = "zh-CN")]
     pub zh_cn: String,
+    /// Traditional Chinese; readers of it get the simplified name when there is none.
+    #[serde(rename = "zh-TW", default, skip_serializing_if = "Option::is_none")]
+    pub zh_tw: Option<String>,
     /// English.
     pub en: String,
 }

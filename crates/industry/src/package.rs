@@ -271,7 +271,9 @@ fn check_head(document: &Document) -> Result<(), PackageError> {
         ("version", document.version >= 1, "counts from 1"),
         (
             "name",
-            is_title(&name.zh_cn) && is_title(&name.en),
+            is_title(&name.zh_cn)
+                && name.zh_tw.as_deref().is_none_or(is_title)
+                && is_title(&name.en),
             "1 to 64 characters, no controls",
         ),
         (

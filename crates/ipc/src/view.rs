@@ -160,6 +160,9 @@ pub struct PurseView {
 pub struct LocalName {
     #[serde(rename = "zh-CN")]
     pub zh_cn: String,
+    /// Null in packages that write Chinese in one script alone.
+    #[serde(rename = "zh-TW", default)]
+    pub zh_tw: Option<String>,
     pub en: String,
 }
 

@@ -65,6 +65,9 @@ fn scaffold(code: IndustryCode, like: &str, schema: Option<&str>) -> Result<Stri
             "\"version\": 1",
             1,
         );
+    if let Some(name) = &package.name().zh_tw {
+        made = made.replacen(name, "新行業", 1);
+    }
     for (place, aid) in package.aids().enumerate() {
         made = made.replace(&hex::encode_upper(aid), &new_aid(code, aid.len(), place));
     }

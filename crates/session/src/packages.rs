@@ -340,6 +340,7 @@ fn code_of(error: &PackageError) -> Code {
 pub(crate) fn name(package: &Package) -> LocalName {
     LocalName {
         zh_cn: package.name().zh_cn.clone(),
+        zh_tw: package.name().zh_tw.clone(),
         en: package.name().en.clone(),
     }
 }

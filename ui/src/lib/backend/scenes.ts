@@ -15,11 +15,11 @@ import type { TransactionView } from '../bindings/TransactionView';
 /** Views for every state a person can meet, for tests and for looking at the screens in a browser. */
 
 const MINUTE = 60_000;
-const NAME = { 'zh-CN': '公交钱包', en: 'Transit purse' };
+const NAME = { 'zh-CN': '公交钱包', 'zh-TW': '公車錢包', en: 'Transit purse' };
 const PROOF = `r=TF-7K2M-91QX&c=4471&a=5000&o=12850&n=17850&t=1795428000000&s=${'0123456789abcdef'.repeat(8)}`;
 const PACKAGES: AppView['packages'] = [
   { industry: '0001', name: NAME, version: 3, signer: '7b1e90c4', covers: ['balance', 'topup', 'resume', 'activate'], applications: ['A00000000386980701'] },
-  { industry: 'TUNI', name: { 'zh-CN': '交通联合卡', en: 'T-Union card' }, version: 1, signer: null, covers: ['balance'], applications: ['A000000632010105'] },
+  { industry: 'TUNI', name: { 'zh-CN': '交通联合卡', 'zh-TW': '交通聯合卡', en: 'T-Union card' }, version: 1, signer: null, covers: ['balance'], applications: ['A000000632010105'] },
 ];
 
 export function baseView(now = Date.now()): AppView {

@@ -3,4 +3,4 @@
 /**
  * A name in the languages that the package gives.
  */
-export type LocalName = { "zh-CN": string, en: string, };
+export type LocalName = { "zh-CN": string, "zh-TW": string | null, en: string, };

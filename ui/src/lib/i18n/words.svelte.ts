@@ -33,7 +33,8 @@ export function ofSystem(wanted: readonly string[]): Locale {
 /** What each language calls itself, for choosing one. */
 export const LANGUAGES: Record<Locale, string> = { 'zh-CN': '简体中文', 'zh-TW': '繁體中文', en: 'English' };
 
-/** A name from an industry package in the language of the screen; a package gives Chinese in one script alone. */
+/** A name from an industry package in the language of the screen; a package need not give Chinese in both scripts. */
 export function nameOf(name: LocalName): string {
+  if (current === 'zh-TW' && name['zh-TW']) return name['zh-TW'];
   return current.startsWith('zh') ? name['zh-CN'] : name.en;
 }

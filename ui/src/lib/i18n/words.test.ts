@@ -10,7 +10,7 @@ import * as messages from '../paraglide/messages/_index.js';
 import type { Code } from '../bindings/Code';
 import type { MoneyPlace } from '../bindings/MoneyPlace';
 import { loadFailureWords } from './failures.svelte';
-import { locale, ofSystem, useLanguage } from './words.svelte';
+import { locale, nameOf, ofSystem, useLanguage } from './words.svelte';
 
 const texts = (type: string): string[] => [...(type.split('export type')[1] ?? '').matchAll(/"([a-z-]+)"/g)].map((match) => match[1] ?? '');
 const codes = texts(codeType) as Code[];
@@ -95,5 +95,15 @@ describe('the language', () => {
     useLanguage('zh-CN');
     expect(messages['home.finish']()).toBe('完成');
     expect([locale(), document.documentElement.lang]).toEqual(['zh-CN', 'zh-CN']);
+  });
+
+  it("takes a package's name in the script of the screen, or the simplified one where that is all there is", () => {
+    const both = { 'zh-CN': '公交钱包', 'zh-TW': '公車錢包', en: 'Transit purse' };
+    useLanguage('zh-TW');
+    expect([nameOf(both), nameOf({ ...both, 'zh-TW': null })]).toEqual(['公車錢包', '公交钱包']);
+    useLanguage('zh-CN');
+    expect(nameOf(both)).toBe('公交钱包');
+    useLanguage('en');
+    expect(nameOf(both)).toBe('Transit purse');
   });
 });
