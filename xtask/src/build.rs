@@ -28,6 +28,13 @@ pub(crate) fn binary(name: &str) -> PathBuf {
         .join(format!("{name}{}", std::env::consts::EXE_SUFFIX))
 }
 
+/// The same of what is handed to people.
+pub(crate) fn released(name: &str) -> PathBuf {
+    target()
+        .join("release")
+        .join(format!("{name}{}", std::env::consts::EXE_SUFFIX))
+}
+
 /// Cargo as it runs us, in the project's folder.
 pub(crate) fn cargo() -> Command {
     let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
@@ -78,6 +85,11 @@ pub(crate) fn app() -> Outcome<()> {
 /// The app and the bank as they are handed to people.
 pub(crate) fn release() -> Outcome<()> {
     release_app(None)?;
+    release_bank()
+}
+
+/// The bank alone, without its inbox and its demo.
+pub(crate) fn release_bank() -> Outcome<()> {
     run(cargo().args([
         "build",
         "--release",

@@ -6,7 +6,7 @@ use std::process::Command;
 use crate::build::{self, root, target};
 use crate::install::{self, Extent};
 use crate::process::run as finish;
-use crate::{Options, Outcome};
+use crate::{Options, Outcome, bank_deb};
 
 /// Where the program that makes installers is kept: it is heavy, and nothing else needs it.
 const TOOL: &str = "src-tauri/bundle";
@@ -23,7 +23,11 @@ const USUAL: &str = if cfg!(target_os = "windows") {
 
 /// `--profile FILE` puts a bank's profile in, `--publisher FILE` what a publisher adds to `tauri.conf.json`,
 /// `--bundles LIST` chooses the kinds.
+/// `--bank` makes the bank's instead of the app's.
 pub(crate) fn run(options: &Options) -> Outcome<()> {
+    if options.has("--bank") {
+        return bank_deb::make();
+    }
     install::system_packages(Extent::Installers)?;
     let publisher = options.value("--publisher").map(read).transpose()?;
     let profile = options.value("--profile").map(resource).transpose()?;

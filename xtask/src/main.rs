@@ -1,6 +1,7 @@
 //! The project's own tools: `cargo xtask <verb>`. Only the standard library and the virtual reader, so that it
 //! compiles in seconds on a fresh machine.
 
+mod bank_deb;
 mod bench;
 mod build;
 mod bundle;
@@ -54,6 +55,7 @@ usage: cargo xtask <verb>
         --profile FILE          the bank's profile goes in
         --publisher FILE        what the publisher adds to tauri.conf.json
         --bundles LIST          deb, rpm, appimage; msi, nsis; dmg, app
+        --bank                  the bank's .deb instead (docs/operations.md)
   lint  rustfmt, clippy, rustdoc and the checks of the web part
   bindings [--check]
         writes the TypeScript types of crates/ipc; --check only tells whether they changed
@@ -107,7 +109,7 @@ fn run(arguments: &[String]) -> Outcome<()> {
         "package" => package::run(rest),
         "bundle" => bundle::run(&Options::parse(
             rest,
-            &[],
+            &["--bank"],
             &["--profile", "--publisher", "--bundles"],
         )?),
         "lint" => ci::lint(),
