@@ -55,15 +55,18 @@ pub(crate) struct Matrix {
     /// Points of each act, in order, with the cards that have them.
     pub(crate) rows: Vec<(Point, Vec<Kind>)>,
     pub(crate) cells: Vec<Cell>,
-    /// The cells in the turn in which seeds take them, by place in `cells`.
-    turns: Vec<usize>,
+    paths: Vec<Path>,
     pub(crate) tears: Vec<Tear>,
     /// Seeds go round the tears instead of the cells.
     pub(crate) by_card: bool,
 }
 
-/// So many kinds of cards are few.
-const RARE: usize = 2;
+/// What one kind of card meets in one act, in order.
+struct Path {
+    act: Act,
+    card: Kind,
+    points: Vec<Point>,
+}
 
 /// The draw that takes the network away for long enough for any act to end.
 const LONG: u64 = 99_999;
@@ -71,53 +74,33 @@ const LONG: u64 = 99_999;
 impl Matrix {
     /// Runs each act once with each card, without a fault.
     pub(crate) fn find(templates: &Templates, only: Option<Kind>) -> Result<Self, String> {
-        let mut rows: Vec<(Point, Vec<Kind>)> = Vec::new();
-        let mut late: Vec<Point> = Vec::new();
+        let mut paths = Vec::new();
         for act in Act::ALL {
             for card in KINDS {
-                if only.is_some_and(|only| only != card) {
-                    continue;
-                }
-                let report = run(templates, &Plan::plain(card, act), false);
-                if let Some(broken) = report.broken {
-                    let trace = report.trace.join("\n");
-                    return Err(format!("{} without a fault: {broken}\n{trace}", act.name()));
-                }
-                let points = report.points.into_iter().filter(|point| point.act == act);
-                let points: Vec<Point> = points.collect();
-                for (place, point) in points.iter().cloned().enumerate() {
-                    let known = rows.iter().any(|(known, _)| *known == point);
-                    if !known && place * 2 > points.len() {
-                        late.push(point.clone());
-                    }
-                    match rows.iter_mut().find(|(known, _)| *known == point) {
-                        Some((_, cards)) if cards.contains(&card) => {}
-                        Some((_, cards)) => cards.push(card),
-                        None => rows.push((point, vec![card])),
-                    }
+                if only.is_none_or(|only| only == card) {
+                    paths.push(Path::walk(templates, act, card)?);
                 }
             }
         }
+        let rows = rows(&paths);
         let cells: Vec<Cell> = rows.iter().flat_map(|(point, _)| cells(point)).collect();
-        // Another fault often ends an act before its second half, and many meet its first half by chance; but few meet
-        // what hardly a card has.
-        let rare = |point: &Point| {
-            let row = rows.iter().find(|(known, _)| known == point);
-            row.is_some_and(|(_, cards)| cards.len() <= RARE && only.is_none())
-        };
-        let turns_of = |(at, cell): (usize, &Cell)| {
-            let twice = late.contains(&cell.point) || rare(&cell.point);
-            std::iter::repeat_n(at, if twice { 2 } else { 1 })
-        };
-        let turns = cells.iter().enumerate().flat_map(turns_of).collect();
         let tears = tears(&rows);
         Ok(Self {
             rows,
             cells,
-            turns,
+            paths,
             tears,
             by_card: false,
         })
+    }
+
+    /// From a point on to the end of its act, as that card meets it.
+    fn from(&self, point: &Point, card: Kind) -> &[Point] {
+        let mut paths = self.paths.iter();
+        let path = paths.find(|path| path.act == point.act && path.card == card);
+        let points = path.map_or(&[][..], |path| &path.points);
+        let at = points.iter().position(|known| known == point);
+        at.and_then(|at| points.get(at..)).unwrap_or_default()
     }
 
     /// A tear at one of the steps of that name.
@@ -128,7 +111,7 @@ impl Matrix {
         };
         let points: Vec<&Point> = (self.rows.iter().filter(fits).map(|(point, _)| point)).collect();
         let cell = Cell {
-            point: random.pick(&points)?.clone(),
+            point: (*random.pick(&points)?).clone(),
             who: Who::Card,
             when: tear.when,
         };
@@ -142,30 +125,31 @@ impl Matrix {
         let (main, card) = if self.by_card {
             self.torn(nth(&self.tears, seed)?, &mut random)?
         } else {
-            let main = self.cells.get(*nth(&self.turns, seed)?)?.clone();
+            let main = nth(&self.cells, seed)?.clone();
             let (_, cards) = self.rows.iter().find(|(point, _)| *point == main.point)?;
-            (main, only.or_else(|| random.pick(cards))?)
+            (main, only.or_else(|| random.pick(cards).copied())?)
         };
         let act = main.point.act;
+        // An earlier fault would often end the act before the main one; a pair of both is met from the earlier one on.
+        let beside = self.from(&main.point, card);
+        let (point, when) = (main.point.clone(), main.when);
+        let comes_later = |cell: &Cell| cell.point != point || cell.when > when;
         let mut faults: Vec<(Cell, u64)> = Vec::new();
         faults.extend(preparation(act, card).map(|cell| (cell, LONG)));
         faults.push((main, random.next() >> 8));
-        let beside: Vec<&Cell> = self
-            .cells
-            .iter()
-            .filter(|cell| cell.point.act == act)
-            .collect();
         // A tear of a certain card late in its act is not reached behind other faults: the cells have those.
         let alone = self.by_card && !random.one_in(4);
         let more = if alone { 0 } else { more(&mut random) };
         for _ in 0..more {
-            if let Some(cell) = random.pick(&beside) {
+            let mut cells = random.pick(beside).map(cells).unwrap_or_default();
+            cells.retain(comes_later);
+            if let Some(cell) = random.pick(&cells) {
                 faults.push((cell.clone(), random.next() >> 8));
             }
         }
         let mut rare = Vec::new();
         if !alone && random.one_in(4) {
-            let point = random.pick(&beside).map(|cell| cell.point.clone());
+            let point = random.pick(beside).cloned();
             rare.extend(point.map(|point| (point, Rare::draw(&mut random))));
         }
         let wrong = Wrong {
@@ -196,6 +180,37 @@ fn more(random: &mut Random) -> u64 {
     } else {
         1 + random.below(3)
     }
+}
+
+impl Path {
+    fn walk(templates: &Templates, act: Act, card: Kind) -> Result<Self, String> {
+        let report = run(templates, &Plan::plain(card, act), false);
+        if let Some(broken) = report.broken {
+            let trace = report.trace.join("\n");
+            return Err(format!("{} without a fault: {broken}\n{trace}", act.name()));
+        }
+        let points = report.points.into_iter().filter(|point| point.act == act);
+        Ok(Self {
+            act,
+            card,
+            points: points.collect(),
+        })
+    }
+}
+
+/// Each point once, with every card that has it.
+fn rows(paths: &[Path]) -> Vec<(Point, Vec<Kind>)> {
+    let mut rows: Vec<(Point, Vec<Kind>)> = Vec::new();
+    for path in paths {
+        for point in &path.points {
+            match rows.iter_mut().find(|(known, _)| known == point) {
+                Some((_, cards)) if cards.contains(&path.card) => {}
+                Some((_, cards)) => cards.push(path.card),
+                None => rows.push((point.clone(), vec![path.card])),
+            }
+        }
+    }
+    rows
 }
 
 fn tears(rows: &[(Point, Vec<Kind>)]) -> Vec<Tear> {

@@ -26,8 +26,8 @@ impl Random {
         self.below(most) == 0
     }
 
-    pub(crate) fn pick<T: Copy>(&mut self, of: &[T]) -> Option<T> {
+    pub(crate) fn pick<'a, T>(&mut self, of: &'a [T]) -> Option<&'a T> {
         let at = usize::try_from(self.below(of.len() as u64)).unwrap_or_default();
-        of.get(at).copied()
+        of.get(at)
     }
 }

@@ -32,7 +32,9 @@ impl Rare {
         match random.below(12) {
             0 => Self::AppClock(jump(random)),
             1 => {
-                let most = random.pick(&[MINUTE_MS, 60 * MINUTE_MS, 3 * DAY_MS]);
+                let most = random
+                    .pick(&[MINUTE_MS, 60 * MINUTE_MS, 3 * DAY_MS])
+                    .copied();
                 Self::BankClock(whole(random.below(most.unwrap_or(MINUTE_MS))))
             }
             2 | 3 => Self::DiskFull(random.below(40_000)),
@@ -68,7 +70,9 @@ impl Rare {
 }
 
 fn jump(random: &mut Random) -> i64 {
-    let most = random.pick(&[MINUTE_MS, 10 * MINUTE_MS, DAY_MS, 800 * DAY_MS]);
+    let most = random
+        .pick(&[MINUTE_MS, 10 * MINUTE_MS, DAY_MS, 800 * DAY_MS])
+        .copied();
     let ms = whole(random.below(most.unwrap_or(MINUTE_MS)));
     if random.one_in(2) { ms } else { -ms }
 }
