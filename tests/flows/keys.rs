@@ -193,6 +193,42 @@ async fn a_locked_app_asks_who_is_there_before_it_takes_its_keys() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_start_shows_home_before_the_keystore_has_answered_and_what_needs_keys_waits_for_it() {
+    let mut stage = Stage::ready().await;
+    stage.person.top_up(500).await.unwrap();
+    stage.vault.stall(true);
+    stage.restart_app();
+    let view = stage.person.look();
+    let ready = |view: &ipc::AppView| view.phase == ipc::Phase::Ready;
+    let view = if ready(&view) {
+        view
+    } else {
+        stage.person.until("home", ready).await.unwrap()
+    };
+    assert_eq!(view.terminal, None, "the keys are not there yet");
+    assert_eq!(view.recent.len(), 1, "Home shows what was done lately");
+    let card = stage.person.balance().await.unwrap().card.unwrap();
+    assert_eq!(i64::from(card.balance), CARD_BEFORE + 500, "needs no key");
+    stage.person.give(Command::Leave).await.unwrap();
+
+    let begin = Command::Begin {
+        kind: TransactionKind::Topup,
+    };
+    let early = stage.person.give(begin);
+    tokio::pin!(early);
+    let waited = tokio::time::timeout(std::time::Duration::from_millis(200), &mut early).await;
+    assert!(waited.is_err(), "neither begun nor refused: {waited:?}");
+    stage.vault.stall(false);
+    early.await.unwrap();
+    assert!(stage.person.look().transaction.is_some(), "begun now");
+    stage.person.give(Command::Leave).await.unwrap();
+    stage.person.ready().await.unwrap();
+    stage.person.top_up(500).await.unwrap();
+    assert_eq!(stage.card_balance(), CARD_BEFORE + 1_000);
+    stage.healed().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_terminal_that_the_bank_forgot_is_told_to_enrol_again() {
     let stage = Stage::ready().await;
     let id = stage.person.look().terminal.unwrap().id;

@@ -22,6 +22,8 @@ pub struct AppView {
     pub purses: Vec<PurseView>,
     /// Unfinished loads, oldest first.
     pub pending: Vec<PendingView>,
+    /// The newest of the history, newest first: what Home shows of it.
+    pub recent: Vec<crate::HistoryEntry>,
     pub transaction: Option<TransactionView>,
     /// What a link from outside asks for, until the person has answered.
     pub request: Option<RequestView>,

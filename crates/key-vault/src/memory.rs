@@ -1,5 +1,7 @@
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
 
 use zeroize::Zeroizing;
 
@@ -11,12 +13,20 @@ pub struct MemoryVault {
     secrets: Mutex<HashMap<String, Zeroizing<Vec<u8>>>>,
     fault: Mutex<Option<VaultError>>,
     answer: Mutex<Option<VaultError>>,
+    stalled: AtomicBool,
 }
+
+const LOOK_AGAIN: Duration = Duration::from_millis(5);
 
 impl MemoryVault {
     /// Every call fails so from now on; `None` heals.
     pub fn fail_with(&self, fault: Option<VaultError>) {
         *self.fault.lock().unwrap_or_else(PoisonError::into_inner) = fault;
+    }
+
+    /// Every call waits while it is so: a keystore that has a question of its own on the screen.
+    pub fn stall(&self, stalled: bool) {
+        self.stalled.store(stalled, Ordering::SeqCst);
     }
 
     /// How the person answers when asked who is there; `None`: it is them.
@@ -43,6 +53,9 @@ impl MemoryVault {
     }
 
     fn check(&self) -> Result<(), VaultError> {
+        while self.stalled.load(Ordering::SeqCst) {
+            std::thread::sleep(LOOK_AGAIN);
+        }
         match &*self.fault.lock().unwrap_or_else(PoisonError::into_inner) {
             Some(fault) => Err(fault.clone()),
             None => Ok(()),

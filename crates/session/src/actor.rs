@@ -119,6 +119,8 @@ impl Session {
             update: None,
             hidden: false,
             connecting: false,
+            unlocking: false,
+            early: Vec::new(),
             key_queries: 0,
             runs: 0,
             inserted_before: 0,
@@ -250,6 +252,10 @@ pub(crate) struct Actor {
     pub(crate) hidden: bool,
     /// A start or reconnect is under way.
     pub(crate) connecting: bool,
+    /// The keystore has not answered yet.
+    pub(crate) unlocking: bool,
+    /// What was asked meanwhile and needs its answer, and what was asked after that.
+    pub(crate) early: Vec<Ask>,
     /// Runs that hold the reader.
     pub(crate) runs: u32,
     /// The reader's count of insertions when the newest run began.
@@ -278,6 +284,8 @@ pub(crate) struct Actor {
     kin: crate::kin::Kin,
 }
 
+/// Of the history, so much is on Home.
+const RECENT: usize = 5;
 /// Between tries to reach a bank that was away, or a keystore that was locked.
 const RETRY_EVERY: Duration = Duration::from_secs(3);
 
@@ -326,6 +334,11 @@ impl Actor {
 
     pub(crate) fn view(&self) -> AppView {
         let facts = self.link.facts();
+        let (pending, recent) = {
+            let journal = lock(&self.journal);
+            let recent = journal.history().take(RECENT).collect();
+            (journal.pending(), recent)
+        };
         AppView {
             revision: self.revision,
             phase: self.phase,
@@ -339,7 +352,8 @@ impl Actor {
                 suite: facts.suite,
             }),
             purses: self.settings.now.purses.clone(),
-            pending: lock(&self.journal).pending(),
+            pending,
+            recent,
             transaction: self.transaction.as_ref().map(Transaction::view),
             request: self.request.as_ref().map(Request::view),
             packages: self.packages.views(),

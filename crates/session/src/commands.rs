@@ -17,8 +17,49 @@ use crate::trace::TraceEvent;
 use crate::traced;
 use crate::transaction::{OnCard, Transaction, home_of, masked_phone, phone_digits};
 
+/// What can't be answered rightly before the keystore has said whether there are keys.
+fn needs_keys(command: &Command) -> bool {
+    use Command as C;
+    match command {
+        C::Begin { kind } => *kind != TransactionKind::Balance,
+        C::Enrol
+        | C::Refund
+        | C::SendCode { .. }
+        | C::VerifyCode { .. }
+        | C::Submit { .. }
+        | C::AcceptRequest
+        | C::Retry
+        | C::RenewKey
+        | C::SetLock { .. }
+        | C::Unlock
+        | C::EraseDevice => true,
+        C::PinPress { .. }
+        | C::PinDelete
+        | C::DropRequest
+        | C::Leave
+        | C::ChooseReader { .. }
+        | C::SetLanguage { .. }
+        | C::SetTheme { .. }
+        | C::SetTextSize { .. }
+        | C::SetSound { .. }
+        | C::SetTray { .. }
+        | C::SetNotices { .. }
+        | C::Update
+        | C::History
+        | C::ExportHistory { .. }
+        | C::SaveReceipt { .. }
+        | C::ExportTrace
+        | C::RunDiagnostics
+        | C::Times => false,
+    }
+}
+
 impl Actor {
     pub(crate) fn command(&mut self, ask: Ask) {
+        if self.unlocking && (needs_keys(&ask.command) || !self.early.is_empty()) {
+            self.early.push(ask);
+            return;
+        }
         let Ask { command, answer } = ask;
         let result = match command {
             Command::Enrol => return self.enrol(Some(answer)),
@@ -47,7 +88,7 @@ impl Actor {
             Command::SetTray { on } => self.set(|view| view.tray = on),
             Command::SetNotices { on } => self.set(|view| view.notices = on),
             Command::History => Ok(Reply::History {
-                entries: lock(&self.journal).history(),
+                entries: lock(&self.journal).history().collect(),
             }),
             Command::ExportHistory { language, state } => self.export_history(language, state),
             Command::SaveReceipt { reference, png } => {
@@ -452,7 +493,7 @@ impl Actor {
         language: Language,
         state: Option<HistoryState>,
     ) -> Result<Reply, Failure> {
-        let mut entries = lock(&self.journal).history();
+        let mut entries: Vec<_> = lock(&self.journal).history().collect();
         entries.retain(|entry| state.is_none_or(|state| entry.state == state));
         let path = export::write(&self.parts.documents, &entries, language)?;
         Ok(Reply::Exported { path })

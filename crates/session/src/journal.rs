@@ -173,14 +173,9 @@ impl Journal {
     }
 
     /// Newest first.
-    pub(crate) fn history(&self) -> Vec<HistoryEntry> {
+    pub(crate) fn history(&self) -> impl Iterator<Item = HistoryEntry> {
         let told = |record: &&Record| record.entry.about.is_none();
-        self.records
-            .iter()
-            .rev()
-            .filter(told)
-            .map(Record::history)
-            .collect()
+        self.records.iter().rev().filter(told).map(Record::history)
     }
 
     /// Unfinished loads, oldest first.
@@ -417,7 +412,7 @@ mod tests {
             .settle_about([1; 16], &Event::Done, &load.receipt)
             .unwrap();
         assert_eq!(journal.pending().len(), 0);
-        assert_eq!(journal.history().len(), 1);
+        assert_eq!(journal.history().count(), 1);
     }
 
     #[test]
@@ -433,7 +428,7 @@ mod tests {
             .join(format!("{}.json", "01".repeat(16)));
         fs::write(&path, "{").unwrap();
         let journal = Journal::open(dir.path(), Tracer::open(dir.path())).unwrap();
-        assert_eq!((journal.damaged, journal.history().len()), (1, 0));
+        assert_eq!((journal.damaged, journal.history().count()), (1, 0));
         assert!(path.exists());
     }
 
@@ -460,7 +455,7 @@ mod tests {
             let load = record(1, Operation::TopUp, State::InDoubt);
             journal.keep(load).unwrap();
             crate::closing::learn(&mut journal, [1; 16], &told(outcome)).unwrap();
-            let entry = journal.history().remove(0);
+            let entry = journal.history().next().unwrap();
             assert_eq!(journal.pending().len() == 1, open, "{outcome}");
             assert_eq!(entry.receipt.reference.is_some(), named, "{outcome}");
             if !open {

@@ -20,8 +20,14 @@ const ASK_AGAIN: Duration = Duration::from_secs(15 * 60);
 impl Actor {
     pub(crate) fn unlock(&mut self) {
         self.connecting = true;
+        // Later, what is asked is told at once what keeps the keys away.
+        self.unlocking = self.phase == Phase::Starting;
         let link = self.link.clone();
         let ask = self.settings_view().lock;
+        if self.settings.now.terminal.is_some() && !ask {
+            // Whatever the keystore says, this device is no new one: its people see their cards at once.
+            self.phase = Phase::Ready;
+        }
         self.beside(async move { Happened::Unlocked(link.unlock(ask).await) });
     }
 
@@ -35,6 +41,7 @@ impl Actor {
 
     pub(crate) fn unlocked(&mut self, result: Result<bool, Failure>) {
         self.connecting = false;
+        self.unlocking = false;
         match result {
             Ok(true) => {
                 self.trouble = None;
@@ -57,6 +64,9 @@ impl Actor {
                 };
                 self.trouble = Some(failure.view(MoneyPlace::None));
             }
+        }
+        for ask in std::mem::take(&mut self.early) {
+            self.command(ask);
         }
     }
 

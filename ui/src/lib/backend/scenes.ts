@@ -31,7 +31,7 @@ export function baseView(now = Date.now()): AppView {
     reader: { state: 'empty', name: 'ACS ACR1252 Dual Reader', readers: ['ACS ACR1252 Dual Reader', 'Virtual PCD 00 00'], chosen: null },
     terminal: { id: '310000004471', keyCheckValue: '8CA64D', keyExpiresMs: now + 22 * 60 * MINUTE, suite: 3 },
     purses: [{ industry: '0001', name: NAME, tail: '4471', mark: null, balance: 12_850, seenMs: now - 4 * MINUTE, expiry: '2034-12-31', active: true }],
-    pending: [],
+    pending: [], recent: history(now).slice(0, 5),
     transaction: null, request: null,
     packages: PACKAGES, refusedPackages: [],
     settings: { language: 'zh-CN', theme: 'light', textSize: 100, lock: false, sound: true, tray: false, notices: true },

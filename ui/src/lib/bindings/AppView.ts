@@ -2,6 +2,7 @@
 import type { AboutView } from "./AboutView";
 import type { DeskView } from "./DeskView";
 import type { ErrorView } from "./ErrorView";
+import type { HistoryEntry } from "./HistoryEntry";
 import type { NetworkState } from "./NetworkState";
 import type { PackageView } from "./PackageView";
 import type { PendingView } from "./PendingView";
@@ -30,7 +31,11 @@ purses: Array<PurseView>,
 /**
  * Unfinished loads, oldest first.
  */
-pending: Array<PendingView>, transaction: TransactionView | null, 
+pending: Array<PendingView>, 
+/**
+ * The newest of the history, newest first: what Home shows of it.
+ */
+recent: Array<HistoryEntry>, transaction: TransactionView | null, 
 /**
  * What a link from outside asks for, until the person has answered.
  */

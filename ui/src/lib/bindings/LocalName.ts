@@ -3,4 +3,8 @@
 /**
  * A name in the languages that the package gives.
  */
-export type LocalName = { "zh-CN": string, "zh-TW": string | null, en: string, };
+export type LocalName = { "zh-CN": string, 
+/**
+ * Null in packages that write Chinese in one script alone.
+ */
+"zh-TW": string | null, en: string, };
