@@ -2,8 +2,8 @@
 
 use std::ffi::OsString;
 use std::fs;
-use std::os::unix::process::CommandExt;
-use std::process::Command;
+
+use gio::glib;
 
 /// Whoever sets one of these reads the page and types into it: the window of an installed app is driven by its person
 /// alone.
@@ -16,43 +16,28 @@ const OPENERS: [&str; 3] = [
 /// and starts sooner (docs/performance.md).
 const NO_DMABUF: &str = "WEBKIT_DISABLE_DMABUF_RENDERER";
 
-/// Starts this program over where the environment must be another one: it can't be changed safely once threads may
-/// run.
+/// Changes the environment of this process and of those that it starts. Must come first: no thread may read it yet.
 pub(crate) fn settle() {
     let is_set = |name: &str| std::env::var_os(name).is_some();
     let may_be_driven = cfg!(feature = "simulator");
-    let taken: Vec<&str> = OPENERS
-        .into_iter()
-        .filter(|name| !may_be_driven && is_set(name))
-        .collect();
-    // A driven web view that draws this way often never answers when a picture of it is asked for.
-    let is_driven = may_be_driven && is_set("TAURI_WEBVIEW_AUTOMATION");
-    let helps = !is_driven && !is_set(NO_DMABUF) && !has_gpu(names_in("/dev/dri"));
-    let added = helps.then_some((NO_DMABUF, "1"));
-    if taken.is_empty() && added.is_none() {
-        return;
-    }
-    let Ok(program) = std::env::current_exe() else {
-        // A web view that takes a little more does no harm; one that is driven may.
-        if !taken.is_empty() {
+    if !may_be_driven {
+        OPENERS.into_iter().for_each(glib::unsetenv);
+        if OPENERS.into_iter().any(is_set) {
             std::process::exit(1);
         }
+    }
+    // A driven web view that draws this way often never answers when a picture of it is asked for.
+    let is_driven = may_be_driven && is_set("TAURI_WEBVIEW_AUTOMATION");
+    if is_driven || is_set(NO_DMABUF) || has_gpu(names_in("/dev/dri")) {
         return;
-    };
-    let mut again = Command::new(program);
-    again.args(std::env::args_os().skip(1)).envs(added);
-    for name in &taken {
-        again.env_remove(name);
     }
-    // Comes back only when it could not start.
-    let error = again.exec();
-    if !taken.is_empty() {
-        std::process::exit(1);
+    // A web view that takes a little more does no harm.
+    if let Err(error) = glib::setenv(NO_DMABUF, "1", true) {
+        let _told = std::io::Write::write_fmt(
+            &mut std::io::stderr(),
+            format_args!("tapfill: started as it is: {error}\n"),
+        );
     }
-    let _told = std::io::Write::write_fmt(
-        &mut std::io::stderr(),
-        format_args!("tapfill: started as it is: {error}\n"),
-    );
 }
 
 fn names_in(folder: &str) -> Vec<OsString> {

@@ -9,7 +9,9 @@ mod parts;
 #[cfg(any(mobile, test))]
 mod phone;
 
-use tauri::{Emitter, Manager};
+use std::time::Duration;
+
+use tauri::{App, Emitter, Manager, WebviewWindowBuilder};
 
 use ipc::VIEW_EVENT;
 use session::Session;
@@ -37,9 +39,8 @@ pub fn run() {
     let builder = builder.plugin(tauri_plugin_iso_dep::init());
     let built = builder
         .setup(|app| {
-            let session = tauri::async_runtime::block_on(async {
-                Ok::<_, Box<dyn std::error::Error>>(Session::start(parts::of(app)?)?)
-            })?;
+            let session = tauri::async_runtime::block_on(begin(app))?;
+            open_window(app, &session)?;
             push_views(app.handle().clone(), &session);
             #[cfg(desktop)]
             desk::start(app, &session);
@@ -58,6 +59,32 @@ pub fn run() {
             std::process::exit(1);
         }
     }
+}
+
+/// What a start that fails has to tell.
+type Failure = Box<dyn std::error::Error>;
+
+/// So long the first picture waits for the reader, so that it need not be drawn twice.
+const FIRST_LOOK: Duration = Duration::from_millis(30);
+
+async fn begin(app: &App) -> Result<Session, Failure> {
+    let session = Session::start(parts::of(app)?)?;
+    let mut views = session.view();
+    // Either is fine: what comes later is drawn later.
+    let _seen = tokio::time::timeout(FIRST_LOOK, views.changed()).await;
+    Ok(session)
+}
+
+/// Opens the window with the first view in it: the page draws that at once, long before the bridge between page and
+/// core stands.
+fn open_window(app: &App, session: &Session) -> Result<(), Failure> {
+    let view = serde_json::to_string(&*session.view().borrow())?;
+    for config in &app.config().app.windows {
+        WebviewWindowBuilder::from_config(app.handle(), config)?
+            .initialization_script(format!("window.__TAPFILL_VIEW__ = {view};"))
+            .build()?;
+    }
+    Ok(())
 }
 
 /// The demo holds our standard input: when that closes, the bank and the card around us are gone too.

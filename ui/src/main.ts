@@ -2,6 +2,7 @@ import { mount } from 'svelte';
 
 import Root from './App.svelte';
 import { App } from './lib/app.svelte';
+import { backend as core } from './lib/backend/tauri';
 import type { Backend } from './lib/backend/types';
 import './styles/tokens.css';
 import './styles/base.css';
@@ -9,7 +10,7 @@ import './styles/base.css';
 async function backend(): Promise<Backend> {
   const scene = new URLSearchParams(location.search).get('fake');
   if (__FAKE__ && scene !== null) return (await import('./lib/backend/fake')).fakeBackend(scene);
-  return (await import('./lib/backend/tauri')).backend;
+  return core;
 }
 
 // The frame that Tauri puts between page and core holds nothing for people.
@@ -24,8 +25,8 @@ const target = document.getElementById('app');
 if (target) {
   const app = new App(await backend());
   app.dress('system');
+  void app.start();
   const style = __FAKE__ && new URLSearchParams(location.search).get('fake') === 'style';
   mount(style ? (await import('./style/Style.svelte')).default : Root, { target, props: { app } });
-  void app.start();
   if (__FAKE__) void import('./lib/backend/fake').then(({ pose }) => pose(app));
 }

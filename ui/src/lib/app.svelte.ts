@@ -89,6 +89,7 @@ export class App {
 
   /** Listens and draws the first view. The answer ends it. */
   async start(): Promise<() => void> {
+    if (this.backend.first) this.take(this.backend.first);
     const stop = await this.backend.listen((view) => this.take(view));
     this.take(await this.backend.view());
     const tick = setInterval(() => (this.now = Date.now()), 1000);

@@ -17,6 +17,7 @@ const RIGHT_CODE = '409128';
 
 /** A core on a script: shows one scene, and plays a top-up from there when someone uses the screens. */
 export class FakeBackend implements Backend {
+  readonly first = null;
   readonly commands: Command[] = [];
   #listeners = new Set<(view: AppView) => void>();
   #view: AppView;

@@ -5,6 +5,8 @@ import type { Reply } from '../bindings/Reply';
 
 /** What the screens need from the core. There are two: the app's own (Tauri) and a scripted one. */
 export interface Backend {
+  /** The view when the window opened, where it is known without asking. */
+  readonly first: AppView | null;
   /** The view now. */
   view(): Promise<AppView>;
   /** Asks for something. Rejects with an {@link ErrorView}. */
