@@ -36,7 +36,7 @@ const LONGEST_PASSWORD: usize = 8;
 const LONGEST_PDU: usize = 8 * 1024;
 /// Between two attempts to connect.
 const SHORTEST_PAUSE: Duration = Duration::from_secs(1);
-const LONGEST_PAUSE: Duration = Duration::from_secs(30);
+const LONGEST_PAUSE: Duration = Duration::from_secs(15);
 
 pub(super) struct Smpp {
     settings: SmppSettings,
