@@ -245,12 +245,14 @@ fn receipt(told: &DeliverSm) -> Option<Receipt> {
 }
 
 fn handed(error: &Error) -> Handed {
-    match error {
-        Error::UnexpectedResponse { response } => refused(u32::from(response.status())),
-        Error::Encode(_) => Handed::Refused("SMPP can't say it".to_owned()),
-        // Whatever broke, it may have been after the SMSC took it.
-        _ => Handed::Unanswered("the SMSC does not answer".to_owned()),
+    if let Error::UnexpectedResponse { response } = error {
+        return refused(u32::from(response.status()));
     }
+    if matches!(error, Error::Encode(_)) {
+        return Handed::Refused("SMPP can't say it".to_owned());
+    }
+    // Whatever broke, it may have been after the SMSC took it.
+    Handed::Unanswered("the SMSC does not answer".to_owned())
 }
 
 /// SMPP 3.4, 5.1.3.

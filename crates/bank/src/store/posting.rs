@@ -270,7 +270,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn one_that_was_taken_is_nobodys_else_until_its_time_is_over() {
+    async fn one_that_was_taken_is_nobody_elses_until_its_time_is_over() {
         let (_dir, store) = file().await;
         with_sms(&store, 1).await;
         let first = claim(&store, &claim_at(NOW_MS, 9)).await.unwrap();
