@@ -44,6 +44,8 @@ pub(crate) struct Bank {
     /// Everybody who is connected to either server.
     pub(crate) crowd: Arc<Crowd>,
     pub(crate) metrics: Metrics,
+    #[cfg(feature = "otel")]
+    pub(crate) spans: crate::otel::Spans,
 }
 
 impl Bank {

@@ -6,10 +6,14 @@ use std::sync::Arc;
 
 use crate::clock::{Clock, SystemClock};
 
+#[cfg(feature = "otel")]
+mod otel;
 mod rules;
 mod settings;
 mod sms;
 
+#[cfg(feature = "otel")]
+pub(crate) use otel::OtelSettings;
 pub(crate) use rules::{IssuerKeyText, IssuerKeyTexts, KeyWithRecipe};
 pub use settings::Settings;
 pub(crate) use settings::{
@@ -158,6 +162,10 @@ impl Settings {
             let smpp = sms.smpp.iter_mut().filter_map(|it| it.authority.as_mut());
             let http = sms.http.iter_mut().filter_map(|it| it.authority.as_mut());
             for path in packages.chain(pin_file).chain(smpp).chain(http) {
+                *path = parent.join(&*path);
+            }
+            #[cfg(feature = "otel")]
+            if let Some(path) = settings.otel.as_mut().and_then(|it| it.authority.as_mut()) {
                 *path = parent.join(&*path);
             }
         }

@@ -158,6 +158,8 @@ impl Running {
         if let Some(posting) = self.posting {
             posting.stop().await;
         }
+        #[cfg(feature = "otel")]
+        self.bank.spans.close().await;
         self.bank.store.close().await;
     }
 
@@ -280,6 +282,8 @@ pub(crate) async fn bank(config: &Config, dir: &Directory) -> Result<Bank, Start
         rates: Rates::new(&settings.limits),
         crowd: Crowd::new(shares(&settings.limits)),
         metrics: Metrics::new(),
+        #[cfg(feature = "otel")]
+        spans: crate::otel::Spans::to(settings.otel.as_ref())?,
         settings,
         store,
         vault,

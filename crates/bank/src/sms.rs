@@ -7,7 +7,7 @@ pub(crate) mod receipt;
 pub(crate) mod sender;
 mod smpp;
 mod submit;
-mod trust;
+pub(crate) mod trust;
 
 use serde::{Deserialize, Serialize};
 

@@ -26,6 +26,10 @@ pub struct Settings {
     #[serde(default)]
     pub(crate) limits: LimitSettings,
     pub(crate) hsm: Option<HsmSettings>,
+    #[cfg(feature = "otel")]
+    pub(crate) otel: Option<crate::config::OtelSettings>,
+    #[cfg(not(feature = "otel"))]
+    pub(super) otel: Option<serde::de::IgnoredAny>,
     #[serde(default, rename = "industry")]
     pub(crate) industries: Vec<IndustrySettings>,
     #[serde(default, rename = "customer")]

@@ -1,4 +1,4 @@
-//! TLS towards those who carry SMS.
+//! TLS towards those whom the bank itself calls.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -10,7 +10,7 @@ use rustls::{ClientConfig, RootCertStore};
 use crate::error::StartError;
 
 /// The machine's own authorities, or those of a file and no others.
-pub(super) fn client_config(authority: Option<&Path>) -> Result<ClientConfig, StartError> {
+pub(crate) fn client_config(authority: Option<&Path>) -> Result<ClientConfig, StartError> {
     let mut roots = RootCertStore::empty();
     match authority {
         Some(path) => {
@@ -26,7 +26,8 @@ pub(super) fn client_config(authority: Option<&Path>) -> Result<ClientConfig, St
         }
     }
     if roots.is_empty() {
-        let cause = "this machine has no certificates of authorities, and sms names none";
+        let cause =
+            "this machine has no certificates of authorities, and the configuration names none";
         return Err(StartError::Tls(cause.to_owned()));
     }
     let provider = Arc::new(rustls::crypto::ring::default_provider());
