@@ -93,11 +93,19 @@ class Bank:
             CONFIG.format(suite=suite, phone=PHONE, password=PASSWORD, serial=SERIAL, second=SECOND, **KEYS)
         )
         config.chmod(0o600)
-        command = [BANK, "run", "--dir", self.dir, "--config", config, "--dev"]
-        command += ["--security", "127.0.0.1:0", "--transaction", "127.0.0.1:0"]
-        with self.log.open("w") as log:
-            self.process = subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL)
+        self.command = [BANK, "run", "--dir", self.dir, "--config", config, "--dev"]
+        self.command += ["--security", "127.0.0.1:0", "--transaction", "127.0.0.1:0"]
+        self.prepare()
         atexit.register(self.stop)
+        self.start()
+
+    def prepare(self):
+        """What must be there before the first start."""
+
+    def start(self):
+        """A process, on new ports."""
+        with self.log.open("w") as log:
+            self.process = subprocess.Popen(self.command, stdout=log, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL)
         try:
             self.profile = json.loads(Path(self._ready()).read_text())
         except BaseException:

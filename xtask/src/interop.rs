@@ -10,7 +10,8 @@ const CONSOLE: &str = "tests/console";
 
 /// The terminal in Python that shares no code with the rest, against the real bank.
 pub(crate) fn test() -> Outcome<()> {
-    run(cargo().args(["build", "-p", "bank", "--bins"]))?;
+    // With traces, which one of the tests collects.
+    run(cargo().args(["build", "-p", "bank", "--bins", "--features", "otel"]))?;
     let python = build::python("interop", &format!("{TESTS}/requirements.txt"))?;
     let mut command = Command::new(python);
     command.current_dir(build::root());

@@ -16,6 +16,7 @@ use crate::http::rates::Rates;
 use crate::metrics::Metrics;
 use crate::packages::Shelf;
 use crate::scheme::CardIdentity;
+use crate::sms::sender::Sender;
 use crate::store::Store;
 use crate::vault::Vault;
 
@@ -34,7 +35,8 @@ pub(crate) struct Bank {
     /// Signs receipts.
     pub(crate) receipt_secret: Zeroizing<[u8; 32]>,
     #[cfg(feature = "development")]
-    pub(crate) inbox: Option<crate::inbox::Inbox>,
+    pub(crate) inbox: Option<Arc<crate::inbox::Inbox>>,
+    pub(crate) sender: Sender,
     /// Rings when the outbox has something new.
     pub(crate) outbox: Notify,
     pub(crate) admission: Admission,
@@ -42,6 +44,8 @@ pub(crate) struct Bank {
     /// Everybody who is connected to either server.
     pub(crate) crowd: Arc<Crowd>,
     pub(crate) metrics: Metrics,
+    #[cfg(feature = "otel")]
+    pub(crate) spans: crate::otel::Spans,
 }
 
 impl Bank {

@@ -6,14 +6,20 @@ use std::sync::Arc;
 
 use crate::clock::{Clock, SystemClock};
 
+#[cfg(feature = "otel")]
+mod otel;
 mod rules;
 mod settings;
+mod sms;
 
+#[cfg(feature = "otel")]
+pub(crate) use otel::OtelSettings;
 pub(crate) use rules::{IssuerKeyText, IssuerKeyTexts, KeyWithRecipe};
 pub use settings::Settings;
 pub(crate) use settings::{
     CardSettings, CustomerSettings, HsmSettings, IndustrySettings, LimitSettings,
 };
+pub(crate) use sms::{Alphabet, Auth, Form, Long, ProviderSettings, SmppSettings};
 
 #[cfg(feature = "development")]
 const DEMO: &str = include_str!("demo.toml");
@@ -152,7 +158,14 @@ impl Settings {
         if let Some(parent) = file.parent() {
             let packages = settings.bank.packages.iter_mut();
             let pin_file = settings.hsm.iter_mut().map(|hsm| &mut hsm.pin_file);
-            for path in packages.chain(pin_file) {
+            let sms = &mut settings.sms;
+            let smpp = sms.smpp.iter_mut().filter_map(|it| it.authority.as_mut());
+            let http = sms.http.iter_mut().filter_map(|it| it.authority.as_mut());
+            for path in packages.chain(pin_file).chain(smpp).chain(http) {
+                *path = parent.join(&*path);
+            }
+            #[cfg(feature = "otel")]
+            if let Some(path) = settings.otel.as_mut().and_then(|it| it.authority.as_mut()) {
                 *path = parent.join(&*path);
             }
         }

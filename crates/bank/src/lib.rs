@@ -21,6 +21,8 @@ mod inbox;
 mod loopback;
 mod metrics;
 mod operators;
+#[cfg(feature = "otel")]
+mod otel;
 mod packages;
 mod password;
 mod peer;

@@ -27,7 +27,11 @@ pub(crate) struct StderrLog(pub(crate) Form);
 
 impl log::Log for StderrLog {
     fn enabled(&self, metadata: &log::Metadata<'_>) -> bool {
-        // Libraries log what is theirs to debug; what matters of it comes back as an error.
+        // Libraries log what is theirs to debug; what matters of it comes back as an error. What carries SMS would log
+        // what it carries.
+        if metadata.target().starts_with("rusmpp") {
+            return false;
+        }
         metadata.level() <= log::Level::Warn || metadata.target().starts_with("bank")
     }
 

@@ -55,8 +55,22 @@ struct ResultLabel {
 /// What became of a code that was to be sent.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum SmsResult {
-    #[cfg(feature = "development")]
+    /// To the inbox of development.
     Delivered,
+    /// A sender elsewhere has it.
+    Accepted,
+    /// It was not taken, or nobody answered: it goes again.
+    Again,
+    /// The sender never will take it.
+    Refused,
+    /// It was handed over as often as is good, and never answered.
+    Unanswered,
+    /// Its code was not good any more before anybody took it.
+    GivenUp,
+    /// A receipt says that the phone has it.
+    Arrived,
+    /// A receipt says that the phone never will have it.
+    NotArrived,
     /// The number that was typed is not on file: nothing is sent, and nobody outside can tell.
     NotOnFile,
     /// This bank has no sender.
@@ -64,10 +78,16 @@ pub(crate) enum SmsResult {
 }
 
 impl SmsResult {
-    fn name(self) -> &'static str {
+    pub(crate) fn name(self) -> &'static str {
         match self {
-            #[cfg(feature = "development")]
             Self::Delivered => "delivered",
+            Self::Accepted => "accepted",
+            Self::Again => "again",
+            Self::Refused => "refused",
+            Self::Unanswered => "unanswered",
+            Self::GivenUp => "given-up",
+            Self::Arrived => "arrived",
+            Self::NotArrived => "not-arrived",
             Self::NotOnFile => "not-on-file",
             Self::NoSender => "no-sender",
         }

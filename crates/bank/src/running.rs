@@ -32,6 +32,8 @@ use crate::loopback;
 use crate::metrics::Metrics;
 use crate::packages::Shelf;
 use crate::peer::WithPeerKey;
+use crate::sms::post::{self, Posting};
+use crate::sms::sender::Sender;
 use crate::store::{Opening, Place, audit, commit, customer, owner, terminal};
 use crate::tls::{self, Identity};
 use crate::token::Token;
@@ -68,6 +70,7 @@ pub struct Running {
     handles: Vec<Handle<SocketAddr>>,
     servers: Vec<JoinHandle<()>>,
     worker: JoinHandle<()>,
+    posting: Option<Posting>,
 }
 
 /// Makes what a first start needs, opens the store and serves both addresses.
@@ -122,6 +125,7 @@ pub async fn start(config: Config) -> Result<Running, StartError> {
         servers.push(loopback::serve(listener, routes, handle())?);
     }
     let worker = tokio::spawn(worker::run(bank.clone()));
+    let posting = post::start(&bank);
     let profile_path = dir.path("profile.json");
     Ok(Running {
         security_addr,
@@ -133,6 +137,7 @@ pub async fn start(config: Config) -> Result<Running, StartError> {
         handles,
         servers,
         worker,
+        posting,
     })
 }
 
@@ -150,6 +155,11 @@ impl Running {
         // Its end is waited for: a round still in work would find the store closed.
         self.worker.abort();
         let _aborted = self.worker.await;
+        if let Some(posting) = self.posting {
+            posting.stop().await;
+        }
+        #[cfg(feature = "otel")]
+        self.bank.spans.close().await;
         self.bank.store.close().await;
     }
 
@@ -247,6 +257,11 @@ pub(crate) async fn bank(config: &Config, dir: &Directory) -> Result<Bank, Start
     let hsm = hsm(&settings, dir.token())?;
     let packages = Shelf::load(&settings, &signer)?;
     let identified_by = identified_by(&hsm, &packages)?;
+    let sender = Sender::new(&settings, dir)?;
+    #[cfg(feature = "development")]
+    let inbox = config.dev.then(Arc::<crate::inbox::Inbox>::default);
+    #[cfg(feature = "development")]
+    let sender = sender.or_inbox(inbox.as_ref());
     Ok(Bank {
         clock: config.clock.clone(),
         hsm: Box::new(hsm),
@@ -257,7 +272,8 @@ pub(crate) async fn bank(config: &Config, dir: &Directory) -> Result<Bank, Start
         signer_secret: dir.secret("enrolment-signer.key")?,
         receipt_secret: dir.secret("receipt-signer.key")?,
         #[cfg(feature = "development")]
-        inbox: config.dev.then(crate::inbox::Inbox::default),
+        inbox,
+        sender,
         outbox: Notify::new(),
         admission: Admission::new(
             settings.limits.concurrent_requests,
@@ -266,6 +282,8 @@ pub(crate) async fn bank(config: &Config, dir: &Directory) -> Result<Bank, Start
         rates: Rates::new(&settings.limits),
         crowd: Crowd::new(shares(&settings.limits)),
         metrics: Metrics::new(),
+        #[cfg(feature = "otel")]
+        spans: crate::otel::Spans::to(settings.otel.as_ref())?,
         settings,
         store,
         vault,

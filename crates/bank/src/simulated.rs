@@ -59,7 +59,7 @@ impl Simulated {
 
     /// Codes that reached the inbox since this bank was opened, newest first.
     pub fn codes(&self) -> Vec<String> {
-        let all = self.bank.inbox.iter().flat_map(crate::inbox::Inbox::all);
+        let all = self.bank.inbox.iter().flat_map(|inbox| inbox.all());
         all.map(|sms| sms.code).collect()
     }
 

@@ -1,4 +1,13 @@
-//! What the outbox carries to phones.
+//! Codes by SMS: what the outbox carries, and the ways it takes.
+
+mod alphabet;
+pub(crate) mod post;
+mod provider;
+pub(crate) mod receipt;
+pub(crate) mod sender;
+mod smpp;
+mod submit;
+pub(crate) mod trust;
 
 use serde::{Deserialize, Serialize};
 

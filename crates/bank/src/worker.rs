@@ -9,7 +9,8 @@ use serde::Deserialize;
 use crate::bank::Bank;
 use crate::error::Problem;
 use crate::metrics::SmsResult;
-use crate::sms::Sms;
+use crate::sms::post;
+use crate::sms::sender::{Handed, Parcel};
 use crate::store::load::{self, LoadRow};
 use crate::store::outbox::{self, Waiting};
 use crate::store::{Conn, commit, counted, terminal};
@@ -34,6 +35,7 @@ pub(crate) async fn run(bank: Arc<Bank>) {
 }
 
 pub(crate) async fn round(bank: &Bank) -> Result<(), Problem> {
+    bank.sender.wake();
     deliver(bank).await?;
     let limits = &bank.settings.limits;
     let silent = Sweep {
@@ -81,18 +83,21 @@ struct Sweep {
 async fn deliver(bank: &Bank) -> Result<(), Problem> {
     loop {
         let mut conn = bank.store.read().await?;
-        let waiting = outbox::waiting(&mut conn).await?;
+        // What goes to a sender elsewhere has a way of its own: nothing here waits for it.
+        let waiting = outbox::waiting(&mut conn, !bank.sender.is_remote()).await?;
         drop(conn);
         if waiting.is_empty() {
             return Ok(());
         }
         // Delivered first, marked after: a crash between sends one more, never none.
+        let mut done = Vec::with_capacity(waiting.len());
         for item in &waiting {
-            hand_over(bank, item)?;
+            done.push((item.id, hand_over(bank, item).await?));
         }
         commit!(bank.store, conn => {
-            for item in &waiting {
-                outbox::delivered(conn, item.id, bank.now_ms()).await?;
+            for (id, result) in &done {
+                let outcome = result.map(SmsResult::name);
+                outbox::delivered(conn, (*id, outcome), bank.now_ms()).await?;
             }
             Ok::<_, Problem>(())
         })?;
@@ -106,7 +111,8 @@ struct Moved {
     amount: u64,
 }
 
-fn hand_over(bank: &Bank, item: &Waiting) -> Result<(), Problem> {
+/// What became of it, of an SMS.
+async fn hand_over(bank: &Bank, item: &Waiting) -> Result<Option<SmsResult>, Problem> {
     if let Some(payload) = &item.payload {
         log::info!("{}: {payload}", item.kind);
         if let Ok(moved) = serde_json::from_str::<Moved>(payload) {
@@ -114,24 +120,25 @@ fn hand_over(bank: &Bank, item: &Waiting) -> Result<(), Problem> {
         }
     }
     let Some(sealed) = &item.sealed else {
-        return Ok(());
+        return Ok(None);
     };
-    let plain = bank.vault.open("sms", sealed)?;
-    let sms: Sms = serde_json::from_slice(&plain).map_err(Problem::internal)?;
+    let parcel = Parcel {
+        sms: &post::open(bank, sealed)?,
+        key: String::new(),
+        left: Duration::MAX,
+    };
     // A number that is not on file: the row is there so that it looks the same.
-    if sms.phone.is_empty() {
-        bank.metrics.sms(SmsResult::NotOnFile);
-        return Ok(());
-    }
-    #[cfg(feature = "development")]
-    if let Some(inbox) = &bank.inbox {
-        inbox.push(sms);
-        bank.metrics.sms(SmsResult::Delivered);
-        return Ok(());
-    }
-    bank.metrics.sms(SmsResult::NoSender);
-    log::warn!("an SMS has no way out: this bank has no sender");
-    Ok(())
+    let result = match bank.sender.send(&parcel).await {
+        Handed::NotOnFile => SmsResult::NotOnFile,
+        Handed::Accepted(_) => SmsResult::Delivered,
+        Handed::Nowhere
+        | Handed::NotNow(_)
+        | Handed::TooMuch(..)
+        | Handed::Refused(_)
+        | Handed::Unanswered(_) => SmsResult::NoSender,
+    };
+    bank.metrics.sms(result);
+    Ok(Some(result))
 }
 
 async fn sweep(bank: &Bank, sweep: &Sweep) -> Result<(), Problem> {

@@ -18,6 +18,15 @@ impl Settings {
 
     pub(super) fn check(&self) -> Result<(), ConfigError> {
         self.check_numbers()?;
+        self.sms.check()?;
+        #[cfg(feature = "otel")]
+        if let Some(otel) = &self.otel {
+            otel.check()?;
+        }
+        #[cfg(not(feature = "otel"))]
+        if self.otel.is_some() {
+            return Err(bad("otel", "only in a program built with the feature otel"));
+        }
         self.place()?;
         for (at, industry) in self.industries.iter().enumerate() {
             let code = industry.code.parse::<relay::IndustryCode>();
@@ -242,7 +251,7 @@ pub(crate) enum IssuerKeyText {
     Label(String),
 }
 
-fn bad(field: impl Into<String>, cause: impl Into<String>) -> ConfigError {
+pub(super) fn bad(field: impl Into<String>, cause: impl Into<String>) -> ConfigError {
     ConfigError::Field {
         field: field.into(),
         cause: cause.into(),

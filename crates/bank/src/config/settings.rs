@@ -6,6 +6,7 @@ use std::path::PathBuf;
 
 use serde::Deserialize;
 
+use crate::config::sms::SmsSettings;
 use crate::scheme::{Activation, Scheme};
 
 /// A few ms of a server's core: what protects six digits is the store key, rounds only delay who has both.
@@ -25,6 +26,10 @@ pub struct Settings {
     #[serde(default)]
     pub(crate) limits: LimitSettings,
     pub(crate) hsm: Option<HsmSettings>,
+    #[cfg(feature = "otel")]
+    pub(crate) otel: Option<crate::config::OtelSettings>,
+    #[cfg(not(feature = "otel"))]
+    pub(super) otel: Option<serde::de::IgnoredAny>,
     #[serde(default, rename = "industry")]
     pub(crate) industries: Vec<IndustrySettings>,
     #[serde(default, rename = "customer")]
@@ -86,19 +91,6 @@ pub(crate) struct KeySettings {
     pub(crate) master_key_life_s: u64,
     pub(crate) suite: u8,
     pub(crate) lowest_suite: u8,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub(crate) struct SmsSettings {
-    pub(crate) valid_s: u64,
-    pub(crate) resend_s: u64,
-    pub(crate) tries: u32,
-    pub(crate) proof_valid_s: u64,
-    pub(crate) per_number_per_hour: u32,
-    pub(crate) per_terminal_per_hour: u32,
-    pub(crate) per_address_per_hour: u32,
-    pub(crate) per_prefix_per_hour: u32,
 }
 
 #[derive(Deserialize)]
@@ -224,21 +216,6 @@ impl Default for KeySettings {
             master_key_life_s: 365 * 24 * 3600,
             suite: 3,
             lowest_suite: 3,
-        }
-    }
-}
-
-impl Default for SmsSettings {
-    fn default() -> Self {
-        Self {
-            valid_s: 300,
-            resend_s: 60,
-            tries: 5,
-            proof_valid_s: 600,
-            per_number_per_hour: 10,
-            per_terminal_per_hour: 20,
-            per_address_per_hour: 60,
-            per_prefix_per_hour: 600,
         }
     }
 }

@@ -10,6 +10,7 @@ mod form;
 mod guard;
 mod load;
 mod loads;
+mod messages;
 mod page;
 mod places;
 mod session;

@@ -10,10 +10,12 @@ use maud::{Markup, html};
 use crate::console::Desk;
 use crate::console::form::Fields;
 use crate::console::guard::Seen;
+use crate::console::messages;
 use crate::console::page::{failed, figure, whole};
 use crate::console::words::{Language, at};
 use crate::error::Problem;
 use crate::store::console::{self, CodeLine, TerminalLine};
+use crate::store::posting;
 
 const MOST: i64 = 100;
 const DAY_MS: u64 = 24 * 3_600_000;
@@ -103,10 +105,12 @@ pub(super) async fn sms(
         let mut conn = desk.bank.store.snapshot().await?;
         let stored = console::counted(&mut conn).await?;
         let codes = console::codes(&mut conn, (since_ms, MOST)).await?;
-        Ok::<_, Problem>((stored, codes))
+        let outcomes = posting::outcomes(&mut conn, since_ms).await?;
+        let sent = posting::messages(&mut conn, (since_ms, MOST)).await?;
+        Ok::<_, Problem>((stored, codes, outcomes, sent))
     };
     match read.await {
-        Ok((stored, codes)) => {
+        Ok((stored, codes, outcomes, sent)) => {
             let waits = stored.outbox.iter().find(|(kind, _)| kind == "sms");
             let (count, oldest) = waits.map_or((0, None), |(_, it)| (it.count, it.since_ms));
             let oldest = oldest.map(at).unwrap_or_default();
@@ -114,8 +118,11 @@ pub(super) async fn sms(
                 section.figures {
                     (figure("sms-waiting", language.say("Not handed over yet", "待发送"), &count.to_string(), &oldest))
                     (figure("sms-asked", language.say("Asked for in 24 hours", "24 小时内申请"), &codes.len().to_string(), ""))
+                    (messages::figures(language, &outcomes))
                 }
                 (code_table(language, &codes))
+                h2 { (language.say("On their way to phones", "发送情况")) }
+                (messages::table(language, &sent))
             };
             whole(&seen, "/sms", language.say("SMS", "短信"), &body)
         }

@@ -58,6 +58,6 @@ async fn page(State(bank): State<Arc<Bank>>) -> Response {
 fn all(bank: &Bank) -> Vec<Sms> {
     bank.inbox
         .as_ref()
-        .map(crate::inbox::Inbox::all)
+        .map(|inbox| inbox.all())
         .unwrap_or_default()
 }

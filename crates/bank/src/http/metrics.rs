@@ -54,11 +54,23 @@ async fn measure(
 ) -> Response {
     let asked = request.uri().path();
     let path = PATHS.into_iter().find(|known| *known == asked);
+    #[cfg(feature = "otel")]
+    let method = crate::otel::method(request.method());
     let started = Instant::now();
     let response = next.run(request).await;
     let place = (server, path.unwrap_or("other"));
     let status = response.status().as_u16();
-    bank.metrics.answered(place, status, started.elapsed());
+    let took = started.elapsed();
+    bank.metrics.answered(place, status, took);
+    #[cfg(feature = "otel")]
+    bank.spans.ended(crate::otel::Span {
+        server: place.0,
+        path: place.1,
+        method,
+        status,
+        ended_ms: bank.now_ms(),
+        took,
+    });
     response
 }
 

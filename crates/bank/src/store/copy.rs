@@ -82,7 +82,8 @@ pub(crate) const TABLES: [Table; 23] = [
     numbered("counted", "id, kind, subject, at_ms"),
     numbered(
         "outbox",
-        "id, kind, transition, payload, sealed, created_ms, delivered_ms",
+        "id, kind, transition, payload, sealed, created_ms, delivered_ms, due_ms, tries, unanswered, outcome,
+         message, receipt, receipt_ms",
     ),
     table("incident", "id, kind, place, load, at_ms"),
     numbered(

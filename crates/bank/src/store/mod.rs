@@ -15,6 +15,7 @@ mod open;
 pub(crate) mod operator;
 pub(crate) mod outbox;
 pub(crate) mod owner;
+pub(crate) mod posting;
 pub(crate) mod sms;
 pub(crate) mod sql;
 pub(crate) mod terminal;

@@ -37,13 +37,15 @@ pub(crate) async fn load_moved(
     Ok(())
 }
 
-pub(crate) async fn waiting(conn: &mut Conn) -> Result<Vec<Waiting>, Problem> {
+/// The oldest of them, SMS only when they are wanted.
+pub(crate) async fn waiting(conn: &mut Conn, sms_too: bool) -> Result<Vec<Waiting>, Problem> {
     type Row = (i64, String, Option<String>, Option<Vec<u8>>);
     let rows: Vec<Row> = conn
         .sql(
             "SELECT id, kind, payload, sealed FROM outbox
-         WHERE bank = $1 AND delivered_ms IS NULL ORDER BY id LIMIT 100",
+         WHERE bank = $1 AND delivered_ms IS NULL AND (kind <> 'sms' OR $2 = 1) ORDER BY id LIMIT 100",
         )
+        .bind(sms_too)
         .all()
         .await?;
     let waiting = |(id, kind, payload, sealed)| Waiting {
@@ -56,11 +58,18 @@ pub(crate) async fn waiting(conn: &mut Conn) -> Result<Vec<Waiting>, Problem> {
 }
 
 /// A delivered secret has no reason to stay.
-pub(crate) async fn delivered(conn: &mut Conn, id: i64, now_ms: u64) -> Result<(), Problem> {
-    conn.sql("UPDATE outbox SET delivered_ms = $2, sealed = NULL WHERE bank = $1 AND id = $3")
-        .bind(signed(now_ms))
-        .bind(id)
-        .execute()
-        .await?;
+pub(crate) async fn delivered(
+    conn: &mut Conn,
+    (id, outcome): (i64, Option<&'static str>),
+    now_ms: u64,
+) -> Result<(), Problem> {
+    conn.sql(
+        "UPDATE outbox SET delivered_ms = $2, sealed = NULL, outcome = $3 WHERE bank = $1 AND id = $4",
+    )
+    .bind(signed(now_ms))
+    .bind(outcome)
+    .bind(id)
+    .execute()
+    .await?;
     Ok(())
 }
