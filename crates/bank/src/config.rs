@@ -6,9 +6,11 @@ use std::sync::Arc;
 
 use crate::clock::{Clock, SystemClock};
 
+mod corebank;
 mod rules;
 mod settings;
 
+pub(crate) use corebank::CoreSettings;
 pub(crate) use rules::{IssuerKeyText, IssuerKeyTexts, KeyWithRecipe};
 pub use settings::Settings;
 pub(crate) use settings::{
@@ -152,7 +154,9 @@ impl Settings {
         if let Some(parent) = file.parent() {
             let packages = settings.bank.packages.iter_mut();
             let pin_file = settings.hsm.iter_mut().map(|hsm| &mut hsm.pin_file);
-            for path in packages.chain(pin_file) {
+            let authority = settings.core.iter_mut();
+            let authority = authority.filter_map(|core| core.authority.as_mut());
+            for path in packages.chain(pin_file).chain(authority) {
                 *path = parent.join(&*path);
             }
         }

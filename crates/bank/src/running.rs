@@ -22,6 +22,7 @@ use crate::config::{
     Config, IssuerKeyText, IssuerKeyTexts, KeyWithRecipe, LimitSettings, Settings,
 };
 use crate::console;
+use crate::corebank::{self, Core};
 use crate::crowd::{Crowd, Shares, WithPresence};
 use crate::error::{Problem, StartError};
 use crate::files::{Directory, restrict};
@@ -68,6 +69,7 @@ pub struct Running {
     handles: Vec<Handle<SocketAddr>>,
     servers: Vec<JoinHandle<()>>,
     worker: JoinHandle<()>,
+    core: Vec<JoinHandle<()>>,
 }
 
 /// Makes what a first start needs, opens the store and serves both addresses.
@@ -87,6 +89,9 @@ pub async fn start(config: Config) -> Result<Running, StartError> {
     let console = beside(config.console.or(settings.bank.console))?;
     let bank = Arc::new(bank(&config, &dir).await?);
     customer::seed(&bank).await.map_err(store_failed)?;
+    let mut conn = bank.store.read().await.map_err(store_failed)?;
+    corebank::fits(&bank, &mut conn).await?;
+    drop(conn);
     let security_addr = address(&security)?;
     let transaction_addr = address(&transaction)?;
     let profile = profile(&bank, &identity, (security_addr, transaction_addr));
@@ -122,6 +127,7 @@ pub async fn start(config: Config) -> Result<Running, StartError> {
         servers.push(loopback::serve(listener, routes, handle())?);
     }
     let worker = tokio::spawn(worker::run(bank.clone()));
+    let core = Core::spawn(&bank);
     let profile_path = dir.path("profile.json");
     Ok(Running {
         security_addr,
@@ -133,6 +139,7 @@ pub async fn start(config: Config) -> Result<Running, StartError> {
         handles,
         servers,
         worker,
+        core,
     })
 }
 
@@ -148,8 +155,10 @@ impl Running {
             }
         }
         // Its end is waited for: a round still in work would find the store closed.
-        self.worker.abort();
-        let _aborted = self.worker.await;
+        for own in std::iter::once(self.worker).chain(self.core) {
+            own.abort();
+            let _aborted = own.await;
+        }
         self.bank.store.close().await;
     }
 
@@ -245,6 +254,12 @@ pub(crate) async fn bank(config: &Config, dir: &Directory) -> Result<Bank, Start
         return Err(StartError::Store(cause.to_owned()));
     }
     let hsm = hsm(&settings, dir.token())?;
+    let metrics = Metrics::new();
+    let core = Core::new(
+        settings.core.as_ref(),
+        config.clock.clone(),
+        metrics.core.clone(),
+    );
     let packages = Shelf::load(&settings, &signer)?;
     let identified_by = identified_by(&hsm, &packages)?;
     Ok(Bank {
@@ -265,7 +280,8 @@ pub(crate) async fn bank(config: &Config, dir: &Directory) -> Result<Bank, Start
         ),
         rates: Rates::new(&settings.limits),
         crowd: Crowd::new(shares(&settings.limits)),
-        metrics: Metrics::new(),
+        metrics,
+        core: core.map_err(store_failed)?,
         settings,
         store,
         vault,

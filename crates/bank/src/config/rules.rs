@@ -19,6 +19,7 @@ impl Settings {
     pub(super) fn check(&self) -> Result<(), ConfigError> {
         self.check_numbers()?;
         self.place()?;
+        self.check_core()?;
         for (at, industry) in self.industries.iter().enumerate() {
             let code = industry.code.parse::<relay::IndustryCode>();
             code.map_err(|_| {
@@ -242,7 +243,7 @@ pub(crate) enum IssuerKeyText {
     Label(String),
 }
 
-fn bad(field: impl Into<String>, cause: impl Into<String>) -> ConfigError {
+pub(super) fn bad(field: impl Into<String>, cause: impl Into<String>) -> ConfigError {
     ConfigError::Field {
         field: field.into(),
         cause: cause.into(),

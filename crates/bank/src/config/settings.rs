@@ -6,6 +6,7 @@ use std::path::PathBuf;
 
 use serde::Deserialize;
 
+use crate::config::CoreSettings;
 use crate::scheme::{Activation, Scheme};
 
 /// A few ms of a server's core: what protects six digits is the store key, rounds only delay who has both.
@@ -25,6 +26,8 @@ pub struct Settings {
     #[serde(default)]
     pub(crate) limits: LimitSettings,
     pub(crate) hsm: Option<HsmSettings>,
+    /// Where customers' money is, when it is not here.
+    pub(crate) core: Option<CoreSettings>,
     #[serde(default, rename = "industry")]
     pub(crate) industries: Vec<IndustrySettings>,
     #[serde(default, rename = "customer")]
@@ -170,6 +173,8 @@ pub(crate) struct CustomerSettings {
     pub(crate) phone: String,
     pub(crate) password: String,
     pub(crate) balance: u32,
+    /// At the core banking host.
+    pub(crate) account: Option<String>,
     #[serde(default, rename = "card")]
     pub(crate) cards: Vec<CardSettings>,
 }

@@ -41,6 +41,10 @@ impl Step<'_> {
         if row.load.order().kind != Kind::TopUp {
             return Ok(self.end("nothing-pending"));
         }
+        if row.phase() == Phase::Authorised {
+            // Its host has not answered yet; it does, or the load is void.
+            return Err(Problem::late());
+        }
         if !matches!(row.phase(), Phase::Issued | Phase::InDoubt) {
             return Ok(self.end_as(&row, true));
         }

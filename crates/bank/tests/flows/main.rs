@@ -8,8 +8,10 @@ mod broken_books;
 mod card;
 mod changes;
 mod console;
+mod core_host;
 mod engine;
 mod faults;
+mod hosted;
 #[cfg(target_os = "linux")]
 mod hsm;
 mod keys;
