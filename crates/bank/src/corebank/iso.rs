@@ -112,7 +112,7 @@ fn form_of(field: u8) -> Option<Form> {
         19..=24 | 49..=51 | 68..=70 => fixed(3, true),
         13..=18 | 71 | 72 => fixed(4, true),
         3 | 11 | 12 | 73 => fixed(6, true),
-        8 | 9 | 10 => fixed(8, true),
+        8..=10 => fixed(8, true),
         7 | 74..=81 => fixed(10, true),
         4..=6 | 82..=85 => fixed(12, true),
         53 | 86..=89 => fixed(16, true),

@@ -191,7 +191,14 @@ impl Desk {
                 fields.insert(4, format!("{:012}", 1));
                 self.book(mti, &fields)
             }
-            _booked => self.book(mti, &fields),
+            Fault::None
+            | Fault::AnswerLost
+            | Fault::Late(_)
+            | Fault::Twice
+            | Fault::Garbage
+            | Fault::WrongStan
+            | Fault::WrongRrn
+            | Fault::Closed => self.book(mti, &fields),
         };
         let echoed = [3, 4, 7, 11, 12, 13, 32, 37, 41, 42, 49];
         match fault {
