@@ -81,3 +81,35 @@ impl CoreMetrics {
         self.oldest.set(age_s(waits.since_ms, now_ms));
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::metrics::{Metrics, Stored};
+
+    #[test]
+    fn what_a_host_is_owed_is_told_with_its_age() {
+        let metrics = Metrics::new();
+        metrics.core.answered("approved");
+        metrics.core.reversed("silent");
+        metrics.core.stray(Stray::Garbage);
+        metrics.core.connected(true);
+        let waits = Waits {
+            count: 2,
+            amount: 700,
+            since_ms: Some(1_000),
+        };
+        metrics.core.waits(&waits, 61_000);
+        let text = metrics.text(&Stored::default(), 61_000).unwrap();
+        for line in [
+            "tapfill_bank_core_answers_total{result=\"approved\"} 1",
+            "tapfill_bank_core_reversals_total{result=\"silent\"} 1",
+            "tapfill_bank_core_strays_total{kind=\"garbage\"} 1",
+            "tapfill_bank_core_connected 1",
+            "tapfill_bank_core_reversals_waiting 2",
+            "tapfill_bank_core_reversal_age_seconds 60.0",
+        ] {
+            assert!(text.contains(line), "{line} is not in {text}");
+        }
+    }
+}

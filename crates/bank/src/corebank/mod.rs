@@ -10,6 +10,8 @@ mod link;
 pub(crate) mod message;
 pub(crate) mod metrics;
 pub(crate) mod rules;
+#[cfg(test)]
+mod tests;
 pub(crate) mod worker;
 
 use std::sync::Arc;

@@ -38,8 +38,12 @@ impl Step<'_> {
 
     /// The same request while its host is asked, or after whoever asked it went away.
     pub(super) async fn asked_before(&self, conn: &mut Conn) -> Result<Message, Problem> {
-        match self.load_of_exchange(conn).await?.phase() {
+        let row = self.load_of_exchange(conn).await?;
+        match row.phase() {
             Phase::Authorised => Err(Problem::late()),
+            Phase::Voided if corebank::is_unsure(conn, &row).await? => {
+                Ok(self.end_about("in-doubt", &row))
+            }
             Phase::Voided => Ok(self.end("voided")),
             other @ (Phase::Requested
             | Phase::Issued
@@ -86,7 +90,7 @@ impl Step<'_> {
             Said::Approved { .. } | Said::Doubtful { response: None } => {}
         }
         self.apply(conn, &mut row, Event::TimeOut).await?;
-        Ok(self.end("voided"))
+        self.asked_before(conn).await
     }
 
     /// Another attempt under the same code was faster.

@@ -63,6 +63,16 @@ pub(crate) async fn is_asked(conn: &mut Conn, ask: &Ask) -> Result<bool, Problem
     Ok(found.is_some_and(|(rrn,)| rrn == ask.rrn))
 }
 
+/// Whether the host may have something booked for this load, which is void.
+pub(crate) async fn is_unsure(conn: &mut Conn, row: &LoadRow) -> Result<bool, Problem> {
+    if row.phase() != Phase::Voided {
+        return Ok(false);
+    }
+    let sql = "SELECT state FROM core WHERE bank = $1 AND load = $2 AND state = 'reverse'";
+    let found: Option<(String,)> = conn.sql(sql).bind(row.id()).optional().await?;
+    Ok(found.is_some())
+}
+
 /// The host's yes: what it took from the customer is the load's to take.
 pub(crate) async fn booked(
     conn: &mut Conn,

@@ -24,7 +24,7 @@ async fn what_two_processes_owe_is_sent_by_one_of_them_each_time() {
     let (mut terminal, mut card) = (stage.terminal().await, Card::demo());
     for _ in 0..LOADS {
         let end = top_up(&stage, &mut terminal, &mut card).await;
-        assert_eq!(outcome(&end), "voided");
+        assert_eq!(outcome(&end), "in-doubt");
     }
     until(&host, "0420", LOADS).await;
     for _ in 0..10 {
