@@ -147,8 +147,11 @@ pub(crate) async fn account(
     customer: i64,
 ) -> Result<zeroize::Zeroizing<String>, Problem> {
     let sql = "SELECT account_sealed FROM customer WHERE bank = $1 AND id = $2";
-    let sealed: Option<Vec<u8>> = conn.sql(sql).bind(customer).value().await?;
-    let sealed = sealed.ok_or_else(|| Problem::internal("a customer without account"))?;
+    let found: Option<(Option<Vec<u8>>,)> = conn.sql(sql).bind(customer).optional().await?;
+    let sealed = found.and_then(|(sealed,)| sealed);
+    let sealed = sealed.ok_or_else(|| {
+        Problem::internal("who pays for this load has no account at the core host")
+    })?;
     let plain = bank.vault.open("account", &sealed)?;
     let text = String::from_utf8(plain.to_vec()).map_err(Problem::internal)?;
     Ok(zeroize::Zeroizing::new(text))

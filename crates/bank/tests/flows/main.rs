@@ -12,6 +12,7 @@ mod core_host;
 mod engine;
 mod faults;
 mod hosted;
+mod hosted_stage;
 #[cfg(target_os = "linux")]
 mod hsm;
 mod keys;

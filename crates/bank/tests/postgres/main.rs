@@ -23,6 +23,8 @@ mod console;
 mod core_host;
 #[path = "../flows/hosted.rs"]
 mod hosted;
+#[path = "../flows/hosted_stage.rs"]
+mod hosted_stage;
 #[path = "../flows/keys.rs"]
 mod keys;
 #[path = "../flows/people.rs"]

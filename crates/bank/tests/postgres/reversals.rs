@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::card::Card;
 use crate::core_host::{CoreHost, Fault};
-use crate::hosted::{LONG_MS, close, top_up, until};
+use crate::hosted_stage::{LONG_MS, close, top_up, until};
 use crate::stage::Stage;
 use crate::terminal::outcome;
 
