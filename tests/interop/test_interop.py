@@ -103,7 +103,7 @@ class Bank:
         """What must be there before the first start."""
 
     def start(self):
-        """A process, on new ports."""
+        """A process, on new ports; one that was killed, in the same folder."""
         with self.log.open("w") as log:
             self.process = subprocess.Popen(self.command, stdout=log, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL)
         try:
@@ -122,6 +122,11 @@ class Bank:
                 break
             time.sleep(0.1)
         raise RuntimeError("the bank did not start:\n" + self.log.read_text())
+
+    def kill(self):
+        """As a power cut would."""
+        self.process.kill()
+        self.process.wait()
 
     def check(self):
         """What `bank check` prints, as JSON."""

@@ -10,6 +10,7 @@ use zeroize::Zeroizing;
 use crate::card_hsm::CardHsm;
 use crate::clock::Clock;
 use crate::config::{IndustrySettings, Settings};
+use crate::corebank::Core;
 use crate::crowd::Crowd;
 use crate::http::admission::Admission;
 use crate::http::rates::Rates;
@@ -24,6 +25,8 @@ pub(crate) struct Bank {
     pub(crate) settings: Arc<Settings>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) store: Store,
+    /// Where customers' money is.
+    pub(crate) core: Core,
     pub(crate) vault: Arc<Vault>,
     pub(crate) hsm: Box<dyn CardHsm>,
     pub(crate) packages: Shelf,

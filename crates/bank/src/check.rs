@@ -9,6 +9,7 @@ use serde::Serialize;
 use crate::audit;
 use crate::bank::Bank;
 use crate::config::Settings;
+use crate::corebank;
 use crate::error::{Problem, StartError};
 use crate::files::Directory;
 use crate::running::{store_failed, text};
@@ -19,7 +20,7 @@ use crate::vault::Vault;
 /// A rule of the ledger that does not hold, and where.
 #[derive(Clone, Debug, Eq, PartialEq, Serialize)]
 pub struct Finding {
-    /// Number of the invariant, e.g. `I5`.
+    /// Number of the invariant, e.g. `I5`; `CORE` where a core banking host's row does not fit its load.
     pub rule: &'static str,
     /// Which load (its reference), transfer or account.
     pub place: String,
@@ -323,7 +324,7 @@ pub(crate) async fn told_money(bank: &Bank) -> Result<Money, String> {
 pub(crate) async fn report(store: &Store, vault: &Vault) -> Result<Report, Problem> {
     let mut conn = store.snapshot().await?;
     let mut findings = Vec::new();
-    for (rule, sql) in RULES {
+    for (rule, sql) in RULES.into_iter().chain(corebank::rules::RULES) {
         let places: Vec<(String,)> = conn.sql(sql).all().await?;
         let finding = |(place,)| Finding { rule, place };
         findings.extend(places.into_iter().map(finding));

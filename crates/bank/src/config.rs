@@ -6,12 +6,14 @@ use std::sync::Arc;
 
 use crate::clock::{Clock, SystemClock};
 
+mod corebank;
 #[cfg(feature = "otel")]
 mod otel;
 mod rules;
 mod settings;
 mod sms;
 
+pub(crate) use corebank::CoreSettings;
 #[cfg(feature = "otel")]
 pub(crate) use otel::OtelSettings;
 pub(crate) use rules::{IssuerKeyText, IssuerKeyTexts, KeyWithRecipe};
@@ -161,7 +163,9 @@ impl Settings {
             let sms = &mut settings.sms;
             let smpp = sms.smpp.iter_mut().filter_map(|it| it.authority.as_mut());
             let http = sms.http.iter_mut().filter_map(|it| it.authority.as_mut());
-            for path in packages.chain(pin_file).chain(smpp).chain(http) {
+            let core = settings.core.iter_mut();
+            let core = core.filter_map(|it| it.authority.as_mut());
+            for path in packages.chain(pin_file).chain(smpp).chain(http).chain(core) {
                 *path = parent.join(&*path);
             }
             #[cfg(feature = "otel")]

@@ -45,6 +45,9 @@ pub enum StartError {
         /// Why.
         cause: String,
     },
+    /// The books and the core banking host of the configuration do not fit.
+    #[error("core-unfit: {0}")]
+    Core(String),
     /// The store is in use by others for longer than it is waited for.
     #[error("store-busy: come again")]
     Busy,

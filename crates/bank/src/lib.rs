@@ -11,6 +11,7 @@ mod check;
 mod clock;
 mod config;
 mod console;
+mod corebank;
 mod crowd;
 mod error;
 mod files;

@@ -12,6 +12,7 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::{Registry, Unit};
 
+use crate::corebank::metrics::CoreMetrics;
 use crate::error::Problem;
 
 /// From what a read of memory takes to the longest time that a request may take, seconds.
@@ -136,6 +137,7 @@ pub(crate) struct Metrics {
     waiting_oldest: Family<KindLabel, Gauge<f64, AtomicU64>>,
     incidents: Family<KindLabel, Gauge>,
     round_age: Gauge<f64, AtomicU64>,
+    pub(crate) core: CoreMetrics,
 }
 
 impl Metrics {
@@ -162,9 +164,11 @@ impl Metrics {
             waiting_oldest: Family::default(),
             incidents: Family::default(),
             round_age: Gauge::default(),
+            core: CoreMetrics::default(),
         };
         metrics.register_flow();
         metrics.register_store();
+        metrics.core.register(&mut metrics.registry);
         metrics
     }
 
@@ -340,7 +344,7 @@ impl Metrics {
     }
 }
 
-fn age_s(since_ms: Option<i64>, now_ms: u64) -> f64 {
+pub(crate) fn age_s(since_ms: Option<i64>, now_ms: u64) -> f64 {
     let since = since_ms.and_then(|since| u64::try_from(since).ok());
     let age_ms = since.map_or(0, |since| now_ms.saturating_sub(since));
     Duration::from_millis(age_ms).as_secs_f64()

@@ -22,6 +22,7 @@ use crate::config::{
     Config, IssuerKeyText, IssuerKeyTexts, KeyWithRecipe, LimitSettings, Settings,
 };
 use crate::console;
+use crate::corebank::{self, Core};
 use crate::crowd::{Crowd, Shares, WithPresence};
 use crate::error::{Problem, StartError};
 use crate::files::{Directory, restrict};
@@ -71,6 +72,7 @@ pub struct Running {
     servers: Vec<JoinHandle<()>>,
     worker: JoinHandle<()>,
     posting: Option<Posting>,
+    core: Vec<JoinHandle<()>>,
 }
 
 /// Makes what a first start needs, opens the store and serves both addresses.
@@ -90,6 +92,9 @@ pub async fn start(config: Config) -> Result<Running, StartError> {
     let console = beside(config.console.or(settings.bank.console))?;
     let bank = Arc::new(bank(&config, &dir).await?);
     customer::seed(&bank).await.map_err(store_failed)?;
+    let mut conn = bank.store.read().await.map_err(store_failed)?;
+    corebank::fits(&bank, &mut conn).await?;
+    drop(conn);
     let security_addr = address(&security)?;
     let transaction_addr = address(&transaction)?;
     let profile = profile(&bank, &identity, (security_addr, transaction_addr));
@@ -126,6 +131,7 @@ pub async fn start(config: Config) -> Result<Running, StartError> {
     }
     let worker = tokio::spawn(worker::run(bank.clone()));
     let posting = post::start(&bank);
+    let core = Core::spawn(&bank);
     let profile_path = dir.path("profile.json");
     Ok(Running {
         security_addr,
@@ -138,6 +144,7 @@ pub async fn start(config: Config) -> Result<Running, StartError> {
         servers,
         worker,
         posting,
+        core,
     })
 }
 
@@ -153,8 +160,10 @@ impl Running {
             }
         }
         // Its end is waited for: a round still in work would find the store closed.
-        self.worker.abort();
-        let _aborted = self.worker.await;
+        for own in std::iter::once(self.worker).chain(self.core) {
+            own.abort();
+            let _aborted = own.await;
+        }
         if let Some(posting) = self.posting {
             posting.stop().await;
         }
@@ -255,6 +264,12 @@ pub(crate) async fn bank(config: &Config, dir: &Directory) -> Result<Bank, Start
         return Err(StartError::Store(cause.to_owned()));
     }
     let hsm = hsm(&settings, dir.token())?;
+    let metrics = Metrics::new();
+    let core = Core::new(
+        settings.core.as_ref(),
+        config.clock.clone(),
+        metrics.core.clone(),
+    );
     let packages = Shelf::load(&settings, &signer)?;
     let identified_by = identified_by(&hsm, &packages)?;
     let sender = Sender::new(&settings, dir)?;
@@ -281,7 +296,8 @@ pub(crate) async fn bank(config: &Config, dir: &Directory) -> Result<Bank, Start
         ),
         rates: Rates::new(&settings.limits),
         crowd: Crowd::new(shares(&settings.limits)),
-        metrics: Metrics::new(),
+        metrics,
+        core: core.map_err(store_failed)?,
         #[cfg(feature = "otel")]
         spans: crate::otel::Spans::to(settings.otel.as_ref())?,
         settings,

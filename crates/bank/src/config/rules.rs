@@ -28,6 +28,7 @@ impl Settings {
             return Err(bad("otel", "only in a program built with the feature otel"));
         }
         self.place()?;
+        self.check_core()?;
         for (at, industry) in self.industries.iter().enumerate() {
             let code = industry.code.parse::<relay::IndustryCode>();
             code.map_err(|_| {

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 
 use serde::Deserialize;
 
+use crate::config::CoreSettings;
 use crate::config::sms::SmsSettings;
 use crate::scheme::{Activation, Scheme};
 
@@ -30,6 +31,8 @@ pub struct Settings {
     pub(crate) otel: Option<crate::config::OtelSettings>,
     #[cfg(not(feature = "otel"))]
     pub(super) otel: Option<serde::de::IgnoredAny>,
+    /// Where customers' money is, when it is not here.
+    pub(crate) core: Option<CoreSettings>,
     #[serde(default, rename = "industry")]
     pub(crate) industries: Vec<IndustrySettings>,
     #[serde(default, rename = "customer")]
@@ -162,6 +165,8 @@ pub(crate) struct CustomerSettings {
     pub(crate) phone: String,
     pub(crate) password: String,
     pub(crate) balance: u32,
+    /// At the core banking host.
+    pub(crate) account: Option<String>,
     #[serde(default, rename = "card")]
     pub(crate) cards: Vec<CardSettings>,
 }

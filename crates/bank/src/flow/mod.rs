@@ -2,6 +2,7 @@
 
 mod activation;
 mod closing;
+mod hosted;
 mod resume;
 mod topup;
 
@@ -13,6 +14,7 @@ use subtle::ConstantTimeEq;
 use crate::bank::Bank;
 use crate::clock::host_time;
 use crate::config::IndustrySettings;
+use crate::corebank::{Ask, Said};
 use crate::error::Problem;
 use crate::password::{self, Compared};
 use crate::scheme::{CardIdentity, Order};
@@ -142,20 +144,78 @@ async fn password(
         .map(Password::Compared)
 }
 
+/// What a message leads to.
+pub(crate) enum Ran {
+    /// The reply, stored with all that the message causes.
+    Replied(Vec<u8>),
+    /// A core banking host is to be asked, after the commit; [`settle`] goes on with what it said.
+    Asks(Ask),
+}
+
+/// What a step leads to.
+enum Next {
+    Say(Message),
+    Ask(Ask),
+}
+
 /// The reply to a message, stored with all that it causes; the caller commits.
 pub(crate) async fn run(
     bank: &Bank,
     conn: &mut Conn,
     asked: &Asked,
     now_ms: u64,
+) -> Result<Ran, Problem> {
+    match begin(bank, conn, asked, now_ms).await? {
+        Begun::Replied(reply) => Ok(Ran::Replied(reply)),
+        Begun::Step(mut step) => match step.take(conn).await? {
+            Next::Say(message) => step.finish(conn, asked, &message).await.map(Ran::Replied),
+            Next::Ask(ask) => {
+                exchange::save(conn, &step.exchange, now_ms).await?;
+                Ok(Ran::Asks(ask))
+            }
+        },
+    }
+}
+
+/// The reply to a message whose host was asked, stored with all that its answer causes; the caller commits.
+pub(crate) async fn settle(
+    bank: &Bank,
+    conn: &mut Conn,
+    asked: &Asked,
+    (ask, said): (&Ask, &Said),
+    now_ms: u64,
 ) -> Result<Vec<u8>, Problem> {
+    match begin(bank, conn, asked, now_ms).await? {
+        Begun::Replied(reply) => Ok(reply),
+        Begun::Step(mut step) => {
+            step.exchange.awaits = None;
+            let message = step.settle(conn, ask, said).await?;
+            step.finish(conn, asked, &message).await
+        }
+    }
+}
+
+/// Where a message stands among those of its transaction.
+enum Begun<'a> {
+    /// Nothing new is to be done.
+    Replied(Vec<u8>),
+    Step(Box<Step<'a>>),
+}
+
+async fn begin<'a>(
+    bank: &'a Bank,
+    conn: &mut Conn,
+    asked: &'a Asked,
+    now_ms: u64,
+) -> Result<Begun<'a>, Problem> {
+    let replied = |message: &Message| encode(message).map(Begun::Replied);
     let Some(message) = &asked.message else {
-        return encode(&bad_message(asked.industry, &Body::default()));
+        return replied(&bad_message(asked.industry, &Body::default()));
     };
     let body = &message.body;
     let (Some(operation), Some(id), Some(number)) = (body.operation, body.transaction, body.step)
     else {
-        return encode(&bad_message(asked.industry, body));
+        return replied(&bad_message(asked.industry, body));
     };
     let end = |outcome| Message::closing(asked.industry, operation, id, outcome);
     let exchange = asked.exchange(operation, id);
@@ -164,7 +224,7 @@ pub(crate) async fn run(
         exchange
     } else {
         let Some(found) = exchange::find(conn, &id).await? else {
-            return encode(&end("step-unknown"));
+            return replied(&end("step-unknown"));
         };
         let ours = found.terminal == asked.terminal;
         // What comes next was never answered.
@@ -173,9 +233,9 @@ pub(crate) async fn run(
         {
             let same: bool = hash.ct_eq(&asked.hash[..]).into();
             return if same && (ours || brings_proof(body)) {
-                Ok(reply)
+                Ok(Begun::Replied(reply))
             } else {
-                encode(&end("step-conflict"))
+                replied(&end("step-conflict"))
             };
         }
         found
@@ -188,9 +248,9 @@ pub(crate) async fn run(
         && exchange.next_step == number
         && exchange.awaits.is_some();
     if !fits {
-        return encode(&end("step-unknown"));
+        return replied(&end("step-unknown"));
     }
-    let mut step = Step {
+    let step = Step {
         bank,
         now_ms,
         terminal: asked.terminal,
@@ -204,16 +264,12 @@ pub(crate) async fn run(
         && let Some(refusal) = step.refused_industry()
     {
         // Nothing is kept: what the card has proved is still true when the industry is served again.
-        return encode(&step.end(refusal));
+        return replied(&step.end(refusal));
     }
     if !ours && !step.is_proven(conn).await? {
-        return encode(&end("step-unknown"));
+        return replied(&end("step-unknown"));
     }
-    let reply = encode(&step.take(conn).await?)?;
-    step.exchange.next_step = number.saturating_add(1);
-    exchange::save(conn, &step.exchange, now_ms).await?;
-    exchange::keep_reply(bank, conn, (&id, number), (&asked.hash, &reply), now_ms).await?;
-    Ok(reply)
+    Ok(Begun::Step(Box::new(step)))
 }
 
 /// A card's TAC proves the same whoever brings it: a terminal that had to enrol again still has it in its journal.
@@ -251,16 +307,23 @@ fn encode(message: &Message) -> Result<Vec<u8>, Problem> {
 
 impl Step<'_> {
     /// One step: the driver ran the phase that was asked for, and says so.
-    async fn take(&mut self, conn: &mut Conn) -> Result<Message, Problem> {
+    async fn take(&mut self, conn: &mut Conn) -> Result<Next, Problem> {
         let awaits = self.exchange.awaits.take().unwrap_or_default();
         if self.body.phase.as_deref() != Some(awaits.as_str()) {
-            return Ok(self.end("message-bad"));
+            return Ok(Next::Say(self.end("message-bad")));
         }
         if let Some(refusal) = self.refused_industry() {
-            return Ok(self.end(refusal));
+            return Ok(Next::Say(self.end(refusal)));
         }
-        match (self.operation, awaits.as_str()) {
-            (Operation::TopUp, "load") => self.top_up(conn).await,
+        if (self.operation, awaits.as_str()) == (Operation::TopUp, "load") {
+            return self.top_up(conn).await;
+        }
+        self.go_on_from(&awaits, conn).await.map(Next::Say)
+    }
+
+    /// A step that asks nobody outside.
+    async fn go_on_from(&mut self, awaits: &str, conn: &mut Conn) -> Result<Message, Problem> {
+        match (self.operation, awaits) {
             (Operation::TopUp | Operation::ReTopUp, "credit") => self.credited(conn).await,
             (Operation::ReTopUp, "resume") => self.resume(conn).await,
             (Operation::ReTopUp, "prove") => self.proven(conn).await,
@@ -270,6 +333,22 @@ impl Step<'_> {
             (Operation::Activation, "enable") => self.enabled(conn).await,
             _ => Ok(self.end("step-unknown")),
         }
+    }
+
+    /// Stores what is said to the terminal.
+    async fn finish(
+        &mut self,
+        conn: &mut Conn,
+        asked: &Asked,
+        message: &Message,
+    ) -> Result<Vec<u8>, Problem> {
+        let reply = encode(message)?;
+        let (now_ms, number) = (self.now_ms, self.exchange.next_step);
+        self.exchange.next_step = number.saturating_add(1);
+        exchange::save(conn, &self.exchange, now_ms).await?;
+        let place = (&self.exchange.id, number);
+        exchange::keep_reply(self.bank, conn, place, (&asked.hash, &reply), now_ms).await?;
+        Ok(reply)
     }
 
     fn refused_industry(&self) -> Option<&'static str> {

@@ -11,7 +11,7 @@ use crate::error::Problem;
 use crate::flow::Step;
 use crate::scheme::{About, Credited, Opening, Scheme};
 use crate::store::load::{self, LoadRow};
-use crate::store::{Conn, audit, card, exchange};
+use crate::store::{Conn, audit, card, corebank, exchange};
 use crate::vault::random;
 
 /// Fen. No MAC2 is ever made for it; a card that is nearly full must not refuse it.
@@ -40,6 +40,13 @@ impl Step<'_> {
         };
         if row.load.order().kind != Kind::TopUp {
             return Ok(self.end("nothing-pending"));
+        }
+        if row.phase() == Phase::Authorised {
+            // Its host has not answered yet; it does, or the load is void.
+            return Err(Problem::late());
+        }
+        if corebank::is_unsure(conn, &row).await? {
+            return Ok(self.end_about("in-doubt", &row));
         }
         if !matches!(row.phase(), Phase::Issued | Phase::InDoubt) {
             return Ok(self.end_as(&row, true));

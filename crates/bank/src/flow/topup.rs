@@ -9,7 +9,7 @@ use relay::Message;
 use crate::card_hsm::HsmError;
 use crate::clock::host_time;
 use crate::error::Problem;
-use crate::flow::{Password, Step};
+use crate::flow::{Next, Password, Step};
 use crate::scheme::{self, About, CardIdentity, Credited, Opening};
 use crate::store::card::{self, CardRow};
 use crate::store::customer::{self, For, Try};
@@ -19,7 +19,7 @@ use crate::store::{Conn, exchange, money, sms};
 /// What a top-up's first step says, read.
 pub(super) struct TopUp {
     amount: u32,
-    opening: Opening,
+    pub(super) opening: Opening,
     identity: CardIdentity,
 }
 
@@ -27,12 +27,27 @@ pub(super) struct TopUp {
 struct Refused(Message, Decline);
 
 impl Step<'_> {
-    pub(super) async fn top_up(&mut self, conn: &mut Conn) -> Result<Message, Problem> {
-        if exchange::is_void(conn, &self.exchange.id).await? {
-            return Ok(self.end("voided"));
+    pub(super) async fn top_up(&mut self, conn: &mut Conn) -> Result<Next, Problem> {
+        if self.exchange.load.is_some() {
+            return self.asked_before(conn).await.map(Next::Say);
         }
+        if exchange::is_void(conn, &self.exchange.id).await? {
+            return Ok(Next::Say(self.end("voided")));
+        }
+        self.is_host_there()?;
+        match self.authorised(conn).await? {
+            Err(refused) => Ok(Next::Say(refused)),
+            Ok((row, asked)) => self.pay(conn, row, &asked).await,
+        }
+    }
+
+    /// All checks of a new load; its end when one of them fails.
+    async fn authorised(
+        &mut self,
+        conn: &mut Conn,
+    ) -> Result<Result<(LoadRow, TopUp), Message>, Problem> {
         let Some(asked) = self.read_top_up() else {
-            return Ok(self.end("message-bad"));
+            return Ok(Err(self.end("message-bad")));
         };
         let found = card::find(
             self.bank,
@@ -42,11 +57,13 @@ impl Step<'_> {
         )
         .await?;
         let Some(card) = found else {
-            return Ok(self.end("card-unknown"));
+            return Ok(Err(self.end("card-unknown")));
         };
         // A load of 0 fen is no load: the ledger has no row for it.
         if asked.amount == 0 {
-            return Ok(self.end_limit("amount-low", self.settings()?.min_amount));
+            return Ok(Err(
+                self.end_limit("amount-low", self.settings()?.min_amount)
+            ));
         }
         let mut row = self.request(&card, asked.amount, Kind::TopUp, asked.identity.clone())?;
         load::begin(self.bank, conn, &row, self.now_ms).await?;
@@ -59,13 +76,22 @@ impl Step<'_> {
             Ok(mac1) => mac1,
             Err(Refused(message, why)) => {
                 self.apply(conn, &mut row, Event::Decline(why)).await?;
-                return Ok(message);
+                return Ok(Err(message));
             }
         };
         self.apply(conn, &mut row, Event::Authorise(mac1)).await?;
+        Ok(Ok((row, asked)))
+    }
+
+    /// The debit and the bank's yes.
+    pub(super) async fn debit(
+        &mut self,
+        conn: &mut Conn,
+        row: &mut LoadRow,
+        asked: &TopUp,
+    ) -> Result<Message, Problem> {
         let available = money::available(conn, row.load.order().account).await?;
-        self.apply(conn, &mut row, Event::Issue { available })
-            .await?;
+        self.apply(conn, row, Event::Issue { available }).await?;
         if row.phase() == Phase::Declined {
             return Ok(self.end("funds-short"));
         }
@@ -75,10 +101,10 @@ impl Step<'_> {
             ));
         }
         sms::spend(conn, &sms::stem(&self.exchange.id), self.now_ms).await?;
-        self.issue(conn, &row, &asked.opening).await
+        self.issue(conn, row, &asked.opening).await
     }
 
-    fn read_top_up(&self) -> Option<TopUp> {
+    pub(super) fn read_top_up(&self) -> Option<TopUp> {
         if self.body.terminal? != self.terminal.bcd() {
             return None;
         }

@@ -12,7 +12,7 @@ use serde_json::json;
 
 use crate::bank::Bank;
 use crate::http::{problem, respond, told_to_wait, unknown};
-use crate::store::console;
+use crate::store::{console, corebank};
 
 /// The bank's own work has a round each second: without one for so long it is stuck.
 const STUCK: Duration = Duration::from_secs(30);
@@ -78,6 +78,8 @@ async fn metrics(State(bank): State<Arc<Bank>>) -> Response {
     let read = async {
         let mut conn = bank.store.snapshot().await?;
         let stored = console::counted(&mut conn).await?;
+        let owed = corebank::waits(&mut conn).await?;
+        bank.metrics.core.waits(&owed, bank.now_ms());
         let (requests, connections) = (bank.admission.in_work(), bank.crowd.connections());
         bank.metrics.busy_with(requests, connections);
         bank.metrics.text(&stored, bank.now_ms())

@@ -9,14 +9,15 @@ use axum::http::HeaderValue;
 use axum::response::Response;
 use axum::routing::post;
 use envelope::keys::{KeyHealth, WorkingKey};
-use envelope::replay::Freshness;
+use envelope::replay::{Freshness, Window};
 use envelope::seal::{self, Header};
 use envelope::{Direction, Terminal};
 use subtle::ConstantTimeEq;
 
 use crate::bank::Bank;
+use crate::corebank::Ask;
 use crate::error::Problem;
-use crate::flow;
+use crate::flow::{self, Ran};
 use crate::http::{limited, problem, respond};
 use crate::peer;
 use crate::store::{Conn, audit, commit, terminal};
@@ -60,31 +61,78 @@ async fn answer(bank: &Bank, asked: &super::Asked) -> Result<Vec<u8>, Problem> {
     let asked = flow::prepare(bank, header.terminal, &message, now_ms).await?;
     let hash = bank.vault.hash(Purpose::Request, &[&message]);
     let place = (&header.terminal, header.key_id, header.counter);
-    let (answer, is_of_no_card) = commit!(bank.store, conn => {
-        let mut window = terminal::window(conn, &header.terminal, header.key_id).await?;
-        match window.accept(header.counter) {
-            Freshness::New => {}
-            Freshness::Seen => {
-                let answer = repeated(bank, conn, place, &hash, now_ms).await?;
-                return Ok((answer, false));
-            }
-            Freshness::TooOld => return Err(Problem::refused(409, "replay")),
-        }
-        let reply = flow::run(bank, conn, &asked, now_ms).await?;
-        let header = Header {
-            direction: Direction::ToTerminal,
-            time_ms: now_ms,
-            ..header
+    let first = commit!(bank.store, conn => {
+        let Some(window) = window(conn, place).await? else {
+            let answer = repeated(bank, conn, place, &hash, now_ms).await?;
+            return Ok(First::Answered(answer, false));
         };
-        let sealed = seal::seal(&key, &header, &reply, &random()?).map_err(Problem::internal)?;
-        terminal::keep_answer(conn, place, &window, (&hash, &sealed)).await?;
-        Ok((Some(sealed), is_of_no_card(&reply)))
+        match flow::run(bank, conn, &asked, now_ms).await? {
+            // The counter stays unused: whoever repeats it meanwhile is answered from the load alone.
+            Ran::Asks(ask) => Ok::<_, Problem>(First::Asks(ask)),
+            Ran::Replied(reply) => {
+                let sealed = sealed(&key, header, &reply, now_ms)?;
+                terminal::keep_answer(conn, place, &window, (&hash, &sealed)).await?;
+                Ok(First::Answered(Some(sealed), is_of_no_card(&reply)))
+            }
+        }
     })?;
+    let (answer, is_of_no_card) = match first {
+        First::Answered(answer, is_of_no_card) => (answer, is_of_no_card),
+        First::Asks(ask) => {
+            let host = bank
+                .core
+                .host()
+                .ok_or_else(|| Problem::internal("no host"))?;
+            let said = host.load(&ask).await;
+            let now_ms = bank.now_ms();
+            let answer = commit!(bank.store, conn => {
+                let Some(window) = window(conn, place).await? else {
+                    return repeated(bank, conn, place, &hash, now_ms).await;
+                };
+                let reply = flow::settle(bank, conn, &asked, (&ask, &said), now_ms).await?;
+                let sealed = sealed(&key, header, &reply, now_ms)?;
+                terminal::keep_answer(conn, place, &window, (&hash, &sealed)).await?;
+                Ok::<_, Problem>(Some(sealed))
+            })?;
+            host.owed.notify_one();
+            (answer, false)
+        }
+    };
     bank.outbox.notify_one();
     if is_of_no_card {
         bank.rates.card_unknown(&header.terminal);
     }
     answer.ok_or_else(|| Problem::refused(409, "replay"))
+}
+
+/// What the first commit of a message gave.
+enum First {
+    /// As it goes out, none to another message under a known counter; and whether the bank knows no such card.
+    Answered(Option<Vec<u8>>, bool),
+    /// A core banking host is asked before there is an answer.
+    Asks(Ask),
+}
+
+/// The counters that were seen, with this one; none when it was seen before.
+async fn window(
+    conn: &mut Conn,
+    (who, key_id, counter): (&Terminal, u32, u64),
+) -> Result<Option<Window>, Problem> {
+    let mut window = terminal::window(conn, who, key_id).await?;
+    match window.accept(counter) {
+        Freshness::New => Ok(Some(window)),
+        Freshness::Seen => Ok(None),
+        Freshness::TooOld => Err(Problem::refused(409, "replay")),
+    }
+}
+
+fn sealed(key: &WorkingKey, header: Header, reply: &[u8], now_ms: u64) -> Result<Vec<u8>, Problem> {
+    let header = Header {
+        direction: Direction::ToTerminal,
+        time_ms: now_ms,
+        ..header
+    };
+    seal::seal(key, &header, reply, &random()?).map_err(Problem::internal)
 }
 
 /// What was answered to the same message; none to another one under its counter, and that is an incident.

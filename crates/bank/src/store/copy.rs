@@ -35,12 +35,12 @@ const fn numbered(name: &'static str, columns: &'static str) -> Table {
 }
 
 /// All but the owner, which is who restores; each after those that it refers to.
-pub(crate) const TABLES: [Table; 23] = [
+pub(crate) const TABLES: [Table; 24] = [
     table("account", "name, balance"),
     numbered(
         "customer",
         "id, phone_hash, phone_sealed, password_salt, password_hash, password_rounds, tries_left, locked_ms,
-         activation_tries_left, activation_locked_ms",
+         activation_tries_left, activation_locked_ms, account_sealed",
     ),
     numbered(
         "card",
@@ -54,6 +54,11 @@ pub(crate) const TABLES: [Table; 23] = [
     table(
         "attempt",
         "load, number, card, account, amount, counter, balance, terminal, host_time, issued_ms, session",
+    ),
+    table(
+        "core",
+        "load, state, amount, stan, rrn, asked_ms, response, approval, reversal_stan, reversals,
+         reversal_response, since_ms, next_ms",
     ),
     numbered("transition", "id, load, from_phase, to_phase, at_ms"),
     numbered("transfer", "id, kind, load, at_ms"),
@@ -97,7 +102,7 @@ pub(crate) const TABLES: [Table; 23] = [
 ];
 
 pub(crate) fn by_name(name: &str) -> Option<&'static Table> {
-    static ALL: [Table; 23] = TABLES;
+    static ALL: [Table; 24] = TABLES;
     ALL.iter().find(|table| table.name == name)
 }
 

@@ -32,6 +32,9 @@ pub(crate) async fn seed(bank: &Bank) -> Result<(), Problem> {
     commit!(bank.store, conn => {
         for customer in &bank.settings.customers {
             let id = seed_customer(bank, conn, customer).await?;
+            if let Some(account) = &customer.account {
+                keep_account(bank, conn, id, account).await?;
+            }
             for settings in &customer.cards {
                 card::seed(bank, conn, id, settings).await?;
             }
@@ -122,6 +125,36 @@ async fn new_customer(
         money::post(conn, &deposit, None, bank.now_ms()).await?;
     }
     Ok(id)
+}
+
+/// The customer's account at the core banking host, sealed.
+async fn keep_account(
+    bank: &Bank,
+    conn: &mut Conn,
+    customer: i64,
+    account: &str,
+) -> Result<(), Problem> {
+    let sql = "UPDATE customer SET account_sealed = $2 WHERE bank = $1 AND id = $3";
+    let sealed = bank.vault.seal("account", account.as_bytes())?;
+    conn.sql(sql).bind(sealed).bind(customer).execute().await?;
+    Ok(())
+}
+
+/// The account that a core banking host knows this customer by.
+pub(crate) async fn account(
+    bank: &Bank,
+    conn: &mut Conn,
+    customer: i64,
+) -> Result<zeroize::Zeroizing<String>, Problem> {
+    let sql = "SELECT account_sealed FROM customer WHERE bank = $1 AND id = $2";
+    let found: Option<(Option<Vec<u8>>,)> = conn.sql(sql).bind(customer).optional().await?;
+    let sealed = found.and_then(|(sealed,)| sealed);
+    let sealed = sealed.ok_or_else(|| {
+        Problem::internal("who pays for this load has no account at the core host")
+    })?;
+    let plain = bank.vault.open("account", &sealed)?;
+    let text = String::from_utf8(plain.to_vec()).map_err(Problem::internal)?;
+    Ok(zeroize::Zeroizing::new(text))
 }
 
 pub(crate) async fn password(conn: &mut Conn, customer: i64) -> Result<PasswordRow, Problem> {

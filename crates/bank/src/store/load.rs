@@ -9,7 +9,7 @@ use crate::bank::Bank;
 use crate::error::Problem;
 use crate::scheme::CardIdentity;
 use crate::scheme::cash::Session;
-use crate::store::{Conn, array, audit, card, money, narrow, outbox, signed};
+use crate::store::{Conn, array, audit, card, corebank, money, narrow, outbox, signed};
 use crate::vault::random;
 
 /// A load with what the bank keeps beside the machine.
@@ -248,7 +248,10 @@ pub(crate) async fn keep(
                 let transfer: &Transfer = transfer;
                 money::post(conn, transfer, Some(row.id()), now_ms).await?;
             }
-            Effect::Moved { from, to } => moved(bank, conn, row, (*from, *to), now_ms).await?,
+            Effect::Moved { from, to } => {
+                moved(bank, conn, row, (*from, *to), now_ms).await?;
+                corebank::moved(conn, row, *to, now_ms).await?;
+            }
             Effect::Incident(kind) => {
                 let name = incident_name(*kind);
                 audit::incident(bank, conn, (name, "load"), Some(row.id()), now_ms).await?;

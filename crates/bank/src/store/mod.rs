@@ -4,6 +4,7 @@ pub(crate) mod audit;
 pub(crate) mod card;
 pub(crate) mod console;
 pub(crate) mod copy;
+pub(crate) mod corebank;
 pub(crate) mod counted;
 pub(crate) mod customer;
 pub(crate) mod day;

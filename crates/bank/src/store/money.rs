@@ -13,6 +13,8 @@ pub(crate) enum Reason {
     Credit,
     Refund,
     WriteOff,
+    /// Back to the core banking host.
+    Withdrawal,
 }
 
 impl Reason {
@@ -23,12 +25,14 @@ impl Reason {
             Self::Credit => "credit",
             Self::Refund => "refund",
             Self::WriteOff => "write-off",
+            Self::Withdrawal => "withdrawal",
         }
     }
 
     pub(crate) fn of(transfer: &Transfer) -> Self {
         match (transfer.from, transfer.to) {
             (Account::Funding(_), _) => Self::Deposit,
+            (Account::Customer(_), Account::Funding(_)) => Self::Withdrawal,
             (Account::Customer(_), _) => Self::Debit,
             (_, Account::Customer(_)) => Self::Refund,
             (_, Account::WrittenOff(_)) => Self::WriteOff,

@@ -8,8 +8,11 @@ mod broken_books;
 mod card;
 mod changes;
 mod console;
+mod core_host;
 mod engine;
 mod faults;
+mod hosted;
+mod hosted_stage;
 #[cfg(target_os = "linux")]
 mod hsm;
 mod keys;

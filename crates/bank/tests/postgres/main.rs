@@ -6,6 +6,7 @@
 mod engine;
 #[cfg(unix)]
 mod processes;
+mod reversals;
 mod store;
 
 #[path = "../flows/activation.rs"]
@@ -18,6 +19,12 @@ mod broken_books;
 mod card;
 #[path = "../flows/console.rs"]
 mod console;
+#[path = "../flows/core_host.rs"]
+mod core_host;
+#[path = "../flows/hosted.rs"]
+mod hosted;
+#[path = "../flows/hosted_stage.rs"]
+mod hosted_stage;
 #[path = "../flows/keys.rs"]
 mod keys;
 #[path = "../flows/people.rs"]

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use crate::bank::Bank;
 use crate::error::Problem;
 use crate::store::load::LoadRow;
-use crate::store::{Conn, commit, exchange, load};
+use crate::store::{Conn, commit, corebank, exchange, load};
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -31,7 +31,7 @@ pub(super) async fn outcome(
     let mut conn = bank.store.snapshot().await?;
     let known = find(bank, &mut conn, id).await?;
     drop(conn);
-    if matches!(known, Known::Load(_)) || !query.void {
+    if matches!(known, Known::Load(..)) || !query.void {
         return Ok(told(known));
     }
     let known = commit!(bank.store, conn => {
@@ -43,14 +43,15 @@ pub(super) async fn outcome(
         Ok::<_, Problem>(known)
     })?;
     Ok(match known {
-        Known::Load(_) => told(known),
+        Known::Load(..) => told(known),
         Known::Refused | Known::Never => json!({"outcome": "voided"}),
     })
 }
 
 /// What the bank has of a transaction.
 enum Known {
-    Load(Box<LoadRow>),
+    /// And whether a core banking host may still have booked it, though it is void.
+    Load(Box<LoadRow>, bool),
     /// It was answered, and led to no load: nothing moved, nothing will.
     Refused,
     Never,
@@ -58,7 +59,7 @@ enum Known {
 
 async fn find(bank: &Bank, conn: &mut Conn, id: &[u8; 16]) -> Result<Known, Problem> {
     if let Some(row) = load::find(bank, conn, id).await? {
-        return Ok(Known::Load(Box::new(row)));
+        return known(conn, row).await;
     }
     let Some(exchange) = exchange::find(conn, id).await? else {
         return Ok(Known::Never);
@@ -67,23 +68,34 @@ async fn find(bank: &Bank, conn: &mut Conn, id: &[u8; 16]) -> Result<Known, Prob
         Some(load) => load::find(bank, conn, &load).await?,
         None => None,
     };
-    Ok(row.map_or(Known::Refused, |row| Known::Load(Box::new(row))))
+    match row {
+        Some(row) => known(conn, row).await,
+        None => Ok(Known::Refused),
+    }
+}
+
+async fn known(conn: &mut Conn, row: LoadRow) -> Result<Known, Problem> {
+    let is_unsure = corebank::is_unsure(conn, &row).await?;
+    Ok(Known::Load(Box::new(row), is_unsure))
 }
 
 fn told(known: Known) -> Value {
     match known {
-        Known::Load(row) if row.load.order().kind == Kind::TopUp => told_load(&row),
-        Known::Load(_) | Known::Refused | Known::Never => json!({"outcome": "unknown"}),
+        Known::Load(row, is_unsure) if row.load.order().kind == Kind::TopUp => {
+            told_load(&row, is_unsure)
+        }
+        Known::Load(..) | Known::Refused | Known::Never => json!({"outcome": "unknown"}),
     }
 }
 
-fn told_load(row: &LoadRow) -> Value {
+fn told_load(row: &LoadRow, is_unsure: bool) -> Value {
     let outcome = match row.phase() {
         Phase::Confirmed => "ok",
         Phase::Reversed => "refunded",
         Phase::WrittenOff => "written-off",
         Phase::Manual => "manual",
         Phase::Requested | Phase::Authorised | Phase::Issued | Phase::InDoubt => "in-doubt",
+        Phase::Voided if is_unsure => "in-doubt",
         Phase::Declined | Phase::Voided => "declined",
     };
     let balances = row
