@@ -109,7 +109,7 @@ pub struct QueueClose {
 }
 
 /// How a queue stands.
-#[derive(Clone, Debug, Deserialize, Eq, PartialEq)]
+#[derive(Clone, Deserialize, Eq, PartialEq)]
 pub struct QueueTold {
     /// Whether its items can be loaded.
     pub state: QueueStanding,
@@ -121,6 +121,9 @@ pub struct QueueTold {
     pub loaded: u64,
     /// Fen that went back to the account.
     pub returned: u64,
+    /// C6 of its loads while it is open, for a terminal whose answer to the opening was lost.
+    #[serde(default, deserialize_with = "maybe_sixteen")]
+    pub proof: Option<[u8; 16]>,
     /// In the order of opening.
     pub items: Vec<QueueItemTold>,
 }
@@ -158,6 +161,8 @@ pub enum QueueItemState {
     Loaded,
     /// Back in the account.
     Returned,
+    /// Given up by two people of the bank, who could not tell where it is.
+    WrittenOff,
 }
 
 /// A row that keeps a queue from opening.
@@ -262,12 +267,32 @@ fn secret<S: Serializer>(text: &Zeroizing<String>, to: S) -> Result<S::Ok, S::Er
     to.serialize_str(text)
 }
 
+fn maybe_sixteen<'de, D: Deserializer<'de>>(from: D) -> Result<Option<[u8; 16]>, D::Error> {
+    #[derive(Deserialize)]
+    struct Sixteen(#[serde(deserialize_with = "sixteen")] [u8; 16]);
+    Ok(Option::<Sixteen>::deserialize(from)?.map(|it| it.0))
+}
+
 fn sixteen<'de, D: Deserializer<'de>>(from: D) -> Result<[u8; 16], D::Error> {
     let text = String::deserialize(from)?;
     let mut bytes = [0; 16];
     hex::decode_to_slice(text, &mut bytes)
         .map_err(|_| D::Error::custom("expected 16 bytes as 32 hex digits"))?;
     Ok(bytes)
+}
+
+/// Shows no proof.
+impl fmt::Debug for QueueOpened {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "QueueOpened({} fen)", self.total)
+    }
+}
+
+/// Shows no proof.
+impl fmt::Debug for QueueTold {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "QueueTold({:?}, {:?})", self.state, self.items)
+    }
 }
 
 /// Shows neither number nor code.
@@ -316,7 +341,7 @@ mod tests {
             own_ms: None,
         };
         let told = answer.told::<QueueState>().unwrap();
-        assert_eq!(told.state, QueueStanding::Open);
+        assert_eq!((told.state, told.proof), (QueueStanding::Open, None));
         assert_eq!(told.items[1].state, QueueItemState::Waiting);
         assert_eq!(told.items[0].reference.as_deref(), Some("TF-1"));
     }
