@@ -14,20 +14,22 @@ pub struct AccountId(pub i64);
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct QueueId(pub [u8; 16]);
 
-impl QueueId {
-    fn parse(digits: &str) -> Option<Self> {
-        let digits = digits.as_bytes();
+/// The 32 hex digits of its name.
+impl FromStr for QueueId {
+    type Err = Refusal;
+
+    fn from_str(digits: &str) -> Result<Self, Refusal> {
+        let plain = |it: &u8| matches!(it, b'0'..=b'9' | b'a'..=b'f');
+        if digits.len() != 32 || !digits.as_bytes().iter().all(plain) {
+            return Err(Refusal::UnknownName);
+        }
         let mut id = [0; 16];
-        if digits.len() != 32 {
-            return None;
+        for (byte, pair) in id.iter_mut().zip(digits.as_bytes().as_chunks::<2>().0) {
+            let read = std::str::from_utf8(pair).map(|pair| u8::from_str_radix(pair, 16));
+            let read = read.map_err(|_| Refusal::UnknownName)?;
+            *byte = read.map_err(|_| Refusal::UnknownName)?;
         }
-        for (byte, pair) in id.iter_mut().zip(digits.as_chunks::<2>().0) {
-            let plain = |it: &u8| matches!(it, b'0'..=b'9' | b'a'..=b'f');
-            let text = std::str::from_utf8(pair).ok();
-            let text = text.filter(|_| pair.iter().all(plain))?;
-            *byte = u8::from_str_radix(text, 16).ok()?;
-        }
-        Some(Self(id))
+        Ok(Self(id))
     }
 }
 
@@ -119,7 +121,7 @@ impl FromStr for Account {
         let (kind, number) = name.split_once(':').ok_or(Refusal::UnknownName)?;
         let account = match kind {
             "customer" => number.parse().ok().map(|id| Self::Customer(AccountId(id))),
-            "queue" => QueueId::parse(number).map(Self::Queue),
+            "queue" => number.parse().ok().map(Self::Queue),
             "in-transit" => Shard::parse(number).map(Self::InTransit),
             "card-float" => Shard::parse(number).map(Self::CardFloat),
             "written-off" => Shard::parse(number).map(Self::WrittenOff),

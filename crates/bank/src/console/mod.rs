@@ -12,6 +12,7 @@ mod load;
 mod loads;
 mod page;
 mod places;
+mod queues;
 mod session;
 mod shelf;
 mod sign_in;
@@ -61,6 +62,8 @@ pub(crate) fn server(bank: Arc<Bank>) -> Router {
         .route("/figures", get(today::fragment))
         .route("/loads", get(loads::page))
         .route("/loads/{reference}", get(load::page).post(act::decide))
+        .route("/queues", get(queues::list))
+        .route("/queues/{queue}", get(queues::page).post(queues::close))
         .route("/terminals", get(places::terminals))
         .route("/packages", get(shelf::page))
         .route("/sms", get(places::sms))

@@ -18,18 +18,21 @@ use crate::store::{Conn, exchange, money, sms};
 
 /// What a top-up's first step says, read.
 pub(super) struct TopUp {
-    amount: u32,
-    opening: Opening,
-    identity: CardIdentity,
+    pub(super) amount: u32,
+    pub(super) opening: Opening,
+    pub(super) identity: CardIdentity,
 }
 
 /// A refusal: the outcome for the terminal and the reason for the ledger.
-struct Refused(Message, Decline);
+pub(super) struct Refused(pub(super) Message, pub(super) Decline);
 
 impl Step<'_> {
     pub(super) async fn top_up(&mut self, conn: &mut Conn) -> Result<Message, Problem> {
         if exchange::is_void(conn, &self.exchange.id).await? {
             return Ok(self.end("voided"));
+        }
+        if self.body.pin_block.is_none() {
+            return self.load_item(conn).await;
         }
         let Some(asked) = self.read_top_up() else {
             return Ok(self.end("message-bad"));
@@ -78,14 +81,13 @@ impl Step<'_> {
         self.issue(conn, &row, &asked.opening).await
     }
 
-    fn read_top_up(&self) -> Option<TopUp> {
+    pub(super) fn read_top_up(&self) -> Option<TopUp> {
         if self.body.terminal? != self.terminal.bcd() {
             return None;
         }
-        self.body
-            .pin_block
-            .as_ref()
-            .filter(|_| self.password != Password::Unreadable)?;
+        if self.password == Password::Unreadable {
+            return None;
+        }
         Some(TopUp {
             amount: self.body.amount?,
             opening: Opening::read(self.settings().ok()?.scheme, self.body)?,
@@ -114,10 +116,11 @@ impl Step<'_> {
             reference: load::new_reference()?,
             industry: self.industry.to_string(),
             identity,
+            queue: None,
         })
     }
 
-    async fn check_card(
+    pub(super) async fn check_card(
         &self,
         conn: &mut Conn,
         card: &CardRow,

@@ -15,6 +15,8 @@ mod open;
 pub(crate) mod operator;
 pub(crate) mod outbox;
 pub(crate) mod owner;
+pub(crate) mod queue;
+pub(crate) mod queue_code;
 pub(crate) mod sms;
 pub(crate) mod sql;
 pub(crate) mod terminal;

@@ -22,6 +22,8 @@ mod console;
 mod keys;
 #[path = "../flows/people.rs"]
 mod people;
+#[path = "../flows/queues/mod.rs"]
+mod queues;
 #[path = "../flows/receipts.rs"]
 mod receipts;
 #[path = "../flows/reference/mod.rs"]
