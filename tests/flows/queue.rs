@@ -41,8 +41,11 @@ async fn school() -> Stage {
 
 /// The class, 10.00 for the first, 20.00 for the second, and so on.
 fn class() -> String {
+    // One stands there as a spreadsheet leaves it: without the zeros.
     let row = |(place, tail): (usize, &&str)| {
-        format!("Pupil {place},{},{}0.00\n", number(tail), place + 1)
+        let number = number(tail);
+        let number = if place == 2 { &number[4..] } else { &number };
+        format!("Pupil {place},{number},{}0.00\n", place + 1)
     };
     let rows: String = CLASS.iter().enumerate().map(row).collect();
     format!("\u{feff}name,card,amount\n{rows}")
@@ -221,7 +224,7 @@ async fn a_card_torn_in_its_load_is_open_until_it_is_held_there_again() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_wrong_code_a_wrong_password_and_a_row_that_the_bank_refuses_pay_nothing() {
     let stage = school().await;
-    let text = class().replace(&number("1003"), &number("7777"));
+    let text = class().replace(&number("1002"), &number("7777"));
     to_password(&stage, &text).await;
     let refused = stage.person.submit("111111", None).await;
     assert!(
@@ -239,7 +242,7 @@ async fn a_wrong_code_a_wrong_password_and_a_row_that_the_bank_refuses_pay_nothi
     );
     let view = list(&stage.person.look());
     assert_eq!(view.stage, QueueStage::Check);
-    assert_eq!((view.flaws[0].row, view.flaws[0].kind), (4, FlawKind::CardUnknown));
+    assert_eq!((view.flaws[0].row, view.flaws[0].kind), (3, FlawKind::CardUnknown));
     let accepted = stage.person.give(Command::AcceptList).await;
     assert!(accepted.is_err(), "a list with flaws is not paid");
 

@@ -1,7 +1,6 @@
 //! What the device keeps of a list that is paid, and how each card of it stands.
 
 use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
 
 /// One card's part. No number: the last digits and a check of all of them.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
@@ -10,8 +9,9 @@ pub struct Item {
     pub name: String,
     /// The last four digits.
     pub tail: String,
-    /// Tells cards with the same last digits apart.
-    pub mark: u16,
+    /// Tell cards with the same last digits apart: of the number as it stands in the list, and with the zeros before it
+    /// that people leave out.
+    pub marks: Vec<u16>,
     /// Fen.
     pub amount: u32,
     /// Number of the newest attempt to load it here; none: no attempt was made.
@@ -138,7 +138,7 @@ impl Item {
     }
 
     fn is(&self, tail: &str, mark: Option<u16>) -> bool {
-        self.tail == tail && mark.is_none_or(|mark| mark == self.mark)
+        self.tail == tail && mark.is_none_or(|mark| self.marks.contains(&mark))
     }
 }
 
@@ -175,23 +175,6 @@ pub fn find(items: &[Item], tail: &str, mark: Option<u16>, passed: &[usize]) -> 
         .or_else(|| first(Standing::Returned).map(Found::Returned))
         .or_else(|| first(Standing::WrittenOff).map(Found::WrittenOff))
         .unwrap_or(Found::Nobody)
-}
-
-/// The transaction id of an item's load (`docs/protocol.md`): the item can be told from it, and nothing else.
-#[must_use]
-pub fn transaction(queue: &[u8; 16], item: u16, attempt: u8) -> [u8; 16] {
-    let mut hash = Sha256::new();
-    hash.update(b"tapfill/1/queue-item");
-    hash.update(queue);
-    hash.update(item.to_be_bytes());
-    let digest: [u8; 32] = hash.finalize().into();
-    let mut id = [0; 16];
-    for (byte, from) in id.iter_mut().zip(digest) {
-        *byte = from;
-    }
-    let [.., last] = &mut id;
-    *last = attempt;
-    id
 }
 
 /// What a list comes to: fen, and how many cards.
@@ -261,7 +244,7 @@ mod tests {
         Item {
             name: "Li Na".to_owned(),
             tail: tail.to_owned(),
-            mark,
+            marks: vec![mark],
             amount: 5_000,
             attempt: None,
             standing,
@@ -279,16 +262,6 @@ mod tests {
     }
 
     const OPEN: Own = Own::Open { reference: None };
-
-    #[test]
-    fn a_transaction_id_tells_queue_item_and_attempt() {
-        // Worked out by sha256sum: the label, 16 bytes 07, 0001.
-        let id = transaction(&[7; 16], 1, 3);
-        assert_eq!(hex::encode(id), "652d0f846a3ab65463735af47efb2103");
-        assert_ne!(id, transaction(&[7; 16], 2, 3));
-        assert_ne!(id[..15], transaction(&[8; 16], 1, 3)[..15]);
-        assert_eq!(id[..15], transaction(&[7; 16], 1, 4)[..15], "the same stem");
-    }
 
     #[test]
     fn a_card_is_found_by_its_last_digits_and_its_mark() {

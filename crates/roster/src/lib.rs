@@ -13,7 +13,7 @@ mod item;
 mod list;
 mod report;
 
-pub use item::{Found, Item, Own, Standing, Sum, Told, Totals, find, transaction};
+pub use item::{Found, Item, Own, Standing, Sum, Told, Totals, find};
 pub use list::{
     Column, Flaw, FlawKind, Flaws, Limits, List, MOST_BYTES, MOST_FLAWS, MOST_ROWS, Row,
 };

@@ -39,6 +39,13 @@ pub struct Row {
     pub amount: u32,
 }
 
+impl Row {
+    /// The number without the zeros before it, which the bank lets people leave out.
+    fn significant(&self) -> &str {
+        self.card.trim_start_matches('0')
+    }
+}
+
 /// Shows no number.
 impl fmt::Debug for Row {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -181,7 +188,7 @@ impl List {
             };
             // Of a list that is too long already nothing more is compared.
             let mut before = rows.iter().take(MOST_ROWS);
-            let twice = before.find(|known| known.card == row.card);
+            let twice = before.find(|known| known.significant() == row.significant());
             if let Some(first) = twice {
                 let detail = Some(u64::from(first.row));
                 flaws.push(row.row, Some(Column::Card), FlawKind::CardTwice, detail);

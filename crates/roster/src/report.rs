@@ -122,7 +122,7 @@ mod tests {
         Item {
             name: name.to_owned(),
             tail: "0071".to_owned(),
-            mark: 7,
+            marks: vec![7],
             amount: 5_005,
             attempt: None,
             standing,

@@ -97,6 +97,13 @@ fn everything_that_is_wrong_is_told_at_once_with_row_and_column() {
 }
 
 #[test]
+fn the_same_number_with_and_without_its_zeros_is_there_twice() {
+    let text = format!("name,card,amount\nA,{CARD},1\nB,6217000000004471,1\n");
+    let twice = (3, Some(Column::Card), FlawKind::CardTwice);
+    assert_eq!(flaws(&text), [twice]);
+}
+
+#[test]
 fn a_number_is_read_as_people_and_spreadsheets_write_it() {
     for card in [
         CARD,

@@ -182,13 +182,19 @@ impl Screen {
     }
 }
 
+/// Digits of the longest card number there is: that of a purse, which begins with zeros.
+const LONGEST: usize = 20;
+
 /// What is kept of a row: no number.
 fn item(row: &Row) -> Item {
     let number = CardNumber::new(row.card.to_string());
+    let padded = CardNumber::new(format!("{:0>LONGEST$}", row.card.as_str()));
+    let mut marks = vec![number.mark(), padded.mark()];
+    marks.dedup();
     Item {
         name: row.name.clone(),
         tail: number.tail().to_owned(),
-        mark: number.mark(),
+        marks,
         amount: row.amount,
         attempt: None,
         standing: Standing::Waiting,

@@ -80,7 +80,7 @@ impl Paid {
         let (Some((id, index)), Some(attempt)) = (id, attempt) else {
             return Own::Nothing;
         };
-        let load = roster::transaction(&id, index, attempt);
+        let load = envelope::queue::transaction(&id, index, attempt);
         let Some(record) = journal.get(&hex::encode(load)) else {
             return Own::Nothing;
         };
@@ -228,7 +228,7 @@ mod tests {
         let item = Item {
             name: "Li Na".to_owned(),
             tail: "4471".to_owned(),
-            mark: 7,
+            marks: vec![7],
             amount: 5_000,
             attempt: None,
             standing,

@@ -173,7 +173,7 @@ impl Actor {
                     sms_proof: Some(proof),
                     ..Terms::default()
                 };
-                let id = roster::transaction(&queue, index, attempt);
+                let id = envelope::queue::transaction(&queue, index, attempt);
                 (TransactionKind::Topup, id, None, terms)
             }
             Plan::Settle(about) => {
