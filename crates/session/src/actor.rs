@@ -89,7 +89,9 @@ impl Session {
             tracer: tracer.clone(),
         });
         parts.bank = traced::bank(parts.bank, &tracer);
-        let queues = Queues::open(&parts.dir)?;
+        let mut queues = Queues::open(&parts.dir)?;
+        // A power cut can come between the two.
+        queues.store.learn(&journal);
         let signer = parts.bank.profile().package_signer_key()?;
         let packages = PackageStore::open(&parts.dir, signer, card_date(parts.clock.now_ms()))?;
         let link = TerminalLink::new(

@@ -314,7 +314,8 @@ impl Actor {
         match ended.result {
             Ok(closing) => {
                 finish(transaction, &closing, now_ms);
-                self.remember_balance(&closing);
+                let card = transaction.mark();
+                self.remember_balance(card.as_ref(), &closing);
             }
             Err(_) if let_go && ended.place == MoneyPlace::InTransit => self.ask_card_again(),
             Err(failure) => self.ended_badly(failure, ended.times.requests > 0),
@@ -385,15 +386,17 @@ impl Actor {
         transaction.fail(failure);
     }
 
-    fn remember_balance(&mut self, closing: &industry::Closing) {
+    pub(crate) fn remember_balance(
+        &mut self,
+        card: Option<&CardMark>,
+        closing: &industry::Closing,
+    ) {
         let Some(balance) = closing.new_balance.filter(|_| !closing.already) else {
             return;
         };
         let now_ms = self.link.bank_now_ms();
-        let card = self.transaction.as_ref().and_then(Transaction::mark);
         let Some(purse) = self.settings.now.purses.iter().find(|purse| {
-            card.as_ref()
-                .is_some_and(|card| card.is(&CardMark::from(*purse)))
+            card.is_some_and(|card| card.is(&CardMark::from(*purse)))
         }) else {
             return;
         };

@@ -497,6 +497,7 @@ impl Actor {
         self.bank_answered(result.as_ref().err());
         let id = hex::encode(queue);
         let waited = answer.is_some();
+        self.queues_learn();
         let result = match result {
             Ok(told) => self.queue_heard(&id, &told),
             Err(failure) => {

@@ -286,6 +286,7 @@ impl Actor {
         if !loaded && tapped.settles {
             return self.queue_take_card(tapped.queue, tapped.card.clone());
         }
+        self.remember_balance(Some(&tapped.card), closing);
         if let Some(screen) = self.queues.shown(&tapped.queue) {
             screen.end_tap(tapped.item, closing.new_balance);
         }
