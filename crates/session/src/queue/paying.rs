@@ -209,8 +209,16 @@ impl Actor {
         };
         let screen = self.queues.screen.as_mut().filter(typing);
         let screen = screen.ok_or(Code::NotNow)?;
+        if self.queues.store.get(&hex::encode(screen.id)).is_some() {
+            // It may be paid: only the same again may be sent.
+            return Err(Code::NotNow.into());
+        }
         if screen.draft.industry.is_none() {
             return Err(Code::IndustryUnknown.into());
+        }
+        if screen.sms.is_some() {
+            // A code is for one list and one number. Another of either is another queue, and no code is waited for.
+            random(&mut screen.id)?;
         }
         screen.stage = QueueStage::Phone;
         screen.error = None;
