@@ -77,7 +77,11 @@ fn stage_of(view: &AppView) -> Option<QueueStage> {
 async fn code(stage: &Stage) -> String {
     let phone = stage.person.phone.clone();
     let before = stage.person.codes().await.unwrap().len();
-    stage.person.give(Command::SendCode { phone }).await.unwrap();
+    stage
+        .person
+        .give(Command::SendCode { phone })
+        .await
+        .unwrap();
     loop {
         let codes = stage.person.codes().await.unwrap();
         if codes.len() > before {
@@ -93,7 +97,11 @@ async fn to_password(stage: &Stage, text: &str) {
     choose(stage, text).await.unwrap();
     stage.person.give(Command::AcceptList).await.unwrap();
     let code = code(stage).await;
-    stage.person.give(Command::VerifyCode { code }).await.unwrap();
+    stage
+        .person
+        .give(Command::VerifyCode { code })
+        .await
+        .unwrap();
 }
 
 async fn paid(stage: &Stage) {
@@ -170,7 +178,10 @@ async fn a_class_is_paid_once_and_loaded_card_by_card() {
     stage.person.give(Command::CloseQueue).await.unwrap();
     let view = list(&stage.person.look());
     assert_eq!(view.stage, QueueStage::Closed);
-    assert_eq!((view.totals.loaded.fen, view.totals.returned.fen), (4_000, 6_000));
+    assert_eq!(
+        (view.totals.loaded.fen, view.totals.returned.fen),
+        (4_000, 6_000)
+    );
     books(&stage).await;
 
     let language = Language::En;
@@ -186,7 +197,11 @@ async fn a_class_is_paid_once_and_loaded_card_by_card() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_card_torn_in_its_load_is_open_until_it_is_held_there_again() {
-    for (moment, ins) in [(Moment::Before, 0x52), (Moment::After, 0x52), (Moment::Before, 0x50)] {
+    for (moment, ins) in [
+        (Moment::Before, 0x52),
+        (Moment::After, 0x52),
+        (Moment::Before, 0x50),
+    ] {
         let stage = school().await;
         paid(&stage).await;
         stage.slot.arm(Fault::Tear {
@@ -203,7 +218,11 @@ async fn a_card_torn_in_its_load_is_open_until_it_is_held_there_again() {
         };
         let view = stage.person.look();
         assert_eq!(state(&view, 1), expected, "{moment:?} {ins:02X}");
-        assert_eq!(view.pending.len(), usize::from(written), "as any unfinished load");
+        assert_eq!(
+            view.pending.len(),
+            usize::from(written),
+            "as any unfinished load"
+        );
         if written {
             assert_eq!(torn.error.unwrap().money, MoneyPlace::InTransit);
         }
@@ -212,7 +231,11 @@ async fn a_card_torn_in_its_load_is_open_until_it_is_held_there_again() {
         let before = list(&view).tap.unwrap().count;
         stage.insert();
         let ended = settled(&stage, before).await;
-        assert_eq!((ended.state, ended.item), (TapState::Loaded, Some(1)), "{ended:?}");
+        assert_eq!(
+            (ended.state, ended.item),
+            (TapState::Loaded, Some(1)),
+            "{ended:?}"
+        );
         assert_eq!(stage.card_balance(), 14_850, "{moment:?} {ins:02X}: once");
         let view = stage.person.look();
         assert_eq!(state(&view, 1), QueueItemState::Loaded);
@@ -242,7 +265,10 @@ async fn a_wrong_code_a_wrong_password_and_a_row_that_the_bank_refuses_pay_nothi
     );
     let view = list(&stage.person.look());
     assert_eq!(view.stage, QueueStage::Check);
-    assert_eq!((view.flaws[0].row, view.flaws[0].kind), (3, FlawKind::CardUnknown));
+    assert_eq!(
+        (view.flaws[0].row, view.flaws[0].kind),
+        (3, FlawKind::CardUnknown)
+    );
     let accepted = stage.person.give(Command::AcceptList).await;
     assert!(accepted.is_err(), "a list with flaws is not paid");
 
@@ -261,7 +287,11 @@ async fn a_wrong_code_a_wrong_password_and_a_row_that_the_bank_refuses_pay_nothi
     );
     assert_eq!(stage_of(&stage.person.look()), Some(QueueStage::Code));
     stage.person.give(code_of(&code)).await.unwrap();
-    stage.person.give(Command::Submit { amount: None }).await.unwrap();
+    stage
+        .person
+        .give(Command::Submit { amount: None })
+        .await
+        .unwrap();
     assert_eq!(stage_of(&stage.person.look()), Some(QueueStage::Tap));
     books(&stage).await;
 }
@@ -274,8 +304,15 @@ async fn flaws_of_a_file_are_told_before_anybody_is_asked() {
     choose(&stage, &text).await.unwrap();
     let view = list(&stage.person.look());
     assert_eq!((view.stage, view.flaw_count), (QueueStage::Pick, 2));
-    let kinds: Vec<_> = view.flaws.iter().map(|flaw| (flaw.row, flaw.kind)).collect();
-    assert_eq!(kinds, [(2, FlawKind::NameMissing), (3, FlawKind::CardRounded)]);
+    let kinds: Vec<_> = view
+        .flaws
+        .iter()
+        .map(|flaw| (flaw.row, flaw.kind))
+        .collect();
+    assert_eq!(
+        kinds,
+        [(2, FlawKind::NameMissing), (3, FlawKind::CardRounded)]
+    );
     let text = format!("name;card;amount\nA;{};0.50\n", number("1001"));
     choose(&stage, &text).await.unwrap();
     let view = list(&stage.person.look());
@@ -323,6 +360,9 @@ async fn no_number_of_a_list_stays_on_the_device_once_it_is_paid() {
     }
     assert!(files > 3, "the app has written something");
     for tail in CLASS {
-        assert!(!seen.contains(&number(tail)[4..]), "the page sees no number");
+        assert!(
+            !seen.contains(&number(tail)[4..]),
+            "the page sees no number"
+        );
     }
 }

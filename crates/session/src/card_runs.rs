@@ -395,9 +395,13 @@ impl Actor {
             return;
         };
         let now_ms = self.link.bank_now_ms();
-        let Some(purse) = self.settings.now.purses.iter().find(|purse| {
-            card.is_some_and(|card| card.is(&CardMark::from(*purse)))
-        }) else {
+        let Some(purse) = self
+            .settings
+            .now
+            .purses
+            .iter()
+            .find(|purse| card.is_some_and(|card| card.is(&CardMark::from(*purse))))
+        else {
             return;
         };
         let purse = PurseView {

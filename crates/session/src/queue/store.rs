@@ -211,9 +211,9 @@ impl Store {
     }
 
     pub(crate) fn erase(&mut self) -> Result<(), DiskError> {
-        for paid in std::mem::take(&mut self.all) {
-            self.drop(&paid.id);
-        }
+        self.all.clear();
+        fs::remove_dir_all(&self.dir)?;
+        fs::create_dir_all(&self.dir)?;
         Ok(())
     }
 }
