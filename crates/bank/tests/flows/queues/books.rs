@@ -9,7 +9,7 @@ use crate::stage::{NOW_MS, Stage};
 
 const ONE: i64 = AMOUNT as i64;
 
-async fn harmed(stage: &Stage, sql: &'static str) {
+pub(super) async fn harmed(stage: &Stage, sql: &'static str) {
     if let Some(url) = &stage.store {
         let mut conn = PgConnection::connect(url).await.unwrap();
         sqlx::raw_sql(sql).execute(&mut conn).await.unwrap();

@@ -3,6 +3,7 @@
 use bank_client::ClientError;
 use bank_client::queue::RefusedRow;
 
+use super::books::harmed;
 use super::{AMOUNT, Class, DAY_MS, PUPILS, item};
 use crate::stage::PHONE;
 use crate::terminal::{code, random};
@@ -57,6 +58,38 @@ async fn a_restarted_bank_knows_what_was_paid() {
     class.load(1, 0, opened.proof).await;
     assert_eq!(class.paid().await, (ALL, ALL - i64::from(AMOUNT)));
     class.stage.close(AMOUNT.into()).await;
+}
+
+#[tokio::test]
+async fn an_opening_that_fails_in_the_middle_leaves_nothing_behind_and_the_same_one_works_afterwards()
+ {
+    let class = Class::new().await;
+    let request = class.paying(class.items()).await;
+    // All is done but the last row of the commit.
+    let broken = match class.stage.store {
+        Some(_) => {
+            "CREATE TRIGGER broken BEFORE INSERT ON audit FOR EACH ROW WHEN (NEW.kind = 'queue-opened')
+             EXECUTE FUNCTION stays()"
+        }
+        None => {
+            "CREATE TRIGGER broken BEFORE INSERT ON audit WHEN NEW.kind = 'queue-opened'
+             BEGIN SELECT RAISE(ABORT, 'as a full disk'); END"
+        }
+    };
+    harmed(&class.stage, broken).await;
+    let refused = code(class.open(&request).await.unwrap_err());
+    assert_eq!(refused, "internal");
+    assert_eq!(class.paid().await, (0, 0), "no fen moved");
+    let refused = code(class.state_at(&class.terminal).await.unwrap_err());
+    assert_eq!(refused, "queue-unknown");
+    let mended = match class.stage.store {
+        Some(_) => "DROP TRIGGER broken ON audit",
+        None => "DROP TRIGGER broken",
+    };
+    harmed(&class.stage, mended).await;
+    class.open(&request).await.unwrap();
+    assert_eq!(class.paid().await, (ALL, ALL));
+    class.stage.close(0).await;
 }
 
 /// How the code is refused that somebody typed.
