@@ -5,6 +5,7 @@ mod commands;
 mod desk;
 #[cfg(target_os = "linux")]
 mod environment;
+mod lists;
 mod parts;
 #[cfg(any(mobile, test))]
 mod phone;
@@ -34,14 +35,18 @@ pub fn run() {
     let builder = desk::plugins(builder, context.config());
     let builder = builder
         .plugin(tauri_plugin_http::init())
+        .plugin(tauri_plugin_dialog::init())
         .plugin(log_plugin());
     #[cfg(mobile)]
-    let builder = builder.plugin(tauri_plugin_iso_dep::init());
+    let builder = builder
+        .plugin(tauri_plugin_fs::init())
+        .plugin(tauri_plugin_iso_dep::init());
     let built = builder
         .setup(|app| {
             let session = tauri::async_runtime::block_on(begin(app))?;
             open_window(app, &session)?;
             push_views(app.handle().clone(), &session);
+            lists::follow(app.handle().clone(), &session);
             #[cfg(desktop)]
             desk::start(app, &session);
             app.manage(session);

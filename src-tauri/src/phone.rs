@@ -1,6 +1,6 @@
 //! What a phone does around the page.
 
-use ipc::{Language, Stage};
+use ipc::{Language, QueueStage, Stage};
 
 /// As every screen starts, nothing of all this.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
@@ -19,7 +19,8 @@ impl Screen {
     #[cfg(mobile)]
     fn around(view: &ipc::AppView) -> Self {
         let stage = view.transaction.as_ref().map(|it| it.stage);
-        Self::of(stage, view.settings.language)
+        let list = view.queue.as_ref().map(|it| it.stage);
+        Self::of(stage.or(list.and_then(stage_of)), view.settings.language)
     }
 
     fn of(stage: Option<Stage>, language: Language) -> Self {
@@ -34,6 +35,17 @@ impl Screen {
                 Language::En => Some("en"),
             },
         }
+    }
+}
+
+/// A list's screens are those of a top-up, as far as a phone has to do something about them.
+#[cfg(any(mobile, test))]
+const fn stage_of(list: QueueStage) -> Option<Stage> {
+    match list {
+        QueueStage::Code => Some(Stage::Code),
+        QueueStage::Password => Some(Stage::Password),
+        QueueStage::Tap => Some(Stage::WaitCard),
+        QueueStage::Pick | QueueStage::Check | QueueStage::Phone | QueueStage::Closed => None,
     }
 }
 
@@ -113,6 +125,14 @@ mod tests {
             let screen = around(Some(at_work));
             assert!(screen.awake && !screen.secret, "{at_work:?}");
         }
+    }
+
+    #[test]
+    fn a_list_is_treated_as_a_top_up() {
+        let of = |stage| around(stage_of(stage));
+        assert!(of(QueueStage::Password).secret && of(QueueStage::Code).code);
+        assert!(of(QueueStage::Tap).awake, "between two cards too");
+        assert_eq!(of(QueueStage::Check), Screen::default());
     }
 
     #[test]

@@ -14,6 +14,7 @@ mod liar;
 mod lost;
 mod outside;
 mod phone;
+mod queue;
 mod refused;
 mod same_number;
 mod secrets;

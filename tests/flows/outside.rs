@@ -140,6 +140,7 @@ async fn told(errands: &mut Receiver<Errand>) -> Option<Notice> {
     match errand(errands).await {
         Some(Errand::Tell(notice)) => Some(notice),
         Some(Errand::Update) => panic!("nobody asked for a new version"),
+        Some(Errand::PickList) => panic!("nobody asked for a list"),
         None => None,
     }
 }

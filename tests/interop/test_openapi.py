@@ -136,7 +136,8 @@ class OpenApi(unittest.TestCase):
         for path, good in {
             "/v1/enrol": {403}, "/v1/working-key": {200}, "/v1/key-query": {200}, "/v1/packages": {200},
             "/v1/sms/send": {200, 400, 429}, "/v1/sms/verify": {403}, "/v1/limits": {200, 400}, "/v1/outcome": {200},
-            "/v1/relay": {403},
+            "/v1/queue/send": {200, 400, 429}, "/v1/queue/open": {400, 403}, "/v1/queue/state": {403},
+            "/v1/queue/close": {403}, "/v1/relay": {403},
         }.items():
             with self.subTest(path):
                 seen = self.hold(path)

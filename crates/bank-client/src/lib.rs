@@ -8,6 +8,7 @@ mod own;
 mod pins;
 mod profile;
 mod proxy;
+pub mod queue;
 mod seen;
 mod transport;
 

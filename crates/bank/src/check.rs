@@ -1,5 +1,7 @@
 //! The reconciler: every invariant as a query that says which load breaks it.
 
+mod queues;
+
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -31,6 +33,8 @@ pub struct Finding {
 pub struct Money {
     /// On customers' accounts.
     pub customers: i64,
+    /// Paid by institutions for cards that have not come yet.
+    pub queues: i64,
     /// Debited, and not yet known to be on a card.
     pub in_transit: i64,
     /// Loaded onto cards since the bank began.
@@ -44,7 +48,7 @@ pub struct Money {
 impl Money {
     /// I14, the bank's part: with what cards hold beyond `card_float` and what was spent, this is constant.
     pub fn outside_cards(&self) -> i64 {
-        self.customers + self.in_transit + self.written_off
+        self.customers + self.queues + self.in_transit + self.written_off
     }
 }
 
@@ -81,7 +85,8 @@ const RULES: [(&str, &str); 26] = [
              JOIN entry ON entry.bank = transfer.bank AND entry.transfer = transfer.id
              WHERE load.bank = account.bank AND entry.account = account.name AND entry.amount < 0
              ORDER BY entry.id DESC LIMIT 1), 'no load') || ' ' || name
-         FROM account WHERE bank = $1 AND name LIKE 'customer:%' AND balance < 0",
+         FROM account WHERE bank = $1 AND balance < 0
+         AND (name LIKE 'customer:%' OR name LIKE 'queue:%')",
     ),
     (
         "I4",
@@ -145,7 +150,8 @@ const RULES: [(&str, &str); 26] = [
         "SELECT reference || ' two shards' FROM load
          JOIN transfer ON transfer.bank = load.bank AND transfer.load = load.id
          JOIN entry ON entry.bank = transfer.bank AND entry.transfer = transfer.id
-         WHERE load.bank = $1 AND entry.account NOT LIKE 'customer:%' GROUP BY load.id, reference
+         WHERE load.bank = $1 AND entry.account NOT LIKE 'customer:%' AND entry.account NOT LIKE 'queue:%'
+         GROUP BY load.id, reference
          HAVING count(DISTINCT substr(entry.account, length(entry.account) - 1)) > 1",
     ),
     (
@@ -161,7 +167,8 @@ const RULES: [(&str, &str); 26] = [
          JOIN transfer ON transfer.bank = load.bank AND transfer.load = load.id
          JOIN entry ON entry.bank = transfer.bank AND entry.transfer = transfer.id
          WHERE load.bank = $1 AND (abs(entry.amount) <> load.amount OR (entry.account LIKE 'customer:%'
-             AND entry.account <> 'customer:' || CAST(load.account AS TEXT)))",
+             AND entry.account <> 'customer:' || CAST(load.account AS TEXT))
+             OR (entry.account LIKE 'queue:%' AND entry.account <> 'queue:' || coalesce(load.queue, '')))",
     ),
     (
         "I10",
@@ -232,11 +239,12 @@ const RULES: [(&str, &str); 26] = [
         "SELECT reference FROM load
          JOIN attempt ON attempt.bank = load.bank AND attempt.load = load.id AND attempt.number = 1
          JOIN sms_code ON sms_code.bank = load.bank AND sms_code.stem = substr(load.id, 1, 15)
-         WHERE load.bank = $1 AND load.kind = 'top-up' AND sms_code.spent_ms IS NULL",
+         WHERE load.bank = $1 AND load.kind = 'top-up' AND load.queue IS NULL
+             AND sms_code.spent_ms IS NULL",
     ),
     (
         "I15",
-        "SELECT string_agg(reference, ' ') FROM load WHERE bank = $1 AND kind = 'top-up'
+        "SELECT string_agg(reference, ' ') FROM load WHERE bank = $1 AND kind = 'top-up' AND queue IS NULL
          AND EXISTS (SELECT 1 FROM attempt WHERE attempt.bank = load.bank AND attempt.load = load.id)
          GROUP BY substr(id, 1, 15) HAVING count(*) > 1",
     ),
@@ -324,7 +332,8 @@ pub(crate) async fn told_money(bank: &Bank) -> Result<Money, String> {
 pub(crate) async fn report(store: &Store, vault: &Vault) -> Result<Report, Problem> {
     let mut conn = store.snapshot().await?;
     let mut findings = Vec::new();
-    for (rule, sql) in RULES.into_iter().chain(corebank::rules::RULES) {
+    let more = corebank::rules::RULES.into_iter().chain(queues::RULES);
+    for (rule, sql) in RULES.into_iter().chain(more) {
         let places: Vec<(String,)> = conn.sql(sql).all().await?;
         let finding = |(place,)| Finding { rule, place };
         findings.extend(places.into_iter().map(finding));
@@ -369,6 +378,7 @@ async fn balances(conn: &mut Conn) -> Result<Money, Problem> {
     for (name, balance) in rows {
         match name.parse().map_err(Problem::internal)? {
             ledger::Account::Customer(_) => money.customers += balance,
+            ledger::Account::Queue(_) => money.queues += balance,
             ledger::Account::InTransit(_) => money.in_transit += balance,
             ledger::Account::CardFloat(_) => money.card_float += balance,
             ledger::Account::WrittenOff(_) => money.written_off += balance,

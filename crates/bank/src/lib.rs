@@ -27,6 +27,7 @@ mod otel;
 mod packages;
 mod password;
 mod peer;
+mod queues;
 mod recipe;
 mod reconcile;
 mod redact;
@@ -52,6 +53,7 @@ pub use operators::{
     Act, Acted, OperatorError, Signature, act, keep_operator, keep_operator_as, open_loads,
     remove_operator,
 };
+pub use queues::{close_queue, one_queue, queues};
 pub use reconcile::{Day, Reconciled, reconcile};
 pub use redact::redacted;
 pub use running::{Running, revoke_terminal, start};

@@ -29,6 +29,9 @@ bank remove-operator --dir DIR --config FILE --name NAME
 bank open-loads --dir DIR --config FILE                all whose outcome is open, as JSON
 bank lost-card --dir DIR --config FILE --reference REFERENCE --name NAME --evidence TEXT
 bank decide --dir DIR --config FILE --reference REFERENCE --name NAME --as END --evidence TEXT
+bank queue list --dir DIR --config FILE                all institutions' queues, as JSON
+bank queue show --dir DIR --config FILE --queue QUEUE
+bank queue close --dir DIR --config FILE --queue QUEUE --name NAME --evidence TEXT
 bank import-issuer-key --config FILE --label LABEL     16 bytes as hex digits from standard input
 bank generate-wrapping-key --config FILE --label LABEL
 
@@ -39,6 +42,7 @@ bank generate-wrapping-key --config FILE --label LABEL
   --name NAME            of the operator, whose password is read from standard input
   --role ROLE            viewer (may look at the console) or operator (decides as well); a new one is an operator
   --reference REFERENCE  of the load, e.g. TF-7K2M-91QX
+  --queue QUEUE          32 digits
   --as END               loaded, refund or write-off: carried out when a second operator says the same
   --evidence TEXT        what you saw, without long numbers
   --label LABEL          of the key in the security module of [hsm]
@@ -60,7 +64,7 @@ const DEVELOPMENT: &str = "\
 #[cfg(not(feature = "development"))]
 const DEVELOPMENT: &str = "";
 
-const COMMANDS: [&str; 14] = [
+const COMMANDS: [&str; 15] = [
     "audit",
     "reconcile",
     "backup",
@@ -70,12 +74,15 @@ const COMMANDS: [&str; 14] = [
     "open-loads",
     "lost-card",
     "decide",
+    "queue",
     "run",
     "check",
     "revoke",
     "import-issuer-key",
     "generate-wrapping-key",
 ];
+
+const QUEUE_WORDS: [&str; 3] = ["list", "show", "close"];
 
 struct Arguments {
     command: String,
@@ -86,6 +93,9 @@ struct Arguments {
     terminal: String,
     name: String,
     reference: String,
+    queue: String,
+    /// Of `queue`: what to do with it.
+    word: String,
     end: String,
     evidence: String,
     #[cfg(feature = "development")]
@@ -126,7 +136,7 @@ fn main() -> ExitCode {
             "backup" => reports::backup(config(&arguments)?, &arguments.file).await,
             "restore" => reports::restore(config(&arguments)?, &arguments.file).await,
             "revoke" => revoke(arguments).await,
-            "operator" | "remove-operator" | "open-loads" | "lost-card" | "decide" => {
+            "operator" | "remove-operator" | "open-loads" | "lost-card" | "decide" | "queue" => {
                 Ok(people(&arguments).await)
             }
             _ => make_key(&arguments),
@@ -145,6 +155,11 @@ fn parse(mut words: impl Iterator<Item = String>) -> Result<Arguments, String> {
     if command == "audit" && words.next().as_deref() != Some("verify") {
         return Err("bank: audit verify is all that can be done with it".to_owned());
     }
+    let mut word = String::new();
+    if command == "queue" {
+        let known = words.next().filter(|it| QUEUE_WORDS.contains(&it.as_str()));
+        word = known.ok_or("bank: queue list, queue show or queue close")?;
+    }
     let mut arguments = Arguments {
         command,
         dir: PathBuf::new(),
@@ -154,6 +169,8 @@ fn parse(mut words: impl Iterator<Item = String>) -> Result<Arguments, String> {
         terminal: String::new(),
         name: String::new(),
         reference: String::new(),
+        queue: String::new(),
+        word,
         end: String::new(),
         evidence: String::new(),
         #[cfg(feature = "development")]
@@ -208,6 +225,7 @@ fn take(arguments: &mut Arguments, word: &str, value: String) -> Result<(), Stri
         "--terminal" => arguments.terminal = value,
         "--name" => arguments.name = value,
         "--reference" => arguments.reference = value,
+        "--queue" => arguments.queue = value,
         "--as" => arguments.end = value,
         "--evidence" => arguments.evidence = value,
         "--security" => arguments.security = address()?,
@@ -285,11 +303,8 @@ async fn operate(arguments: &Arguments) -> Result<String, OperatorError> {
     let config = config(arguments)?;
     let name = arguments.name.as_str();
     let act = match arguments.command.as_str() {
-        "open-loads" => {
-            let loads = bank::open_loads(config).await?;
-            let json = serde_json::to_string_pretty(&loads).unwrap_or_default();
-            return Ok(format!("{json}\n"));
-        }
+        "open-loads" => return Ok(pretty(&bank::open_loads(config).await?)),
+        "queue" => return queue(arguments, config).await,
         "operator" => {
             bank::keep_operator_as(config, name, &password()?, arguments.role).await?;
             return Ok("kept\n".to_owned());
@@ -304,14 +319,37 @@ async fn operate(arguments: &Arguments) -> Result<String, OperatorError> {
             cause: format!("--as needs {cause}"),
         })?,
     };
-    let signature = Signature {
-        operator: name.to_owned(),
-        password: password()?,
-        evidence: arguments.evidence.clone(),
-    };
+    let signature = signature(arguments)?;
     let acted = bank::act(config, &arguments.reference, act, &signature).await?;
     let word = serde_json::to_value(acted).unwrap_or_default();
     Ok(format!("{}\n", word.as_str().unwrap_or_default()))
+}
+
+async fn queue(arguments: &Arguments, config: Config) -> Result<String, OperatorError> {
+    match arguments.word.as_str() {
+        "list" => Ok(pretty(&bank::queues(config).await?)),
+        "show" => Ok(pretty(&bank::one_queue(config, &arguments.queue).await?)),
+        _ => {
+            let signature = signature(arguments)?;
+            bank::close_queue(config, &arguments.queue, &signature).await?;
+            Ok("closed\n".to_owned())
+        }
+    }
+}
+
+fn pretty(told: &serde_json::Value) -> String {
+    format!(
+        "{}\n",
+        serde_json::to_string_pretty(told).unwrap_or_default()
+    )
+}
+
+fn signature(arguments: &Arguments) -> Result<Signature, OperatorError> {
+    Ok(Signature {
+        operator: arguments.name.clone(),
+        password: password()?,
+        evidence: arguments.evidence.clone(),
+    })
 }
 
 /// The first line of standard input.

@@ -110,6 +110,8 @@ pub(crate) struct Stored {
     pub(crate) open: Vec<(&'static str, Waits)>,
     pub(crate) outbox: Vec<(String, Waits)>,
     pub(crate) incidents: Vec<(String, i64)>,
+    /// Open ones, and what waits in them.
+    pub(crate) queues: Waits,
 }
 
 type Seconds = Family<Asked, Histogram, fn() -> Histogram>;
@@ -136,6 +138,8 @@ pub(crate) struct Metrics {
     waiting: Family<KindLabel, Gauge>,
     waiting_oldest: Family<KindLabel, Gauge<f64, AtomicU64>>,
     incidents: Family<KindLabel, Gauge>,
+    queues: Gauge,
+    queues_fen: Gauge,
     round_age: Gauge<f64, AtomicU64>,
     pub(crate) core: CoreMetrics,
 }
@@ -163,6 +167,8 @@ impl Metrics {
             waiting: Family::default(),
             waiting_oldest: Family::default(),
             incidents: Family::default(),
+            queues: Gauge::default(),
+            queues_fen: Gauge::default(),
             round_age: Gauge::default(),
             core: CoreMetrics::default(),
         };
@@ -234,6 +240,9 @@ impl Metrics {
         registry.register_with_unit(name, help, Unit::Seconds, self.waiting_oldest.clone());
         let help = "Incidents in the store, by kind: none of them is normal";
         registry.register("incidents", help, self.incidents.clone());
+        registry.register("open_queues", "Queues that are open", self.queues.clone());
+        let help = "What waits in open queues for its card, fen";
+        registry.register("open_queues_fen", help, self.queues_fen.clone());
         let (name, help) = (
             "round_age",
             "Since the bank's own work last came to its end",
@@ -338,6 +347,8 @@ impl Metrics {
             let incidents = self.incidents.get_or_create(&KindLabel { kind });
             incidents.set(*count);
         }
+        self.queues.set(stored.queues.count);
+        self.queues_fen.set(stored.queues.amount);
         let mut text = String::new();
         encode(&mut text, &self.registry).map_err(Problem::internal)?;
         Ok(text)

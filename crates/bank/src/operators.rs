@@ -272,13 +272,7 @@ async fn take_over(
     name: &str,
     evidence: &str,
 ) -> Result<Acted, OperatorError> {
-    let asked = Proposal {
-        operator: name.to_owned(),
-        resolution: Resolution::Refund,
-        evidence: evidence.to_owned(),
-    };
-    // The same rules for what is written down; nobody proposes an end here.
-    propose(&[], &asked)?;
+    may_be_written(name, evidence)?;
     if row.load.order().kind != Kind::TopUp {
         return Err(not_manual(row));
     }
@@ -293,6 +287,17 @@ async fn take_over(
     audit::note(bank, conn, what, bank.now_ms()).await?;
     step(bank, conn, row, Event::Suspend(Suspense::LostCard)).await?;
     Ok(Acted::TakenOver)
+}
+
+/// The same rules for all that is written down of what somebody saw; nobody proposes an end here.
+pub(crate) fn may_be_written(name: &str, evidence: &str) -> Result<(), OperatorError> {
+    let asked = Proposal {
+        operator: name.to_owned(),
+        resolution: Resolution::Refund,
+        evidence: evidence.to_owned(),
+    };
+    propose(&[], &asked)?;
+    Ok(())
 }
 
 async fn step(
@@ -310,7 +315,7 @@ async fn step(
 }
 
 /// A wrong name and a wrong password look the same, and take the same time.
-async fn signed_by(
+pub(crate) async fn signed_by(
     bank: &Bank,
     name: &str,
     password: &Zeroizing<String>,
@@ -401,7 +406,7 @@ fn proposed(row: &ProposalRow) -> Value {
         "evidence": proposal.evidence, "at_ms": at_ms})
 }
 
-async fn with_bank<T>(
+pub(crate) async fn with_bank<T>(
     mut config: Config,
     work: impl AsyncFnOnce(&Bank) -> Result<T, OperatorError>,
 ) -> Result<T, OperatorError> {
@@ -414,7 +419,7 @@ async fn with_bank<T>(
 }
 
 /// A name's one spelling: two people can't have names that look the same.
-fn spelled(name: &str) -> Result<String, OperatorError> {
+pub(crate) fn spelled(name: &str) -> Result<String, OperatorError> {
     let name = name.trim().to_ascii_lowercase();
     let fits = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'_');
     if (2..=32).contains(&name.len()) && name.bytes().all(fits) {
@@ -432,7 +437,7 @@ fn not_manual(row: &LoadRow) -> OperatorError {
     refused("load-not-manual", cause)
 }
 
-fn refused(code: &'static str, cause: String) -> OperatorError {
+pub(crate) fn refused(code: &'static str, cause: String) -> OperatorError {
     OperatorError::Refused { code, cause }
 }
 

@@ -1,4 +1,4 @@
-//! What the bank does by itself: delivers its outbox, and doubts loads that nobody speaks of any more.
+//! What the bank does by itself: delivers its outbox, doubts loads that nobody speaks of any more, closes old queues.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,6 +9,7 @@ use serde::Deserialize;
 use crate::bank::Bank;
 use crate::error::Problem;
 use crate::metrics::SmsResult;
+use crate::queues;
 use crate::sms::post;
 use crate::sms::sender::{Handed, Parcel};
 use crate::store::load::{self, LoadRow};
@@ -53,6 +54,7 @@ pub(crate) async fn round(bank: &Bank) -> Result<(), Problem> {
     };
     sweep(bank, &silent).await?;
     sweep(bank, &old).await?;
+    queues::close_due(bank).await?;
     forget(bank).await
 }
 

@@ -16,6 +16,7 @@ pub mod keys;
 mod outside;
 pub mod package;
 pub mod pin;
+pub mod queue;
 pub mod receipt;
 pub mod replay;
 pub mod seal;

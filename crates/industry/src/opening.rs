@@ -24,7 +24,8 @@ pub(crate) fn is_opening(operation: Operation, body: &Body) -> bool {
         && body.terminal.is_some()
         && body.amount.is_some() == pays
         && body.sms_proof.is_some() == pays
-        && body.pin_block.is_some() == proves
+        // A queue's item was paid under a password when the queue was opened.
+        && (body.pin_block.is_some() == proves || operation == Operation::TopUp)
 }
 
 /// The end of an opening that can't be read: its industry if there is one, and the outcome.

@@ -154,6 +154,21 @@ codes! {
     TacBad = "tac-bad",
     NoProof = "no-proof",
     SmsProofBad = "sms-proof-bad",
+    // many cards, one payment
+    /// The file can't be read, or is no list.
+    ListUnreadable = "list-unreadable",
+    /// The bank refuses rows of the list.
+    QueueRows = "queue-rows",
+    /// The bank knows no such list.
+    QueueUnknown = "queue-unknown",
+    /// What waited is back in the account.
+    QueueClosed = "queue-closed",
+    /// Another card than the bank has for this part.
+    QueueCard = "queue-card",
+    /// A card of nobody on the list.
+    QueueUnlisted = "queue-unlisted",
+    /// A list is not finished.
+    QueueOpen = "queue-open",
     // network and bank
     Offline = "offline",
     BankTimeout = "bank-timeout",

@@ -20,11 +20,31 @@ pub enum Command {
     },
     /// Enters the screen of a re-top-up to get the money back instead: the card proves that it was not credited.
     Refund,
-    /// Top-up: sends the SMS code. `phone` is compared by the bank and never stored here.
+    /// Enters the screen of a new list: many cards, one payment.
+    BeginQueue,
+    /// Enters the screen of a list that was paid, by its id: 32 hex digits.
+    OpenQueue {
+        id: String,
+    },
+    /// Lets the person choose the list's file. The answer comes when they have.
+    PickList,
+    /// What the cards of the list are.
+    ChooseIndustry {
+        industry: String,
+    },
+    /// The list is right: on to the phone number. Also back to it from the code and the password.
+    AcceptList,
+    /// Gives back what waits of the list on the screen. Loads that are open go on.
+    CloseQueue,
+    /// The list on the screen as a file that reconciles, in the documents folder; at any moment once it is paid.
+    ExportQueue {
+        language: Language,
+    },
+    /// Top-up and list: sends the SMS code. `phone` is compared by the bank and never stored here.
     SendCode {
         phone: String,
     },
-    /// Top-up: checks the six digits.
+    /// Top-up: checks the six digits. List: keeps them for the payment.
     VerifyCode {
         code: String,
     },
@@ -34,7 +54,7 @@ pub enum Command {
     },
     /// Takes the last digit back.
     PinDelete,
-    /// Starts the card part. `amount` (fen) is for top-up only.
+    /// Starts the card part; pays the list. `amount` (fen) is for top-up only.
     Submit {
         amount: Option<u32>,
     },
@@ -44,7 +64,7 @@ pub enum Command {
     DropRequest,
     /// Runs again what failed, where [`ErrorView::retry`] says so.
     Retry,
-    /// Leaves the transaction's screen. Never cancels a load once money may have moved: that goes on.
+    /// Leaves the screen of a transaction or a list. Never cancels a load once money may have moved: that goes on.
     Leave,
     /// Fetches a new working key now.
     RenewKey,

@@ -6,10 +6,12 @@
 
 mod code;
 mod command;
+mod queue;
 mod view;
 
 pub use code::*;
 pub use command::*;
+pub use queue::*;
 pub use view::*;
 
 /// The event that carries a new [`AppView`] to the page.

@@ -3,7 +3,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use ts_rs::TS;
 
-use crate::{Code, ErrorView};
+use crate::{Code, ErrorView, QueueEntry, QueueView};
 
 /// Everything that the screens show. Pushed whole at each change; `revision` only rises.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize, TS)]
@@ -25,6 +25,10 @@ pub struct AppView {
     /// The newest of the history, newest first: what Home shows of it.
     pub recent: Vec<crate::HistoryEntry>,
     pub transaction: Option<TransactionView>,
+    /// Lists that were paid here, newest first.
+    pub queues: Vec<QueueEntry>,
+    /// The list on the screen; then there is no transaction.
+    pub queue: Option<QueueView>,
     /// What a link from outside asks for, until the person has answered.
     pub request: Option<RequestView>,
     pub packages: Vec<PackageView>,

@@ -10,6 +10,35 @@ use crate::{LoadId, Refusal};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct AccountId(pub i64);
 
+/// An institution's queue; made by its terminal.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct QueueId(pub [u8; 16]);
+
+/// The 32 hex digits of its name.
+impl FromStr for QueueId {
+    type Err = Refusal;
+
+    fn from_str(digits: &str) -> Result<Self, Refusal> {
+        let plain = |it: &u8| matches!(it, b'0'..=b'9' | b'a'..=b'f');
+        if digits.len() != 32 || !digits.as_bytes().iter().all(plain) {
+            return Err(Refusal::UnknownName);
+        }
+        let mut id = [0; 16];
+        for (byte, pair) in id.iter_mut().zip(digits.as_bytes().as_chunks::<2>().0) {
+            let read = std::str::from_utf8(pair).map(|pair| u8::from_str_radix(pair, 16));
+            let read = read.map_err(|_| Refusal::UnknownName)?;
+            *byte = read.map_err(|_| Refusal::UnknownName)?;
+        }
+        Ok(Self(id))
+    }
+}
+
+impl fmt::Display for QueueId {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|byte| write!(out, "{byte:02x}"))
+    }
+}
+
 /// One of the equal parts of each of the bank's own accounts, so that loads do not wait for one another's row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Shard(u8);
@@ -46,6 +75,8 @@ impl Shard {
 pub enum Account {
     /// A customer's account; never below 0.
     Customer(AccountId),
+    /// Paid by an institution for cards that have not come yet; never below 0.
+    Queue(QueueId),
     /// Debited, and not yet known to be on the card.
     InTransit(Shard),
     /// What the bank owes to the holders of cards.
@@ -56,16 +87,29 @@ pub enum Account {
     Funding(Shard),
 }
 
-/// The account's name in tables: `customer:<n>`, or one of the bank's own with two digits of its shard:
-/// `in-transit:<00>`, `card-float:<00>`, `written-off:<00>`, `funding:<00>`.
+/// The account's name in tables: `customer:<n>`, `queue:<32 hex digits>`, or one of the bank's own with two digits of
+/// its shard: `in-transit:<00>`, `card-float:<00>`, `written-off:<00>`, `funding:<00>`.
 impl fmt::Display for Account {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Customer(AccountId(number)) => write!(out, "customer:{number}"),
+            Self::Queue(id) => write!(out, "queue:{id}"),
             Self::InTransit(Shard(shard)) => write!(out, "in-transit:{shard:02}"),
             Self::CardFloat(Shard(shard)) => write!(out, "card-float:{shard:02}"),
             Self::WrittenOff(Shard(shard)) => write!(out, "written-off:{shard:02}"),
             Self::Funding(Shard(shard)) => write!(out, "funding:{shard:02}"),
+        }
+    }
+}
+
+impl Account {
+    /// Whether what it holds is owed to somebody: it never falls below 0.
+    pub(crate) fn is_of_others(self) -> bool {
+        match self {
+            Self::Customer(_) | Self::Queue(_) => true,
+            Self::InTransit(_) | Self::CardFloat(_) | Self::WrittenOff(_) | Self::Funding(_) => {
+                false
+            }
         }
     }
 }
@@ -77,6 +121,7 @@ impl FromStr for Account {
         let (kind, number) = name.split_once(':').ok_or(Refusal::UnknownName)?;
         let account = match kind {
             "customer" => number.parse().ok().map(|id| Self::Customer(AccountId(id))),
+            "queue" => number.parse().ok().map(Self::Queue),
             "in-transit" => Shard::parse(number).map(Self::InTransit),
             "card-float" => Shard::parse(number).map(Self::CardFloat),
             "written-off" => Shard::parse(number).map(Self::WrittenOff),
@@ -113,6 +158,24 @@ impl Transfer {
             },
         ]
     }
+
+    /// The same of a load that a queue pays: the queue stands where the customer would. What comes back once the
+    /// queue is closed goes to the customer: nobody would look for it there.
+    #[must_use]
+    pub fn through(self, queue: QueueId, is_open: bool) -> Self {
+        let of_customer = |account| matches!(account, Account::Customer(_));
+        let queue = Account::Queue(queue);
+        let Self { from, to, amount } = self;
+        Self {
+            from: if of_customer(from) { queue } else { from },
+            to: if of_customer(to) && is_open {
+                queue
+            } else {
+                to
+            },
+            amount,
+        }
+    }
 }
 
 /// One line of one account.
@@ -146,13 +209,13 @@ impl Books {
     /// Writes both entries of a transfer, or none.
     ///
     /// # Errors
-    /// [`Refusal::FundsShort`] when a customer would fall below 0, [`Refusal::Overflow`] beyond 64 bits.
+    /// [`Refusal::FundsShort`] when a customer or a queue would fall below 0, [`Refusal::Overflow`] beyond 64 bits.
     pub fn post(&mut self, transfer: &Transfer) -> Result<(), Refusal> {
         let mut next = self.balances.clone();
         for entry in transfer.entries() {
             let balance = next.entry(entry.account).or_insert(0);
             *balance = balance.checked_add(entry.amount).ok_or(Refusal::Overflow)?;
-            if matches!(entry.account, Account::Customer(_)) && *balance < 0 {
+            if entry.account.is_of_others() && *balance < 0 {
                 return Err(Refusal::FundsShort);
             }
         }
@@ -175,7 +238,8 @@ mod tests {
                 Account::Funding(shard),
             ]
         });
-        for account in shards.chain([Account::Customer(AccountId(7))]) {
+        let queue = Account::Queue(QueueId([0xA7; 16]));
+        for account in shards.chain([Account::Customer(AccountId(7)), queue]) {
             assert_eq!(account.to_string().parse(), Ok(account));
         }
         for name in [
@@ -185,6 +249,8 @@ mod tests {
             "in-transit:64",
             "funding:7",
             "funding:+7",
+            "queue:a7",
+            "queue:A7A7A7A7A7A7A7A7A7A7A7A7A7A7A7A7",
         ] {
             assert_eq!(name.parse::<Account>(), Err(Refusal::UnknownName), "{name}");
         }
@@ -226,6 +292,32 @@ mod tests {
         assert_eq!(books.post(&debit), Err(Refusal::FundsShort));
         assert_eq!(books, before);
         assert_eq!(books.accounts().map(|(_, balance)| balance).sum::<i64>(), 0);
+    }
+
+    #[test]
+    fn a_queue_pays_for_its_loads_and_gets_back_what_they_did_not_need_while_it_is_open() {
+        let (id, customer) = (QueueId([1; 16]), Account::Customer(AccountId(1)));
+        let (queue, transit) = (Account::Queue(id), Account::InTransit(Shard(1)));
+        let moved = |from, to| Transfer {
+            from,
+            to,
+            amount: 5,
+        };
+        let (debit, back) = (moved(customer, transit), moved(transit, customer));
+        assert_eq!(debit.through(id, true), moved(queue, transit));
+        assert_eq!(back.through(id, true), moved(transit, queue));
+        assert_eq!(
+            back.through(id, false),
+            back,
+            "nobody looks into a closed one"
+        );
+        let loaded = moved(transit, Account::CardFloat(Shard(1)));
+        assert_eq!(loaded.through(id, true), loaded);
+        let mut books = Books::default();
+        assert_eq!(
+            books.post(&debit.through(id, true)),
+            Err(Refusal::FundsShort)
+        );
     }
 
     #[test]

@@ -21,7 +21,7 @@ pub enum Rule {
     I1,
     /// All balances sum to 0.
     I2,
-    /// No customer's balance is below 0.
+    /// No customer's balance is below 0, and no queue's.
     I3,
     /// A balance is the sum of its entries.
     I4,

@@ -20,7 +20,7 @@ mod resume;
 mod state;
 mod step;
 
-pub use account::{Account, AccountId, Books, Entry, Shard, Transfer};
+pub use account::{Account, AccountId, Books, Entry, QueueId, Shard, Transfer};
 pub use decision::{LONGEST_EVIDENCE, Proposal, ProposalRefusal, Proposed, propose};
 pub use event::{Effect, Event, Incident, Refusal, Resolution, Verdict};
 pub use evidence::{FreshInit, LogLine, Mac1, Operators, Proof, Since, Tac};

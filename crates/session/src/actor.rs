@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use bank_client::queue::{QueueOpen, QueueOpened, QueueTold};
 use bank_client::{BankClient, ProfileError};
 use card_link::{CardReader, ReaderState, ReaderStatus};
 use ipc::{
@@ -22,6 +23,7 @@ use crate::journal::Journal;
 use crate::notices::Errand;
 use crate::outside::{Outside, Request};
 use crate::packages::{Offer, PackageStore};
+use crate::queue::{Queues, Tapped};
 use crate::run::{self, Ended, Shells, lock};
 use crate::settings::SettingsFile;
 use crate::terminal::{Outcome, SmsSent, TerminalLink};
@@ -87,6 +89,9 @@ impl Session {
             tracer: tracer.clone(),
         });
         parts.bank = traced::bank(parts.bank, &tracer);
+        let mut queues = Queues::open(&parts.dir)?;
+        // A power cut can come between the two.
+        queues.store.learn(&journal);
         let signer = parts.bank.profile().package_signer_key()?;
         let packages = PackageStore::open(&parts.dir, signer, card_date(parts.clock.now_ms()))?;
         let link = TerminalLink::new(
@@ -114,6 +119,7 @@ impl Session {
             network: NetworkState::Unknown,
             reader: ReaderStatus::default(),
             transaction: None,
+            queues,
             request: None,
             desk: None,
             update: None,
@@ -226,6 +232,11 @@ pub(crate) enum Happened {
     Delivered(Result<(), Failure>),
     Learnt([u8; 16], Result<Outcome, Failure>),
     Erased(Result<(), Failure>, Answer),
+    QueuePaid(Box<QueueOpen>, Result<QueueOpened, Failure>, Option<Answer>),
+    QueueTold([u8; 16], Result<QueueTold, Failure>, Option<Answer>),
+    QueueSaw([u8; 16], Ended),
+    QueueStep([u8; 16], run::Progress),
+    QueueEnded(Tapped, Ended),
     Diagnosed(Diagnosed, Answer),
     Confirmed(bool, Result<(), Failure>, Answer),
     Outside(Outside),
@@ -244,6 +255,8 @@ pub(crate) struct Actor {
     pub(crate) network: NetworkState,
     pub(crate) reader: ReaderStatus,
     pub(crate) transaction: Option<Transaction>,
+    /// Many cards, one payment.
+    pub(crate) queues: Queues,
     /// What a link asks for.
     pub(crate) request: Option<Request>,
     pub(crate) desk: Option<ipc::DeskView>,
@@ -355,6 +368,8 @@ impl Actor {
             pending,
             recent,
             transaction: self.transaction.as_ref().map(Transaction::view),
+            queues: self.queues.entries(),
+            queue: self.queues.view(),
             request: self.request.as_ref().map(Request::view),
             packages: self.packages.views(),
             refused_packages: self.packages.refused_views(),
@@ -409,19 +424,33 @@ impl Actor {
             }
             Happened::Ended(id, ended) => {
                 self.run_ended(&id);
-                if ended.times.requests > 0 {
-                    self.times.send_replace(Some(ended.times));
-                }
-                self.record_times(&ended);
+                self.count_times(&ended);
                 self.ended(id, ended);
             }
             Happened::Delivered(result) => self.delivered(result),
             Happened::Learnt(id, result) => self.learnt(id, result),
             Happened::Erased(result, answer) => self.erased(result, answer),
+            Happened::QueuePaid(request, opened, answer) => {
+                self.queue_paid(*request, opened, answer);
+            }
+            Happened::QueueTold(id, told, answer) => self.queue_told(id, told, answer),
+            Happened::QueueSaw(id, ended) => self.queue_saw(id, ended),
+            Happened::QueueStep(id, progress) => self.queue_went_on(id, progress),
+            Happened::QueueEnded(tapped, ended) => {
+                self.count_times(&ended);
+                self.queue_ended(&tapped, ended);
+            }
             Happened::Diagnosed(found, answer) => self.diagnosed(found, answer),
             Happened::Confirmed(on, result, answer) => self.confirmed(on, result, answer),
             Happened::Outside(outside) => self.outside(outside),
         }
+    }
+
+    fn count_times(&mut self, ended: &Ended) {
+        if ended.times.requests > 0 {
+            self.times.send_replace(Some(ended.times));
+        }
+        self.record_times(ended);
     }
 
     /// Runs that broke off say more of the fault than of the hops.
@@ -517,13 +546,16 @@ impl Actor {
     fn expect_card(&self) {
         let first = self.settings.now.purses.is_empty();
         let wants = |transaction: &Transaction| transaction.wants_card(first);
-        let wanted = self.transaction.as_ref().is_some_and(wants);
+        let wanted = self.transaction.as_ref().is_some_and(wants) || self.queues.wants_card();
         self.parts.reader.expect(wanted && !self.unwanted);
     }
 
     /// The person closed the sheet, or its time was over: the screen says so, and what was typed is kept.
     fn card_unwanted(&mut self) {
         self.unwanted = true;
+        if let Some(screen) = &mut self.queues.screen {
+            screen.card_unwanted();
+        }
         let waits = |transaction: &&mut Transaction| transaction.stage == ipc::Stage::WaitCard;
         if let Some(transaction) = self.transaction.as_mut().filter(waits) {
             transaction.fail(Code::CardNone.into());

@@ -29,7 +29,7 @@ impl Actor {
     pub(crate) fn card_is_here(&mut self) {
         let here = self.reader.state == card_link::ReaderState::Card;
         let Some(transaction) = &self.transaction else {
-            return;
+            return self.queue_card_is_here();
         };
         // A run of a screen that was left holds the reader to its end.
         if !here || transaction.running || self.runs > 0 {
@@ -196,7 +196,7 @@ impl Actor {
         }
     }
 
-    fn limits_of(&self, industry: &str) -> Option<BankLimits> {
+    pub(crate) fn limits_of(&self, industry: &str) -> Option<BankLimits> {
         self.settings
             .now
             .limits
@@ -314,7 +314,8 @@ impl Actor {
         match ended.result {
             Ok(closing) => {
                 finish(transaction, &closing, now_ms);
-                self.remember_balance(&closing);
+                let card = transaction.mark();
+                self.remember_balance(card.as_ref(), &closing);
             }
             Err(_) if let_go && ended.place == MoneyPlace::InTransit => self.ask_card_again(),
             Err(failure) => self.ended_badly(failure, ended.times.requests > 0),
@@ -385,16 +386,22 @@ impl Actor {
         transaction.fail(failure);
     }
 
-    fn remember_balance(&mut self, closing: &industry::Closing) {
+    pub(crate) fn remember_balance(
+        &mut self,
+        card: Option<&CardMark>,
+        closing: &industry::Closing,
+    ) {
         let Some(balance) = closing.new_balance.filter(|_| !closing.already) else {
             return;
         };
         let now_ms = self.link.bank_now_ms();
-        let card = self.transaction.as_ref().and_then(Transaction::mark);
-        let Some(purse) = self.settings.now.purses.iter().find(|purse| {
-            card.as_ref()
-                .is_some_and(|card| card.is(&CardMark::from(*purse)))
-        }) else {
+        let Some(purse) = self
+            .settings
+            .now
+            .purses
+            .iter()
+            .find(|purse| card.is_some_and(|card| card.is(&CardMark::from(*purse))))
+        else {
             return;
         };
         let purse = PurseView {
@@ -409,7 +416,7 @@ impl Actor {
 }
 
 /// Reads the card on the reader.
-struct Look {
+pub(crate) struct Look {
     shells: Shells,
     id: [u8; 16],
     /// Hears how it goes on.
@@ -417,6 +424,12 @@ struct Look {
 }
 
 impl Look {
+    /// Nobody is told how it goes on.
+    pub(crate) const fn quiet(shells: Shells, id: [u8; 16]) -> Self {
+        let steps = None;
+        Self { shells, id, steps }
+    }
+
     /// A card can hold applications of several industries: what waits says which one is meant. None when nothing waits
     /// on this card.
     async fn for_what_waits(&self, known: &[IndustryCode]) -> Option<(IndustryCode, Ended)> {
@@ -439,7 +452,7 @@ impl Look {
     }
 
     /// With the package of `industry`, and once more when the card was just being put there.
-    async fn well(&self, industry: IndustryCode) -> Ended {
+    pub(crate) async fn well(&self, industry: IndustryCode) -> Ended {
         let mut end = self.once(industry).await;
         for _ in 0..LOOKS_AGAIN {
             if !end.is(Code::CardLost) {

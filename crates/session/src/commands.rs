@@ -24,6 +24,10 @@ fn needs_keys(command: &Command) -> bool {
         C::Begin { kind } => *kind != TransactionKind::Balance,
         C::Enrol
         | C::Refund
+        | C::BeginQueue
+        | C::OpenQueue { .. }
+        | C::AcceptList
+        | C::CloseQueue
         | C::SendCode { .. }
         | C::VerifyCode { .. }
         | C::Submit { .. }
@@ -36,6 +40,9 @@ fn needs_keys(command: &Command) -> bool {
         C::PinPress { .. }
         | C::PinDelete
         | C::DropRequest
+        | C::PickList
+        | C::ChooseIndustry { .. }
+        | C::ExportQueue { .. }
         | C::Leave
         | C::ChooseReader { .. }
         | C::SetLanguage { .. }
@@ -68,6 +75,14 @@ impl Actor {
             Command::VerifyCode { code } => return self.verify_code(&code, answer),
             Command::RunDiagnostics => return self.diagnose(answer),
             Command::EraseDevice => return self.erase(answer),
+            Command::PickList => return self.pick_list(answer),
+            Command::CloseQueue => return self.close_queue(answer),
+            Command::Submit { .. } if self.queues.screen.is_some() => return self.pay(answer),
+            Command::BeginQueue => self.begin_queue(),
+            Command::OpenQueue { id } => self.open_queue(&id),
+            Command::ChooseIndustry { industry } => self.choose_industry(&industry),
+            Command::AcceptList => self.accept_list(),
+            Command::ExportQueue { language } => self.export_queue(language),
             Command::SetLock { on } => return self.set_lock(on, answer),
             Command::Unlock => self.unlock_again(),
             Command::Begin { kind } => self.begin(kind, false),
@@ -107,6 +122,9 @@ impl Actor {
 
     /// A command that was refused shows on the transaction's screen as well.
     fn show_failure(&mut self, failure: &Failure) {
+        if let Some(screen) = &mut self.queues.screen {
+            screen.refused(failure);
+        }
         let Some(transaction) = &mut self.transaction else {
             return;
         };
@@ -133,6 +151,9 @@ impl Actor {
             // Told before anything is typed; a card's balance needs no key.
             return Err(code.into());
         }
+        if !self.leave_queue() {
+            return Err(Code::NotNow.into());
+        }
         self.tracer.note(TraceEvent::Mark {
             pending: lock(&self.journal).pending().len(),
             reader: traced::reader(&self.reader),
@@ -154,19 +175,27 @@ impl Actor {
         self.transaction = Some(transaction);
         // Whatever else was asked for, the person has chosen this.
         self.request = None;
-        if kind != TransactionKind::Balance && self.link.facts().is_some() {
-            let link = self.link.clone();
-            self.key_queries = self.key_queries.saturating_add(1);
-            self.beside(async move {
-                let checked = link.check_key().await;
-                if checked.is_ok() {
-                    let _ = link.bank().warm().await;
-                }
-                Happened::KeyChecked(checked)
-            });
+        if kind != TransactionKind::Balance {
+            self.check_key();
         }
         self.card_is_here();
         Ok(Reply::Done)
+    }
+
+    /// Every entry into something with the bank: is the key good?
+    pub(crate) fn check_key(&mut self) {
+        if self.link.facts().is_none() {
+            return;
+        }
+        let link = self.link.clone();
+        self.key_queries = self.key_queries.saturating_add(1);
+        self.beside(async move {
+            let checked = link.check_key().await;
+            if checked.is_ok() {
+                let _ = link.bank().warm().await;
+            }
+            Happened::KeyChecked(checked)
+        });
     }
 
     /// A top-up begun anew for another phone number is still the one that a link asked for.
@@ -182,6 +211,9 @@ impl Actor {
             // A code belongs to a terminal, and the query may end in another one.
             self.held.push((phone.to_owned(), answer));
             return;
+        }
+        if self.queues.screen.is_some() {
+            return self.queue_send_code(phone, answer);
         }
         let Some(transaction) = self.transaction.as_mut().filter(|t| can_send_code(t)) else {
             return self.refuse(Some(answer), Code::NotNow);
@@ -235,6 +267,7 @@ impl Actor {
         answer: Answer,
     ) {
         self.bank_answered(result.as_ref().err());
+        self.queue_code_sent(&id, phone, &result);
         let now_ms = self.parts.clock.now_ms();
         if let Some(transaction) = self.transaction.as_mut().filter(|t| t.id == id) {
             transaction.busy = false;
@@ -254,6 +287,13 @@ impl Actor {
     }
 
     fn verify_code(&mut self, code: &str, answer: Answer) {
+        if self.queues.screen.is_some() {
+            let taken = self.queue_take_code(code);
+            if let Err(failure) = &taken {
+                self.show_failure(failure);
+            }
+            return self.reply(Some(answer), taken);
+        }
         let at_code = |t: &&mut Transaction| t.stage == Stage::Code && !t.busy;
         let Some(transaction) = self.transaction.as_mut().filter(at_code) else {
             return self.refuse(Some(answer), Code::NotNow);
@@ -293,17 +333,24 @@ impl Actor {
     }
 
     fn pin_press(&mut self, digit: u8) -> Result<Reply, Failure> {
-        let transaction = self.typing_password()?;
-        if transaction.pin.len() < PIN_LENGTH {
-            let typed = transaction.pin.push(digit);
+        let pin = self.typed_pin()?;
+        if pin.len() < PIN_LENGTH {
+            let typed = pin.push(digit);
             typed.then_some(()).ok_or(Code::CommandBad)?;
         }
         Ok(Reply::Done)
     }
 
     fn pin_delete(&mut self) -> Result<Reply, Failure> {
-        self.typing_password()?.pin.pop();
+        self.typed_pin()?.pop();
         Ok(Reply::Done)
+    }
+
+    fn typed_pin(&mut self) -> Result<&mut PinDigits, Failure> {
+        if self.queues.screen.is_some() {
+            return self.queue_pin().ok_or_else(|| Code::NotNow.into());
+        }
+        Ok(&mut self.typing_password()?.pin)
     }
 
     fn typing_password(&mut self) -> Result<&mut Transaction, Failure> {
@@ -404,6 +451,9 @@ impl Actor {
 
     /// Runs the same again. What the bank has heard already it answers with the same bytes.
     fn retry(&mut self) -> Result<Reply, Failure> {
+        if self.queues.screen.is_some() {
+            return self.retry_queue();
+        }
         let failed = |t: &&mut Transaction| t.stage == Stage::Failed;
         let transaction = self
             .transaction
@@ -431,6 +481,9 @@ impl Actor {
             .as_ref()
             .is_some_and(Transaction::is_committed)
         {
+            return Err(Code::NotNow.into());
+        }
+        if !self.leave_queue() {
             return Err(Code::NotNow.into());
         }
         self.transaction = None;
@@ -519,6 +572,9 @@ impl Actor {
         if !lock(&self.journal).pending().is_empty() {
             return self.refuse(Some(answer), Code::LoadOpen);
         }
+        if self.queues.store.holds_money() {
+            return self.refuse(Some(answer), Code::QueueOpen);
+        }
         self.connecting = true;
         let link = self.link.clone();
         self.beside(async move { Happened::Erased(link.erase().await, answer) });
@@ -528,6 +584,8 @@ impl Actor {
         self.connecting = false;
         let result = result.and_then(|()| {
             lock(&self.journal).erase()?;
+            self.queues.store.erase()?;
+            self.queues.screen = None;
             self.tracer.erase();
             self.record.erase();
             self.settings
@@ -577,6 +635,14 @@ pub(crate) fn traced(command: &Command) -> Option<TraceEvent> {
         | Command::SetTray { .. }
         | Command::SetNotices { .. }
         | Command::DropRequest
+        // Its cards are others each time: no replay of it would mean anything.
+        | Command::BeginQueue
+        | Command::OpenQueue { .. }
+        | Command::PickList
+        | Command::ChooseIndustry { .. }
+        | Command::AcceptList
+        | Command::CloseQueue
+        | Command::ExportQueue { .. }
         | Command::History
         | Command::ExportHistory { .. }
         | Command::SaveReceipt { .. }

@@ -129,7 +129,7 @@ fn csv(entries: &[HistoryEntry], words: &Words) -> String {
     text
 }
 
-fn time(ms: u64) -> String {
+pub(crate) fn time(ms: u64) -> String {
     i64::try_from(ms)
         .ok()
         .and_then(|ms| jiff::Timestamp::from_millisecond(ms).ok())

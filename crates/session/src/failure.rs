@@ -191,6 +191,9 @@ fn retry(code: Code) -> Retry {
         C::PackageUnsigned | C::PackageAltered | C::PackageSigner | C::PackageOlder => Retry::No,
         C::PackageEarly | C::PackageField | C::PackageOversized | C::PackageCommand => Retry::No,
         C::PackageEndless | C::PackageBomb | C::ProfileBad | C::Cancelled => Retry::No,
+        C::ListUnreadable | C::QueueRows => Retry::Edit,
+        C::QueueUnknown | C::QueueClosed | C::QueueCard | C::QueueUnlisted => Retry::No,
+        C::QueueOpen => Retry::No,
         C::LinkBad | C::LinkBusy | C::UpdateFailed => Retry::No,
     }
 }

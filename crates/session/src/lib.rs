@@ -20,6 +20,7 @@ mod notices;
 mod opening;
 mod outside;
 mod packages;
+mod queue;
 mod run;
 mod settings;
 mod starting;
@@ -34,7 +35,7 @@ pub use clock::{Clock, SystemClock};
 #[cfg(feature = "simulator")]
 pub use disk::{DiskError, DiskWatch, Written, watch_disk};
 pub use notices::{Errand, Notice};
-pub use outside::Outside;
+pub use outside::{Chosen, ListFile, Outside};
 pub use run::Times;
 pub use topup_link::SCHEME as LINK_SCHEME;
 pub use trace::{Fault, Reader, ReaderIs, Screen, TRACE_FORMAT, TraceEvent, TraceHead, TraceLine};

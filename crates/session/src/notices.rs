@@ -21,6 +21,8 @@ pub enum Errand {
     Tell(Notice),
     /// Install the update that the shell has offered.
     Update,
+    /// Let the person choose the file of a list; the answer is [`Outside::List`](crate::Outside::List).
+    PickList,
 }
 
 impl Actor {

@@ -53,7 +53,7 @@ pub(crate) fn opening(
 
 /// Key id (4) || PIN block: the key's name travels with the block, so that a message sent again under a renewed
 /// key stays the same message.
-fn pin_block(link: &TerminalLink, digits: &PinDigits) -> Result<Vec<u8>, Failure> {
+pub(crate) fn pin_block(link: &TerminalLink, digits: &PinDigits) -> Result<Vec<u8>, Failure> {
     let key = link.working_key()?;
     let terminal = link.terminal()?;
     let mut fill = [0; 8];

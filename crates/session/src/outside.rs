@@ -2,10 +2,12 @@
 
 use ipc::{Code, DeskView, MoneyPlace, Reply, RequestView, TransactionKind, UpdateView};
 use topup_link::TopupLink;
+use zeroize::Zeroizing;
 
 use crate::actor::Actor;
 use crate::failure::Failure;
 use crate::notices::Errand;
+use crate::queue::Screen;
 use crate::transaction::Transaction;
 
 /// What the shell tells the session.
@@ -21,6 +23,34 @@ pub enum Outside {
     Offered(String),
     /// The version was not installed.
     NotUpdated,
+    /// What came of [`Errand::PickList`].
+    List(Chosen),
+}
+
+/// What a person chose in the system's dialog.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum Chosen {
+    /// Nothing: the dialog was closed.
+    Nothing,
+    /// This file.
+    File(ListFile),
+    /// A file that can't be read, or is far too large.
+    Unreadable,
+}
+
+/// A file with its name. It may hold card numbers.
+#[derive(Clone, Eq, PartialEq)]
+pub struct ListFile {
+    /// Without folders.
+    pub name: String,
+    pub bytes: Zeroizing<Vec<u8>>,
+}
+
+/// Shows nothing of its content.
+impl std::fmt::Debug for ListFile {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "ListFile({} bytes)", self.bytes.len())
+    }
 }
 
 /// What a link asks for, or why it is refused.
@@ -49,6 +79,7 @@ impl Actor {
                     error: None,
                 });
             }
+            Outside::List(chosen) => self.list_chosen(chosen),
             Outside::NotUpdated => {
                 if let Some(update) = &mut self.update {
                     update.running = false;
@@ -59,9 +90,15 @@ impl Actor {
         }
     }
 
+    /// Something is on the screen that must not be lost.
+    fn is_busy(&self) -> bool {
+        let typed = self.transaction.as_ref().is_some_and(Transaction::is_open);
+        typed || self.queues.screen.as_ref().is_some_and(Screen::is_open)
+    }
+
     /// A link begins nothing. It is kept until the person has seen it; a newer one takes its place.
     fn link_came(&mut self, link: &str) {
-        let busy = self.transaction.as_ref().is_some_and(Transaction::is_open);
+        let busy = self.is_busy();
         let asked = TopupLink::parse(link).map_err(|error| {
             log::warn!("a link is refused: {error}");
             Code::LinkBad
@@ -73,7 +110,7 @@ impl Actor {
     pub(crate) fn accept_request(&mut self) -> Result<Reply, Failure> {
         let asked = self.request.as_ref().and_then(|request| request.0.ok());
         let asked = asked.ok_or(Code::NotNow)?;
-        if self.transaction.as_ref().is_some_and(Transaction::is_open) {
+        if self.is_busy() {
             return Err(Code::NotNow.into());
         }
         let reply = self.begin(TransactionKind::Topup, false)?;
@@ -85,8 +122,7 @@ impl Actor {
 
     /// The app ends for it: never under a card, nor under a person who is typing.
     pub(crate) fn install_update(&mut self) -> Result<Reply, Failure> {
-        let open = self.transaction.as_ref().is_some_and(Transaction::is_open);
-        let free = !open && self.runs == 0;
+        let free = !self.is_busy() && self.runs == 0;
         let offered = |update: &&mut UpdateView| free && !update.running;
         let update = self.update.as_mut().filter(offered).ok_or(Code::NotNow)?;
         (update.running, update.error) = (true, None);

@@ -149,6 +149,7 @@ impl Actor {
                 self.deliver_waiting();
                 self.asked_outcomes = None;
                 self.ask_outcomes();
+                self.ask_queues();
                 self.card_is_here();
             }
             Err(failure) => self.note_trouble(failure),
@@ -284,6 +285,7 @@ impl Actor {
                 Failure::from(error).code.as_str()
             );
         }
+        self.queues_learn();
     }
 
     pub(crate) fn delivered(&mut self, result: Result<(), Failure>) {
@@ -292,5 +294,6 @@ impl Actor {
         if let Err(failure) = result {
             log::warn!("a proof waits on: {}", failure.code.as_str());
         }
+        self.queues_learn();
     }
 }

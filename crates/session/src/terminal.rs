@@ -329,6 +329,14 @@ impl TerminalLink {
         self.security("/v1/outcome", body.to_string()).await
     }
 
+    /// A request whose forms the bank's client knows.
+    pub(crate) async fn ask<R: bank_client::queue::Request>(
+        &self,
+        request: &R,
+    ) -> Result<R::Told, Failure> {
+        self.security(R::PATH, request.body().to_string()).await
+    }
+
     /// A request of `docs/protocol.md`, 3.2: proven by this terminal, its answer proven by the bank.
     async fn security<T: DeserializeOwned>(&self, path: &str, body: String) -> Result<T, Failure> {
         match self.security_once(path, body.clone()).await {

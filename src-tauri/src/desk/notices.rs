@@ -21,7 +21,7 @@ pub(super) fn follow(app: AppHandle, session: &Session) {
         loop {
             match errands.recv().await {
                 Ok(Errand::Tell(notice)) => show(&app, notice),
-                Ok(Errand::Update) | Err(RecvError::Lagged(_)) => {}
+                Ok(Errand::Update | Errand::PickList) | Err(RecvError::Lagged(_)) => {}
                 Err(RecvError::Closed) => return,
             }
         }

@@ -48,7 +48,7 @@ pub(super) fn follow(app: &AppHandle, session: &Session) {
         loop {
             match errands.recv().await {
                 Ok(Errand::Update) => install(&app).await,
-                Ok(Errand::Tell(_)) | Err(RecvError::Lagged(_)) => {}
+                Ok(Errand::Tell(_) | Errand::PickList) | Err(RecvError::Lagged(_)) => {}
                 Err(RecvError::Closed) => return,
             }
         }

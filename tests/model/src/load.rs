@@ -102,7 +102,7 @@ impl Accounts {
 
     fn of(&mut self, account: Account) -> &mut i8 {
         match account {
-            Account::Customer(_) | Account::Funding(_) => &mut self.customer,
+            Account::Customer(_) | Account::Queue(_) | Account::Funding(_) => &mut self.customer,
             Account::InTransit(_) => &mut self.in_transit,
             Account::CardFloat(_) => &mut self.float,
             Account::WrittenOff(_) => &mut self.written_off,

@@ -41,6 +41,17 @@ test("axe finds nothing in any component", { timeout: 1_800_000 }, async (t) => 
   }
 });
 
+test("axe finds nothing in the dialog that closes a list", { timeout: 300_000 }, async () => {
+  await page.show("queue-torn");
+  await page.script(`document.querySelector('[data-testid="queue-close"]').click()`);
+  for (const theme of THEMES) {
+    for (const language of LANGUAGES) {
+      await page.dress({ theme, language });
+      assert.deepEqual(await page.faults(), [], `${language}, ${theme}`);
+    }
+  }
+});
+
 test("axe finds nothing in the dialog that erases", { timeout: 300_000 }, async () => {
   await page.show("settings");
   await page.script(`document.querySelector('[data-testid="erase-device"]').click()`);

@@ -74,6 +74,31 @@ for (const size of ["phone", "desktop"]) {
     await screen("home");
   });
 
+  test(`a list is paid, and closed after its first card, ${size}`, LIMIT, async () => {
+    await page.show("home", { size });
+    await go("action-queue");
+    await go("list-pick");
+    await go("list-accept");
+    await shown("phone-input");
+    await press("13800006021", Key.ENTER);
+    await shown("code-input");
+    await press("409128", Key.ENTER);
+    await shown("pin-pad");
+    await press("246810", Key.ENTER);
+    await state("tap-state", "loaded");
+    await go("queue-save");
+    await shown("toast");
+    await go("queue-close");
+    assert.equal(await page.script("return document.querySelector('dialog').open"), true, "it asks first");
+    await go("queue-close-no");
+    assert.equal(await focused(), "queue-close", "the focus comes back to where it was");
+    await press(Key.ENTER);
+    await go("queue-close-yes");
+    await shown("queue-given-back");
+    await go("done");
+    await screen("home");
+  });
+
   test(`an unfinished load is finished, ${size}`, LIMIT, async () => {
     await page.show("home-pending", { size });
     await go("pending-finish");

@@ -1,6 +1,7 @@
 import type { AppView } from './bindings/AppView';
 import type { Command } from './bindings/Command';
 import type { ErrorView } from './bindings/ErrorView';
+import type { QueueView } from './bindings/QueueView';
 import type { Reply } from './bindings/Reply';
 import type { RequestView } from './bindings/RequestView';
 import type { Theme } from './bindings/Theme';
@@ -8,12 +9,12 @@ import type { TransactionKind } from './bindings/TransactionKind';
 import type { TransactionView } from './bindings/TransactionView';
 import { asErrorView, type Backend } from './backend/types';
 import { titleOf } from './errors';
-import { beatOf, feel, prime } from './feel';
+import { beatOf, feel, prime, tapBeat } from './feel';
 import { useLanguage } from './i18n/words.svelte';
 import { learn } from './pace';
 
 export type Page = 'home' | 'history' | 'settings';
-export type Screen = Page | TransactionKind | 'request' | 'welcome';
+export type Screen = Page | TransactionKind | 'queue' | 'request' | 'welcome';
 
 /** How long a control stays shut after its command was taken, for the view that follows from it. */
 const SETTLE_MS = 600;
@@ -57,7 +58,7 @@ export class App {
   get wide(): boolean {
     const { width } = this.#size;
     if (!this.low) return width >= WIDE_REM;
-    return width >= LOW_WIDE_REM || this.transaction !== null || this.request !== null;
+    return width >= LOW_WIDE_REM || this.transaction !== null || this.queue !== null || this.request !== null;
   }
 
   /** Room for a rail with names, and for everything beside it. */
@@ -75,6 +76,17 @@ export class App {
     return transaction && transaction.id === this.hidden ? transaction : null;
   }
 
+  /** The list on the screen: many cards, one payment. */
+  get queue(): QueueView | null {
+    return this.view?.queue ?? null;
+  }
+
+  /** A card of the list is at work, or the bank is asked: its screen can't be left now. */
+  get queueAtWork(): boolean {
+    const queue = this.queue;
+    return queue !== null && (queue.busy || queue.tap?.state === 'reading' || queue.tap?.state === 'running');
+  }
+
   /** What a link asks for. One that came while something else was going on has no screen. */
   get request(): RequestView | null {
     const request = this.view?.request ?? null;
@@ -84,7 +96,7 @@ export class App {
   get screen(): Screen {
     if (!this.view || this.view.phase !== 'ready') return 'welcome';
     if (this.request) return 'request';
-    return this.transaction?.kind ?? this.page;
+    return this.transaction?.kind ?? (this.queue ? 'queue' : this.page);
   }
 
   /** Listens and draws the first view. The answer ends it. */
@@ -105,14 +117,15 @@ export class App {
   take(view: AppView): void {
     if (this.view && view.revision < this.view.revision) return;
     const stage = this.transaction?.stage;
-    const beat = beatOf(this.view?.transaction ?? null, view.transaction);
+    const listStage = this.queue?.stage;
+    const beat = beatOf(this.view?.transaction ?? null, view.transaction) ?? tapBeat(this.queue, view.queue);
     this.#turnAway(view.request);
     this.view = view;
     if (beat) feel(beat, view.settings.sound);
     if (view.transaction?.stage === 'done') learn(view.transaction.steps);
     this.now = Date.now();
     if (this.page === 'home' && this.background?.stage !== 'running') this.hidden = null;
-    if (this.transaction?.stage !== stage) this.error = null;
+    if (this.transaction?.stage !== stage || this.queue?.stage !== listStage) this.error = null;
     useLanguage(view.settings.language);
     document.documentElement.style.fontSize = `${view.settings.textSize}%`;
     this.dress(view.settings.theme);
@@ -169,6 +182,15 @@ export class App {
     await this.run({ command: 'begin', kind });
   }
 
+  /** Enters a new list, or goes on with one that was paid. */
+  async openQueue(id: string | null = null): Promise<void> {
+    const command: Command = id === null ? { command: 'begin-queue' } : { command: 'open-queue', id };
+    if (this.flying(command.command)) return;
+    this.hidden = null;
+    prime(this.view?.settings.sound ?? false);
+    await this.run(command);
+  }
+
   /** Enters a re-top-up that gives the money back instead. */
   async refund(): Promise<void> {
     if (this.flying('refund')) return;
@@ -183,6 +205,7 @@ export class App {
     if (this.request) return this.drop();
     if (page === 'home' && this.background?.stage !== 'running') this.hidden = null;
     const transaction = this.transaction;
+    if (this.queue && !this.queueAtWork) await this.run({ command: 'leave' });
     if (!transaction) return;
     if (transaction.stage === 'running' && !transaction.canCancel) this.hidden = transaction.id;
     else await this.run({ command: 'leave' });

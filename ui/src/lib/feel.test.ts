@@ -1,10 +1,31 @@
 import { afterEach, describe, expect, it, vi } from 'vitest';
 
 import { steps, transaction } from './backend/scenes';
-import { beatOf, feel } from './feel';
+import { queue, tap } from './backend/scenes-queue';
+import { beatOf, feel, tapBeat } from './feel';
 import { learn, secondsAtCard } from './pace';
 
 afterEach(() => vi.unstubAllGlobals());
+
+describe('a sign at a list', () => {
+  const list = (patch: Parameters<typeof tap>[0] | null) => queue('tap', { tap: patch && tap(patch) });
+  const running = list({ state: 'running', item: 2, step: 'read' });
+
+  it('tells each card apart: found, loaded, there before, stopped', () => {
+    expect(tapBeat(list(null), list({ count: 1 }))).toBe('touch');
+    expect(tapBeat(list({ count: 1, state: 'loaded' }), list({ count: 2 }))).toBe('touch');
+    expect(tapBeat(list({}), running)).toBeNull();
+    expect(tapBeat(running, list({ state: 'running', item: 2, step: 'write' }))).toBe('step');
+    expect(tapBeat(running, list({ state: 'loaded', item: 2 }))).toBe('done');
+    expect(tapBeat(list({}), list({ state: 'ticked', item: 2 }))).toBe('poor');
+    expect(tapBeat(list({}), list({ state: 'stopped' }))).toBe('stop');
+  });
+
+  it('is given once, and not when a list is only opened', () => {
+    const loaded = list({ state: 'loaded', item: 2 });
+    expect([tapBeat(loaded, loaded), tapBeat(null, loaded), tapBeat(loaded, null)]).toEqual([null, null, null]);
+  });
+});
 
 describe('a sign at the card', () => {
   const at = (...states: Parameters<typeof steps>) => transaction('topup', { stage: 'running', steps: steps(...states) });

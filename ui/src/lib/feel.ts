@@ -1,4 +1,5 @@
 import type { StepName } from './bindings/StepName';
+import type { QueueView } from './bindings/QueueView';
 import type { TransactionView } from './bindings/TransactionView';
 
 /** What a transaction at the card is told by besides the screen: a tone and, where the device can, a shake. */
@@ -29,6 +30,19 @@ export function beatOf(before: TransactionView | null, after: TransactionView | 
   const step = running(after);
   if (after.stage !== 'running' || step === null || step === running(before)) return null;
   return step === 'read' ? 'touch' : 'step';
+}
+
+/** The same for the cards of a list: each is told by itself, whoever does not look at the screen hears which way it went. */
+export function tapBeat(before: QueueView | null, after: QueueView | null): Beat | null {
+  const tap = after?.tap ?? null;
+  if (!tap || before?.id !== after?.id) return null;
+  const last = before?.tap ?? null;
+  if (last?.count !== tap.count && tap.state === 'reading') return 'touch';
+  if (last?.count === tap.count && last.state === tap.state) {
+    if (tap.contact === 'poor' && last.contact !== 'poor') return 'poor';
+    return tap.step !== null && tap.step !== last.step ? 'step' : null;
+  }
+  return ({ reading: null, running: null, loaded: 'done', ticked: 'poor', stopped: 'stop' } as const)[tap.state];
 }
 
 let audio: AudioContext | null = null;

@@ -83,6 +83,7 @@ impl Settings {
             ),
             ("limits.silence_s", self.limits.silence_s),
             ("limits.doubt_s", self.limits.doubt_s),
+            ("limits.queue_s", self.limits.queue_s),
         ];
         // A year is more than any of these can mean, and keeps sums of them far from overflow.
         const MOST: u64 = 366 * 24 * 3600;

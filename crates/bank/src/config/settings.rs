@@ -112,6 +112,7 @@ pub(crate) struct LimitSettings {
     pub(crate) database_wait_ms: u64,
     pub(crate) silence_s: u64,
     pub(crate) doubt_s: u64,
+    pub(crate) queue_s: u64,
     pub(crate) activation_years: u16,
     pub(crate) enrolments_per_address_per_hour: u32,
     pub(crate) answer_ms: u64,
@@ -243,6 +244,7 @@ impl Default for LimitSettings {
             database_wait_ms: 2_000,
             silence_s: 300,
             doubt_s: 60 * 24 * 3600,
+            queue_s: 30 * 24 * 3600,
             activation_years: 10,
             enrolments_per_address_per_hour: 20,
             answer_ms: 1_000,
@@ -256,14 +258,8 @@ impl Default for LimitSettings {
 }
 
 impl CardSettings {
-    /// A purse's 10 bytes as 20 hex digits; the digits of a PAN, filled with F to whole bytes.
     pub(crate) fn serial_bytes(&self, scheme: Scheme) -> Option<Vec<u8>> {
-        match scheme {
-            Scheme::Purse => hex::decode(&self.serial).ok().filter(|it| it.len() == 10),
-            Scheme::Cash => purse::cash::Pan::from_text(&self.serial)
-                .ok()
-                .map(|it| it.to_bcd(0)),
-        }
+        scheme.serial(&self.serial)
     }
 }
 

@@ -74,7 +74,7 @@ fn done(language: Language, acted: Acted) -> &'static str {
     }
 }
 
-fn refused(language: Language, code: &str) -> Markup {
+pub(super) fn refused(language: Language, code: &str) -> Markup {
     let why = match code {
         "operator-refused" => language.say("The password is wrong.", "密码不正确。"),
         "operator-locked" => language.say(
@@ -90,6 +90,7 @@ fn refused(language: Language, code: &str) -> Markup {
             "The load has moved on: nothing is decided by people here now.",
             "该笔充值状态已变，现无需人工处理。",
         ),
+        "queue-closed" => language.say("It is closed already.", "该批次已结束。"),
         "evidence-missing" => language.say("Say what you saw.", "请填写依据。"),
         "evidence-long" => language.say("That is too long.", "依据过长。"),
         "evidence-number" => language.say(

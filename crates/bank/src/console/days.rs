@@ -148,6 +148,7 @@ fn findings(language: Language, report: &Report) -> Markup {
         }
         section.figures {
             (figure("customers", language.say("Customers' accounts", "客户账户"), &yuan(money.customers), ""))
+            (figure("queues", language.say("Paid for queues", "批次待充资金"), &yuan(money.queues), ""))
             (figure("in-transit", language.say("In transit", "在途资金"), &yuan(money.in_transit), ""))
             (figure("card-float", language.say("On cards", "卡内资金"), &yuan(money.card_float), ""))
             (figure("written-off", language.say("Written off", "已核销"), &yuan(money.written_off), ""))

@@ -13,6 +13,7 @@ mod loads;
 mod messages;
 mod page;
 mod places;
+mod queues;
 mod session;
 mod shelf;
 mod sign_in;
@@ -62,6 +63,8 @@ pub(crate) fn server(bank: Arc<Bank>) -> Router {
         .route("/figures", get(today::fragment))
         .route("/loads", get(loads::page))
         .route("/loads/{reference}", get(load::page).post(act::decide))
+        .route("/queues", get(queues::list))
+        .route("/queues/{queue}", get(queues::page).post(queues::close))
         .route("/terminals", get(places::terminals))
         .route("/packages", get(shelf::page))
         .route("/sms", get(places::sms))

@@ -10,9 +10,10 @@ use crate::console::words::Language;
 use crate::error::Problem;
 
 /// Where one can go: address, English, Chinese.
-const PLACES: [(&str, &str, &str); 7] = [
+const PLACES: [(&str, &str, &str); 8] = [
     ("/", "Today", "今日"),
     ("/loads", "Loads", "充值"),
+    ("/queues", "Queues", "批量充值"),
     ("/days", "Days", "日对账"),
     ("/terminals", "Terminals", "终端"),
     ("/packages", "Packages and limits", "行业包与限额"),

@@ -3,6 +3,7 @@
 mod activation;
 mod closing;
 mod hosted;
+mod queue;
 mod resume;
 mod topup;
 
@@ -24,7 +25,7 @@ use crate::store::{Conn, card, customer, terminal};
 use crate::vault::Purpose;
 
 /// A password whose key expired while its message was on the way is still taken for this long.
-const LATE_PASSWORD_MS: u64 = 10 * 60 * 1_000;
+pub(crate) const LATE_PASSWORD_MS: u64 = 10 * 60 * 1_000;
 
 /// A relay message from a terminal, with what is better done before the store is locked.
 pub(crate) struct Asked {

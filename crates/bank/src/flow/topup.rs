@@ -18,13 +18,13 @@ use crate::store::{Conn, exchange, money, sms};
 
 /// What a top-up's first step says, read.
 pub(super) struct TopUp {
-    amount: u32,
+    pub(super) amount: u32,
     pub(super) opening: Opening,
-    identity: CardIdentity,
+    pub(super) identity: CardIdentity,
 }
 
 /// A refusal: the outcome for the terminal and the reason for the ledger.
-struct Refused(Message, Decline);
+pub(super) struct Refused(pub(super) Message, pub(super) Decline);
 
 impl Step<'_> {
     pub(super) async fn top_up(&mut self, conn: &mut Conn) -> Result<Next, Problem> {
@@ -33,6 +33,9 @@ impl Step<'_> {
         }
         if exchange::is_void(conn, &self.exchange.id).await? {
             return Ok(Next::Say(self.end("voided")));
+        }
+        if self.body.pin_block.is_none() {
+            return self.load_item(conn).await.map(Next::Say);
         }
         self.is_host_there()?;
         match self.authorised(conn).await? {
@@ -108,10 +111,9 @@ impl Step<'_> {
         if self.body.terminal? != self.terminal.bcd() {
             return None;
         }
-        self.body
-            .pin_block
-            .as_ref()
-            .filter(|_| self.password != Password::Unreadable)?;
+        if self.password == Password::Unreadable {
+            return None;
+        }
         Some(TopUp {
             amount: self.body.amount?,
             opening: Opening::read(self.settings().ok()?.scheme, self.body)?,
@@ -140,10 +142,11 @@ impl Step<'_> {
             reference: load::new_reference()?,
             industry: self.industry.to_string(),
             identity,
+            queue: None,
         })
     }
 
-    async fn check_card(
+    pub(super) async fn check_card(
         &self,
         conn: &mut Conn,
         card: &CardRow,

@@ -18,7 +18,7 @@ use crate::store::{console, corebank};
 const STUCK: Duration = Duration::from_secs(30);
 
 /// Every path that is counted under its own name. What else a stranger may ask for is `other`.
-const PATHS: [&str; 11] = [
+const PATHS: [&str; 15] = [
     "/v1/relay",
     "/v1/enrol",
     "/v1/working-key",
@@ -28,6 +28,10 @@ const PATHS: [&str; 11] = [
     "/v1/packages",
     "/v1/limits",
     "/v1/outcome",
+    "/v1/queue/send",
+    "/v1/queue/open",
+    "/v1/queue/state",
+    "/v1/queue/close",
     "/v1/health",
     "/receipt",
 ];

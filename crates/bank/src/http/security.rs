@@ -23,10 +23,11 @@ use crate::http::transaction::{MOST_SKEW_MS, owns, terminal_of, usable};
 use crate::http::{Asked, limited, problem, respond, told_to_wait};
 use crate::store::counted::{self, Counted, Kind};
 use crate::store::terminal::{NewTerminal, State, TerminalRow};
-use crate::store::{Conn, audit, commit, terminal};
+use crate::store::{self, Conn, audit, commit, terminal};
 use crate::vault::{Purpose, random};
 
 mod outcome;
+mod queue;
 mod sms;
 
 /// How long the same enrolment request gets the same answer.
@@ -47,6 +48,10 @@ fn authenticated() -> Router<Arc<Bank>> {
         .route("/v1/packages", post(signed))
         .route("/v1/limits", post(signed))
         .route("/v1/outcome", post(signed))
+        .route("/v1/queue/send", post(signed))
+        .route("/v1/queue/open", post(signed))
+        .route("/v1/queue/state", post(signed))
+        .route("/v1/queue/close", post(signed))
 }
 
 async fn enrol(
@@ -236,6 +241,7 @@ async fn fresh(bank: &Bank, asked: &Asked, caller: &Caller) -> Result<(), Proble
         let is_new = terminal::fresh_nonce(conn, terminal, &nonce, now_ms).await?;
         if let Some(replaced) = caller.row.replaces.filter(|_| is_new) {
             terminal::take_over(conn, terminal, &replaced).await?;
+            store::queue::inherit(conn, terminal, &replaced).await?;
             let subject = replaced.to_string();
             audit::note(bank, conn, ("terminal-replaced", &subject, "{}"), now_ms).await?;
         }
@@ -264,6 +270,13 @@ async fn dispatch(bank: &Bank, asked: &Asked, caller: &Caller) -> Result<Value, 
         "/v1/packages" => Ok(packages(bank, &parse(body)?)),
         "/v1/limits" => limits(bank, &parse(body)?),
         "/v1/outcome" => outcome::outcome(bank, terminal, &parse(body)?).await,
+        "/v1/queue/send" => {
+            let from = (terminal, address(asked)?);
+            queue::send(bank, from, &parse(body)?).await
+        }
+        "/v1/queue/open" => queue::open(bank, terminal, (body, &parse(body)?)).await,
+        "/v1/queue/state" => queue::state(bank, terminal, &parse(body)?).await,
+        "/v1/queue/close" => queue::close(bank, terminal, &parse(body)?).await,
         _ => Err(Problem::bad_request()),
     }
 }

@@ -26,6 +26,19 @@ pub(crate) enum Scheme {
     Cash,
 }
 
+impl Scheme {
+    /// A card's number as a card has it: a purse's 10 bytes as 20 hex digits; the digits of a PAN, filled with F to
+    /// whole bytes.
+    pub(crate) fn serial(self, text: &str) -> Option<Vec<u8>> {
+        match self {
+            Self::Purse => hex::decode(text).ok().filter(|it| it.len() == 10),
+            Self::Cash => purse::cash::Pan::from_text(text)
+                .ok()
+                .map(|it| it.to_bcd(0)),
+        }
+    }
+}
+
 /// How a purse becomes active; electronic cash does so by a balance limit.
 #[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq)]
 #[serde(rename_all = "kebab-case")]

@@ -16,6 +16,11 @@ pub(crate) async fn counted(conn: &mut Conn) -> Result<Stored, Problem> {
     let outbox: Vec<(String, i64, Option<i64>)> = conn.sql(sql).all().await?;
     let sql = "SELECT kind, count(*) FROM incident WHERE bank = $1 GROUP BY kind";
     let incidents = conn.sql(sql).all().await?;
+    let sql = "SELECT count(DISTINCT queue.id), CAST(coalesce(sum(queue_item.amount), 0) AS BIGINT)
+         FROM queue LEFT JOIN queue_item ON queue_item.bank = queue.bank AND queue_item.queue = queue.id
+             AND queue_item.state = 'waiting'
+         WHERE queue.bank = $1 AND queue.closed_ms IS NULL";
+    let (count, amount) = conn.sql(sql).one().await?;
     let named = |(phase, count, amount, since_ms): Open| {
         let known = ledger::Phase::ALL.into_iter().map(ledger::Phase::name);
         let name = { known }.find(|name| *name == phase)?;
@@ -38,6 +43,11 @@ pub(crate) async fn counted(conn: &mut Conn) -> Result<Stored, Problem> {
         open: open.into_iter().filter_map(named).collect(),
         outbox: outbox.into_iter().map(waiting).collect(),
         incidents,
+        queues: Waits {
+            count,
+            amount,
+            since_ms: None,
+        },
     })
 }
 

@@ -35,7 +35,7 @@ const fn numbered(name: &'static str, columns: &'static str) -> Table {
 }
 
 /// All but the owner, which is who restores; each after those that it refers to.
-pub(crate) const TABLES: [Table; 24] = [
+pub(crate) const TABLES: [Table; 27] = [
     table("account", "name, balance"),
     numbered(
         "customer",
@@ -49,7 +49,7 @@ pub(crate) const TABLES: [Table; 24] = [
     table(
         "load",
         "id, reference, kind, terminal, card, account, amount, phase, proof, proof_counter, operators,
-         confirmed_counter, machine, card_sealed, requested_ms, changed_ms",
+         confirmed_counter, machine, card_sealed, requested_ms, changed_ms, queue",
     ),
     table(
         "attempt",
@@ -84,6 +84,15 @@ pub(crate) const TABLES: [Table; 24] = [
         "stem, terminal, industry, card_tail, card, ceiling, code_hash, sent_ms, sends, tries_left,
          verified_ms, spent_ms",
     ),
+    table(
+        "queue",
+        "id, terminal, industry, account, cards, total, request_hash, opened_ms, closes_ms, closed_ms",
+    ),
+    table("queue_item", "queue, place, stem, card, amount, state, load, changed_ms"),
+    table(
+        "queue_code",
+        "queue, terminal, industry, customer, cards, total, code_hash, sent_ms, sends, tries_left, spent_ms",
+    ),
     numbered("counted", "id, kind, subject, at_ms"),
     numbered(
         "outbox",
@@ -102,7 +111,7 @@ pub(crate) const TABLES: [Table; 24] = [
 ];
 
 pub(crate) fn by_name(name: &str) -> Option<&'static Table> {
-    static ALL: [Table; 24] = TABLES;
+    static ALL: [Table; 27] = TABLES;
     ALL.iter().find(|table| table.name == name)
 }
 

@@ -255,6 +255,21 @@ pub(crate) async fn count_try(
     })
 }
 
+/// Who has this number.
+pub(crate) async fn of_phone(
+    bank: &Bank,
+    conn: &mut Conn,
+    phone: &str,
+) -> Result<Option<i64>, Problem> {
+    let phone_hash = bank.vault.hash(Purpose::Phone, &[phone.as_bytes()]);
+    let found: Option<(i64,)> = conn
+        .sql("SELECT id FROM customer WHERE bank = $1 AND phone_hash = $2")
+        .bind(&phone_hash)
+        .optional()
+        .await?;
+    Ok(found.map(|(id,)| id))
+}
+
 /// The number on file of a customer whose number was typed.
 pub(crate) async fn phone_on_file(
     bank: &Bank,

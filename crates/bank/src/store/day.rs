@@ -79,14 +79,16 @@ pub(crate) async fn loads(conn: &mut Conn, (start, end): (i64, i64)) -> Result<V
     Ok(loads)
 }
 
-/// Number and amount (fen) of the transfers between the two moments, by reason.
+/// Number and amount (fen) of the transfers between the two moments, by reason. What a queue is paid and gives back
+/// passes by no load, so it is told apart.
 pub(crate) async fn moves(
     conn: &mut Conn,
     (start, end): (i64, i64),
 ) -> Result<BTreeMap<String, (i64, i64)>, Problem> {
-    let sql = "SELECT transfer.kind, count(*), CAST(sum(entry.amount) AS BIGINT) FROM transfer
+    let sql = "SELECT CASE WHEN transfer.load IS NULL AND transfer.kind <> 'deposit' THEN 'queue-' ELSE '' END
+             || transfer.kind, count(*), CAST(sum(entry.amount) AS BIGINT) FROM transfer
          JOIN entry ON entry.bank = transfer.bank AND entry.transfer = transfer.id AND entry.amount > 0
-         WHERE transfer.bank = $1 AND transfer.at_ms >= $2 AND transfer.at_ms < $3 GROUP BY transfer.kind";
+         WHERE transfer.bank = $1 AND transfer.at_ms >= $2 AND transfer.at_ms < $3 GROUP BY 1";
     let rows: Vec<(String, i64, i64)> = conn.sql(sql).bind(start).bind(end).all().await?;
     let sum = |(kind, count, fen)| (kind, (count, fen));
     Ok(rows.into_iter().map(sum).collect())

@@ -1,7 +1,7 @@
 //! Loads: the ledger's machine as JSON beside the columns that queries need.
 
 use envelope::Terminal;
-use ledger::{Attempt, Effect, Incident, Load, LoadId, LogLine, Phase, Proof, State, Transfer};
+use ledger::{Attempt, Effect, Incident, Load, LoadId, LogLine, Phase, Proof, QueueId, State};
 use purse::crypto::LoadTerms;
 use purse::{HostTime, TransactionType};
 
@@ -9,7 +9,7 @@ use crate::bank::Bank;
 use crate::error::Problem;
 use crate::scheme::CardIdentity;
 use crate::scheme::cash::Session;
-use crate::store::{Conn, array, audit, card, corebank, money, narrow, outbox, signed};
+use crate::store::{Conn, array, audit, card, corebank, money, narrow, outbox, queue, signed};
 use crate::vault::random;
 
 /// A load with what the bank keeps beside the machine.
@@ -18,6 +18,8 @@ pub(crate) struct LoadRow {
     pub(crate) reference: String,
     pub(crate) industry: String,
     pub(crate) identity: CardIdentity,
+    /// What pays for it instead of its account.
+    pub(crate) queue: Option<QueueId>,
 }
 
 /// One attempt with what its codes are about.
@@ -60,13 +62,13 @@ impl LoadRow {
     }
 }
 
-type Row = (String, String, String, Vec<u8>);
+type Row = (String, String, String, Vec<u8>, Option<String>);
 
 /// The one statement that all reading of loads begins with.
 macro_rules! loads {
     ($which:literal) => {
         concat!(
-            "SELECT load.reference, card.industry, load.machine, load.card_sealed FROM load
+            "SELECT load.reference, card.industry, load.machine, load.card_sealed, load.queue FROM load
              JOIN card ON card.bank = load.bank AND card.id = load.card WHERE load.bank = $1 AND ",
             $which
         )
@@ -124,13 +126,16 @@ pub(crate) async fn called(
 }
 
 fn read(bank: &Bank, row: Row) -> Result<LoadRow, Problem> {
-    let (reference, industry, machine, sealed) = row;
+    let (reference, industry, machine, sealed, queue) = row;
     let identity = bank.vault.open("card", &sealed)?;
     Ok(LoadRow {
         load: serde_json::from_str(&machine).map_err(Problem::internal)?,
         reference,
         industry,
         identity: serde_json::from_slice(&identity).map_err(Problem::internal)?,
+        queue: queue
+            .map(|id| id.parse().map_err(Problem::internal))
+            .transpose()?,
     })
 }
 
@@ -213,8 +218,8 @@ pub(crate) async fn begin(
     let terminal = Terminal::from_bcd(order.terminal).map_err(Problem::internal)?;
     conn.sql(
         "INSERT INTO load (bank, id, reference, kind, terminal, card, account, amount, phase, machine,
-         card_sealed, requested_ms, changed_ms)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)",
+         card_sealed, requested_ms, changed_ms, queue)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)",
     )
     .bind(row.id())
     .bind(&row.reference)
@@ -228,6 +233,7 @@ pub(crate) async fn begin(
     .bind(sealed_identity(bank, row)?)
     .bind(signed(now_ms))
     .bind(signed(row.load.changed_ms()))
+    .bind(row.queue.map(|id| id.to_string()))
     .execute()
     .await?;
     Ok(())
@@ -245,8 +251,14 @@ pub(crate) async fn keep(
     for effect in effects {
         match effect {
             Effect::Transfer(transfer) => {
-                let transfer: &Transfer = transfer;
-                money::post(conn, transfer, Some(row.id()), now_ms).await?;
+                let transfer = match row.queue {
+                    Some(id) => {
+                        let whose = (id, row.id());
+                        queue::through(conn, whose, *transfer, now_ms).await?
+                    }
+                    None => *transfer,
+                };
+                money::post(conn, &transfer, Some(row.id()), now_ms).await?;
             }
             Effect::Moved { from, to } => {
                 moved(bank, conn, row, (*from, *to), now_ms).await?;

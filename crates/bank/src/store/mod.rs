@@ -17,6 +17,8 @@ pub(crate) mod operator;
 pub(crate) mod outbox;
 pub(crate) mod owner;
 pub(crate) mod posting;
+pub(crate) mod queue;
+pub(crate) mod queue_code;
 pub(crate) mod sms;
 pub(crate) mod sql;
 pub(crate) mod terminal;

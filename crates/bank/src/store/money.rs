@@ -5,7 +5,7 @@ use ledger::{Account, AccountId, Transfer};
 use crate::error::Problem;
 use crate::store::{Conn, signed};
 
-/// Why money moves; one of each for a load at most.
+/// Why money moves; one of each for a load at most. A debit or refund without load is a queue's.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum Reason {
     Deposit,
@@ -33,8 +33,9 @@ impl Reason {
         match (transfer.from, transfer.to) {
             (Account::Funding(_), _) => Self::Deposit,
             (Account::Customer(_), Account::Funding(_)) => Self::Withdrawal,
-            (Account::Customer(_), _) => Self::Debit,
-            (_, Account::Customer(_)) => Self::Refund,
+            (Account::Queue(_), Account::Customer(_)) => Self::Refund,
+            (Account::Customer(_) | Account::Queue(_), _) => Self::Debit,
+            (_, Account::Customer(_) | Account::Queue(_)) => Self::Refund,
             (_, Account::WrittenOff(_)) => Self::WriteOff,
             (_, Account::InTransit(_) | Account::CardFloat(_) | Account::Funding(_)) => {
                 Self::Credit
@@ -94,9 +95,14 @@ pub(crate) async fn open(conn: &mut Conn, account: Account) -> Result<(), Proble
 
 /// What a customer's account holds, fen.
 pub(crate) async fn available(conn: &mut Conn, account: AccountId) -> Result<i64, Problem> {
+    balance(conn, Account::Customer(account)).await
+}
+
+/// What an account holds, fen; 0 before its first entry.
+pub(crate) async fn balance(conn: &mut Conn, account: Account) -> Result<i64, Problem> {
     let balance: Option<(i64,)> = conn
         .sql("SELECT balance FROM account WHERE bank = $1 AND name = $2")
-        .bind(Account::Customer(account).to_string())
+        .bind(account.to_string())
         .optional()
         .await?;
     Ok(balance.map_or(0, |(balance,)| balance))

@@ -11,12 +11,12 @@ use crate::card::Card;
 use crate::stage::{PHONE, Stage};
 use crate::terminal::outcome;
 
-const SECRET: &str = "a long enough one";
+pub(crate) const SECRET: &str = "a long enough one";
 
-struct Answer {
-    status: u16,
+pub(crate) struct Answer {
+    pub(crate) status: u16,
     head: String,
-    body: String,
+    pub(crate) body: String,
 }
 
 impl Answer {
@@ -41,7 +41,7 @@ async fn sent(address: SocketAddr, request: &str) -> Answer {
 }
 
 /// A browser with one cookie, in English.
-struct Browser {
+pub(crate) struct Browser {
     address: SocketAddr,
     cookie: String,
 }
@@ -54,7 +54,7 @@ impl Browser {
         }
     }
 
-    async fn signed_in(stage: &Stage, name: &str) -> Self {
+    pub(crate) async fn signed_in(stage: &Stage, name: &str) -> Self {
         let mut browser = Self::new(stage);
         let form = format!("name={name}&password={}", SECRET.replace(' ', "+"));
         let answer = browser.post("/sign-in", &form).await;
@@ -68,11 +68,11 @@ impl Browser {
         browser
     }
 
-    async fn get(&self, path: &str) -> Answer {
+    pub(crate) async fn get(&self, path: &str) -> Answer {
         self.ask("GET", path, "", "").await
     }
 
-    async fn post(&self, path: &str, form: &str) -> Answer {
+    pub(crate) async fn post(&self, path: &str, form: &str) -> Answer {
         let origin = format!("Origin: http://{}\r\n", self.address);
         self.ask("POST", path, &origin, form).await
     }
@@ -88,7 +88,7 @@ impl Browser {
     }
 
     /// The token that this session's forms have.
-    async fn csrf(&self) -> String {
+    pub(crate) async fn csrf(&self) -> String {
         let page = self.get("/").await.body;
         let (_, rest) = page.split_once("name=\"csrf\" value=\"").unwrap();
         rest.split('"').next().unwrap().to_owned()
@@ -113,10 +113,11 @@ async fn staffed() -> Stage {
     stage
 }
 
-const PAGES: [&str; 9] = [
+const PAGES: [&str; 10] = [
     "/",
     "/figures",
     "/loads",
+    "/queues",
     "/days",
     "/days/2026-11-23",
     "/terminals",

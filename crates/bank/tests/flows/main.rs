@@ -19,6 +19,7 @@ mod keys;
 mod packages;
 mod people;
 mod process;
+mod queues;
 mod receipts;
 mod reference;
 mod reports;

@@ -110,6 +110,10 @@ impl Terminal {
         }
     }
 
+    pub(crate) fn now_ms(&self) -> u64 {
+        self.clock.now_ms()
+    }
+
     pub(crate) fn bcd(&self) -> [u8; 6] {
         self.enrolled.terminal.bcd()
     }
@@ -364,7 +368,7 @@ impl Stage {
     }
 
     /// The codes for a card that were sent at this moment of the bank's clock, newest first.
-    async fn codes_now(&self, tail: &str) -> Vec<String> {
+    pub(crate) async fn codes_now(&self, tail: &str) -> Vec<String> {
         let now_ms = self.clock.now_ms();
         let mut codes = Vec::new();
         for sms in self.inbox().await {

@@ -29,6 +29,8 @@ mod hosted_stage;
 mod keys;
 #[path = "../flows/people.rs"]
 mod people;
+#[path = "../flows/queues/mod.rs"]
+mod queues;
 #[path = "../flows/receipts.rs"]
 mod receipts;
 #[path = "../flows/reference/mod.rs"]

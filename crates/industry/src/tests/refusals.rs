@@ -129,11 +129,12 @@ fn a_card_that_can_count_no_further_is_told() {
 fn an_opening_carries_what_its_operation_needs_and_nothing_else() {
     let start = |message: &Message| Driver::open(&packages(), &message.encode().unwrap(), TODAY);
     let mut strange: Vec<Message> = Vec::new();
-    for operation in [Operation::TopUp, Operation::Activation] {
-        let mut message = opening(operation);
-        message.body.pin_block = None;
-        strange.push(message);
-    }
+    let mut message = opening(Operation::Activation);
+    message.body.pin_block = None;
+    strange.push(message);
+    let mut message = opening(Operation::TopUp);
+    message.body.sms_proof = None;
+    strange.push(message);
     let mut message = opening(Operation::TopUp);
     message.body.amount = None;
     strange.push(message);
@@ -157,6 +158,12 @@ fn an_opening_carries_what_its_operation_needs_and_nothing_else() {
     assert!(
         matches!(start(&message), Turn::Command(..)),
         "`about` is allowed"
+    );
+    let mut message = opening(Operation::TopUp);
+    message.body.pin_block = None;
+    assert!(
+        matches!(start(&message), Turn::Command(..)),
+        "a queue's item has no password of its own"
     );
 }
 

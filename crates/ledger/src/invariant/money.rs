@@ -57,7 +57,7 @@ fn balances(snapshot: &Snapshot, found: &mut Found) {
     let mut total: i128 = 0;
     for row in &snapshot.balances {
         total = total.saturating_add(row.balance.into());
-        let overdrawn = matches!(row.account, Account::Customer(_)) && row.balance < 0;
+        let overdrawn = row.account.is_of_others() && row.balance < 0;
         found.unless(!overdrawn, Rule::I3, || {
             format!("{} has {}", row.account, row.balance)
         });
@@ -162,8 +162,9 @@ fn money_of(load: &LoadRow, index: &Index<'_>, found: &mut Found) {
         format!("{}: another amount moved", name())
     });
     let customer = Account::Customer(load.account);
-    let payer = into.iter().all(|flow| flow.to == customer);
-    found.unless(payer, Rule::I9, || {
+    let may_pay = |account| account == customer || matches!(account, Account::Queue(_));
+    let paid = into.iter().all(|flow| may_pay(flow.to));
+    found.unless(paid, Rule::I9, || {
         format!("{}: another account paid", name())
     });
 
@@ -192,7 +193,10 @@ fn money_of(load: &LoadRow, index: &Index<'_>, found: &mut Found) {
             moved.then_some(Account::WrittenOff(Shard::of_load(load.id))),
         ),
     };
+    let payer = into.first().map(|flow| flow.to);
+    // What a queue paid goes back to it, or past it to the customer.
     let settled = out.first().map(|flow| flow.to);
+    let settled = settled.map(|to| if Some(to) == payer { customer } else { to });
     let fits = into.len() == debits && settled == goal;
     found.unless(fits, Rule::I12, || {
         format!("{}: money is elsewhere", name())

@@ -434,3 +434,36 @@ fn i8_finds_money_that_waits_in_another_loads_shard() {
     });
     assert_eq!(rules, [Rule::I2, Rule::I4, Rule::I8]);
 }
+
+/// The account that paid for load 2, which was reversed, becomes a queue's; `back` says whether its money went there.
+fn paid_by_queue(books: &mut Snapshot, back: bool) {
+    let (queue, customer) = (
+        Account::Queue(QueueId([7; 16])),
+        Account::Customer(AccountId(1)),
+    );
+    let of_load = books
+        .transfers
+        .iter()
+        .filter(|row| row.load == Some(books.loads[2].id));
+    let of_load: Vec<i64> = of_load.map(|row| row.id).collect();
+    let mut moved = 0;
+    for row in books.entries.iter_mut() {
+        let wanted = row.amount < 0 || back;
+        if of_load.contains(&row.transfer) && row.account == customer && wanted {
+            row.account = queue;
+            moved += row.amount;
+        }
+    }
+    books.balances.push(BalanceRow {
+        account: queue,
+        balance: moved,
+    });
+    *balance(books, customer) -= moved;
+}
+
+#[test]
+fn a_queue_may_pay_and_what_comes_back_is_its_own_or_the_customers() {
+    assert_eq!(broken(|books| paid_by_queue(books, true)), []);
+    let rules = broken(|books| paid_by_queue(books, false));
+    assert_eq!(rules, [Rule::I3], "no queue pays what it does not have");
+}

@@ -7,6 +7,8 @@ import type { TransactionView } from '../bindings/TransactionView';
 import { device } from '../device';
 import { loadFailureWords } from '../i18n/failures.svelte';
 import { diagnostics, isChecked, times } from './checks';
+import { closedItems, loadedItems, queue, tap } from './scenes-queue';
+import type { QueueView } from '../bindings/QueueView';
 import { baseView, card, failure, history, receipt, scenes, steps, transaction } from './scenes';
 import type { Backend } from './types';
 
@@ -80,14 +82,52 @@ export class FakeBackend implements Backend {
       case 'choose-reader': this.push({ reader: { ...this.#view.reader, chosen: command.name } }); break;
       case 'enrol': this.push({ phase: 'enrolling', trouble: null }); setTimeout(() => this.push({ ...baseView(), phase: 'ready' }), 3 * STEP_MS); break;
       case 'erase-device': this.push({ phase: 'welcome', terminal: null, purses: [], pending: [], packages: [], transaction: null }); break;
-      case 'leave': this.push({ transaction: null }); break;
+      case 'leave': this.push({ transaction: null, queue: null }); break;
+      case 'export-queue': return { reply: 'exported', path: 'Documents/tapfill-list-cccccccc.csv' };
       case 'renew-key': this.push({ terminal: { ...this.#view.terminal!, keyExpiresMs: Date.now() + 24 * 3_600_000 } }); break;
+      case 'begin-queue': case 'open-queue': case 'pick-list': case 'choose-industry': case 'accept-list': case 'close-queue':
       case 'begin': case 'refund': case 'accept-request': case 'send-code': case 'verify-code': case 'pin-press': case 'pin-delete': case 'submit': case 'retry': this.#play(command); break;
     }
     return DONE;
   }
 
+  #onQueue(patch: Partial<QueueView>): void {
+    const now = this.#view.queue;
+    if (now) this.push({ queue: { ...now, ...patch } });
+  }
+
+  /** A list from its file to the first card and its end. */
+  #playList(command: Command): boolean {
+    const now = this.#view.queue;
+    if (command.command === 'begin-queue') this.push({ queue: queue('pick') });
+    else if (command.command === 'open-queue') this.push({ queue: queue('tap', {}, ['loaded', 'loaded', 'loaded']) });
+    else if (!now) return false;
+    else if (command.command === 'pick-list') this.push({ queue: queue('check') });
+    else if (command.command === 'choose-industry') this.#onQueue({ industry: command.industry });
+    else if (command.command === 'accept-list') this.#onQueue({ stage: 'phone', sms: null });
+    else if (command.command === 'send-code') this.#onQueue({ stage: 'code', sms: { phoneMasked: '138 •••• 6021', resendAtMs: Date.now() + 60_000, expiresAtMs: Date.now() + 300_000 } });
+    else if (command.command === 'verify-code') this.#onQueue({ stage: 'password' });
+    else if (command.command === 'pin-press') this.#onQueue({ pinDigits: Math.min(6, now.pinDigits + 1) });
+    else if (command.command === 'pin-delete') this.#onQueue({ pinDigits: Math.max(0, now.pinDigits - 1) });
+    else if (command.command === 'submit') this.#tapFirst();
+    else if (command.command === 'close-queue') this.#onQueue({ stage: 'closed', tap: null, ...closedItems(now) });
+    else if (command.command === 'retry') this.#onQueue({ error: null, tap: null });
+    else return false;
+    return true;
+  }
+
+  #tapFirst(): void {
+    this.push({ queue: queue('tap') });
+    const script: (() => Partial<QueueView>)[] = [
+      () => ({ tap: tap({ count: 1 }) }),
+      () => ({ tap: tap({ count: 1, state: 'running', item: 0, step: 'approve', place: 'unsure' }) }),
+      () => ({ tap: tap({ count: 1, state: 'loaded', item: 0, place: 'on-card', balance: 17_850 }), ...loadedItems(this.#view.queue!, 0) }),
+    ];
+    script.forEach((patch, i) => setTimeout(() => { if (this.#view.queue?.stage === 'tap') this.#onQueue(patch()); }, (i + 1) * STEP_MS));
+  }
+
   #play(command: Command): void {
+    if (this.#playList(command)) return;
     const now = Date.now();
     const typed = this.#view.transaction?.pinDigits ?? 0;
     if (command.command === 'begin') {

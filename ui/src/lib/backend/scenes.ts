@@ -11,6 +11,7 @@ import type { StepState } from '../bindings/StepState';
 import type { StepView } from '../bindings/StepView';
 import type { TransactionKind } from '../bindings/TransactionKind';
 import type { TransactionView } from '../bindings/TransactionView';
+import { entry as list, queueScenes } from './scenes-queue';
 
 /** Views for every state a person can meet, for tests and for looking at the screens in a browser. */
 
@@ -32,7 +33,7 @@ export function baseView(now = Date.now()): AppView {
     terminal: { id: '310000004471', keyCheckValue: '8CA64D', keyExpiresMs: now + 22 * 60 * MINUTE, suite: 3 },
     purses: [{ industry: '0001', name: NAME, tail: '4471', mark: null, balance: 12_850, seenMs: now - 4 * MINUTE, expiry: '2034-12-31', active: true }],
     pending: [], recent: history(now).slice(0, 5),
-    transaction: null, request: null,
+    transaction: null, queues: [], queue: null, request: null,
     packages: PACKAGES, refusedPackages: [],
     settings: { language: 'zh-CN', theme: 'light', textSize: 100, lock: false, sound: true, tray: false, notices: true },
     desk: { tray: true }, update: null,
@@ -175,5 +176,8 @@ export const scenes: Record<string, Scene> = {
   settings: () => ({}),
   'settings-well': () => ({}), 'settings-no-reader': () => ({}), 'settings-no-service': () => ({}), 'settings-no-name': () => ({}), 'settings-looked-into': () => ({}), 'settings-fresh': () => ({}),
   'home-locked': () => ({ terminal: null, trouble: failure('unlock-refused', 'none', 'again') }),
+  ...queueScenes,
+  'home-list': (now) => ({ reader, queues: [list(now)] }),
+  'home-list-unsettled': (now) => ({ reader, queues: [list(now, true)] }),
   'settings-key-soon': (now) => ({ network: 'offline', terminal: { ...baseView(now).terminal!, keyExpiresMs: now + 40 * MINUTE } }),
 };

@@ -8,6 +8,8 @@ import type { PackageView } from "./PackageView";
 import type { PendingView } from "./PendingView";
 import type { Phase } from "./Phase";
 import type { PurseView } from "./PurseView";
+import type { QueueEntry } from "./QueueEntry";
+import type { QueueView } from "./QueueView";
 import type { ReaderView } from "./ReaderView";
 import type { RefusedPackageView } from "./RefusedPackageView";
 import type { RequestView } from "./RequestView";
@@ -36,6 +38,14 @@ pending: Array<PendingView>,
  * The newest of the history, newest first: what Home shows of it.
  */
 recent: Array<HistoryEntry>, transaction: TransactionView | null, 
+/**
+ * Lists that were paid here, newest first.
+ */
+queues: Array<QueueEntry>, 
+/**
+ * The list on the screen; then there is no transaction.
+ */
+queue: QueueView | null, 
 /**
  * What a link from outside asks for, until the person has answered.
  */

@@ -110,12 +110,18 @@ fn may_come_again(
     if before.terminal != *terminal || before.spent {
         return Err(Problem::refused(403, "code-unknown"));
     }
+    rested(bank, (before.sent_ms, before.sends), now_ms)
+}
+
+/// Whether another code may follow the last one, and so many, now.
+pub(super) fn rested(
+    bank: &Bank,
+    (sent_ms, sends): (u64, u32),
+    now_ms: u64,
+) -> Result<(), Problem> {
     let resend_ms = bank.settings.sms.resend_s.saturating_mul(1_000);
-    let wait_ms = before
-        .sent_ms
-        .saturating_add(resend_ms)
-        .saturating_sub(now_ms);
-    let over = before.sends >= MOST_SENDS;
+    let wait_ms = sent_ms.saturating_add(resend_ms).saturating_sub(now_ms);
+    let over = sends >= MOST_SENDS;
     if wait_ms == 0 && !over {
         return Ok(());
     }
@@ -166,7 +172,7 @@ async fn new_code(
     queue(bank, conn, customer, (&row, &code)).await
 }
 
-fn draw() -> Result<String, Problem> {
+pub(super) fn draw() -> Result<String, Problem> {
     loop {
         let number = u32::from_be_bytes(random()?);
         // Below the largest multiple of a million in 32 bits every code is equally likely.

@@ -1,0 +1,215 @@
+//! Institutions' queues (`docs/protocol.md`, section 9): one payment for many cards.
+
+mod opening;
+
+use std::net::IpAddr;
+
+use envelope::Terminal;
+use ledger::QueueId;
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use crate::bank::Bank;
+use crate::error::Problem;
+use crate::http::security::sms::{draw, rested};
+use crate::queues;
+use crate::sms::Sms;
+use crate::store::queue::{ItemLine, ItemState, QueueRow};
+use crate::store::queue_code::{self, CodeRow};
+use crate::store::sms::Asker;
+use crate::store::{Conn, commit, counted, customer, outbox, queue};
+
+pub(super) use opening::open;
+
+/// The most items of one queue.
+const MOST_ITEMS: usize = 500;
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Send {
+    #[serde(with = "hex::serde")]
+    queue: [u8; 16],
+    industry: String,
+    phone: String,
+    cards: u32,
+    total: u32,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Query {
+    #[serde(with = "hex::serde")]
+    queue: [u8; 16],
+}
+
+/// A number that is nobody's gets the same answer, the same limits and, in the store, the same rows.
+pub(super) async fn send(
+    bank: &Bank,
+    (terminal, address): (Terminal, IpAddr),
+    asked: &Send,
+) -> Result<Value, Problem> {
+    shape(bank, asked)?;
+    let now_ms = bank.now_ms();
+    let asker = Asker {
+        terminal: &terminal,
+        phone: &asked.phone,
+        address,
+    };
+    let asker = asker.counted(bank);
+    // As for any code: of a server the counts are no part of the work.
+    let mut ahead = bank.store.ahead().await?;
+    if let Some(conn) = &mut ahead {
+        sends_so_far(bank, conn, (&terminal, asked), now_ms).await?;
+        counted::take_alone(conn, &asker, now_ms).await?;
+    }
+    let is_counted = ahead.take().is_some();
+    commit!(bank.store, conn => {
+        let sends = sends_so_far(bank, conn, (&terminal, asked), now_ms).await?;
+        if !is_counted {
+            counted::take(conn, &asker, now_ms).await?;
+        }
+        new_code(bank, conn, (terminal, asked), (sends.saturating_add(1), now_ms)).await
+    })?;
+    bank.outbox.notify_one();
+    let limits = &bank.settings.sms;
+    let resend_ms = limits.resend_s.saturating_mul(1_000);
+    let valid_ms = limits.valid_s.saturating_mul(1_000);
+    Ok(json!({"resend_after_ms": resend_ms, "valid_ms": valid_ms}))
+}
+
+fn shape(bank: &Bank, asked: &Send) -> Result<(), Problem> {
+    let digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
+    let phone = (1..=15).contains(&asked.phone.len()) && digits(&asked.phone);
+    let cards = usize::try_from(asked.cards).is_ok_and(|it| (1..=MOST_ITEMS).contains(&it));
+    let known = bank.industry(&asked.industry).is_some();
+    if phone && cards && known && asked.total > 0 {
+        Ok(())
+    } else {
+        Err(Problem::bad_request())
+    }
+}
+
+/// How many codes this queue has had, when it may have another one.
+async fn sends_so_far(
+    bank: &Bank,
+    conn: &mut Conn,
+    (terminal, asked): (&Terminal, &Send),
+    now_ms: u64,
+) -> Result<u32, Problem> {
+    let Some(before) = queue_code::find(conn, QueueId(asked.queue)).await? else {
+        return Ok(0);
+    };
+    if before.terminal != *terminal || before.spent {
+        return Err(Problem::refused(403, "code-unknown"));
+    }
+    rested(bank, (before.sent_ms, before.sends), now_ms)?;
+    Ok(before.sends)
+}
+
+/// Makes a code, keeps what is stored of it, and queues its SMS, which says what it is good for.
+async fn new_code(
+    bank: &Bank,
+    conn: &mut Conn,
+    (terminal, asked): (Terminal, &Send),
+    (sends, now_ms): (u32, u64),
+) -> Result<(), Problem> {
+    let found = customer::of_phone(bank, conn, &asked.phone).await?;
+    if found.is_none() {
+        // Nobody outside learns it; whoever runs the bank looks for it here.
+        log::info!("a queue's code was asked for a phone number that is not on file");
+    }
+    let code = draw()?;
+    let mut row = CodeRow {
+        queue: QueueId(asked.queue),
+        terminal,
+        industry: asked.industry.clone(),
+        customer: found,
+        cards: asked.cards,
+        total: asked.total,
+        code_hash: Vec::new(),
+        sent_ms: now_ms,
+        sends,
+        tries_left: bank.settings.sms.tries,
+        spent: false,
+    };
+    row.code_hash = row.hash_of(bank, &code).to_vec();
+    queue_code::save(conn, &row).await?;
+    let phone = match found {
+        Some(customer) => customer::phone_on_file(bank, conn, customer)
+            .await?
+            .to_string(),
+        None => String::new(),
+    };
+    let text = format!(
+        "[{}] Code {code} for paying {}.{:02} yuan for {} cards. Valid {} min. Tell it to nobody.",
+        bank.settings.bank.name,
+        row.total / 100,
+        row.total % 100,
+        row.cards,
+        bank.settings.sms.valid_s / 60,
+    );
+    let sms = Sms {
+        phone,
+        card_tail: String::new(),
+        code,
+        text,
+        sent_ms: now_ms,
+    };
+    let plain = zeroize::Zeroizing::new(serde_json::to_vec(&sms).map_err(Problem::internal)?);
+    outbox::sms(conn, bank.vault.seal("sms", &plain)?, now_ms).await
+}
+
+pub(super) async fn state(
+    bank: &Bank,
+    terminal: Terminal,
+    asked: &Query,
+) -> Result<Value, Problem> {
+    let mut conn = bank.store.snapshot().await?;
+    let row = own(&mut conn, terminal, asked).await?;
+    let items = queue::items(&mut conn, row.id).await?;
+    Ok(told(bank, &row, &items))
+}
+
+/// Closing twice is the same as once.
+pub(super) async fn close(
+    bank: &Bank,
+    terminal: Terminal,
+    asked: &Query,
+) -> Result<Value, Problem> {
+    let now_ms = bank.now_ms();
+    let (row, items) = commit!(bank.store, conn => {
+        let mut row = own(conn, terminal, asked).await?;
+        if row.is_open() {
+            queue::close(bank, conn, &row, (json!("terminal"), now_ms)).await?;
+            row.closed_ms = Some(now_ms);
+        }
+        let items = queue::items(conn, row.id).await?;
+        Ok::<_, Problem>((row, items))
+    })?;
+    Ok(told(bank, &row, &items))
+}
+
+/// A queue that this terminal opened: nobody else's is told from none.
+async fn own(conn: &mut Conn, terminal: Terminal, asked: &Query) -> Result<QueueRow, Problem> {
+    let found = queue::find(conn, QueueId(asked.queue)).await?;
+    let own = found.filter(|row| row.terminal == terminal);
+    own.ok_or_else(|| Problem::refused(403, "queue-unknown"))
+}
+
+fn told(bank: &Bank, row: &QueueRow, items: &[ItemLine]) -> Value {
+    let sum = |state| queues::sum(items, &[state]);
+    let item = |item: &ItemLine| {
+        let since_ms = (item.state != ItemState::Waiting).then_some(item.changed_ms);
+        json!({"state": item.state.name(), "reference": item.reference, "time_ms": since_ms})
+    };
+    let proof = row.is_open().then(|| hex::encode(queues::proof(bank, row)));
+    json!({
+        "state": if row.is_open() { "open" } else { "closed" },
+        "closes_ms": row.closed_ms.unwrap_or(row.closes_ms),
+        "total": row.total,
+        "loaded": sum(ItemState::Loaded),
+        "returned": sum(ItemState::Returned),
+        "proof": proof,
+        "items": items.iter().map(item).collect::<Vec<_>>(),
+    })
+}
