@@ -1,25 +1,91 @@
 use std::fs;
 use std::process::Command;
 
-use crate::Outcome;
 use crate::build::{self, cargo, root, target};
 use crate::install::{self, Extent};
 use crate::process::{find, run as finish};
 use crate::rig::RigProcess;
 use crate::test::SCREEN;
+use crate::{Options, Outcome, bank_deb, bundle};
 
-/// Measures, as fast as a release is. Which measurements there are is told by the program itself (`tests/bench`); a
-/// start is measured from outside.
+/// Measures, as fast as a release is: one thing, or everything. Which measurements there are is told by the program
+/// itself (`tests/bench`), which gets here what it needs around it; a start is measured from outside.
 pub(crate) fn run(words: &[String]) -> Outcome<()> {
-    if let Some((first, rest)) = words.split_first()
-        && first == "start"
-    {
-        return start(rest);
+    let (flags, names): (Vec<String>, Vec<String>) = words
+        .iter()
+        .cloned()
+        .partition(|word| word.starts_with("--"));
+    match names.first().map(String::as_str) {
+        Some(START) => start(&words[1..]),
+        Some(_) => measured(words, &names),
+        None => {
+            let all = measured(words, &names);
+            let flags: Vec<String> = flags
+                .into_iter()
+                .filter(|it| !it.starts_with(MOST))
+                .collect();
+            all.and(start(&flags))
+        }
     }
+}
+
+const START: &str = "start";
+/// How far a store grows: nothing that a start knows.
+const MOST: &str = "--most";
+
+/// What the program in `tests/bench` measures: everything when there are no names.
+fn measured(words: &[String], names: &[String]) -> Outcome<()> {
+    let wants = |name: &str| names.is_empty() || names.iter().any(|it| it == name);
+    let talks = wants("commands") || wants("topup");
+    install::system_packages(if wants("commands") {
+        Extent::Peers
+    } else {
+        Extent::HeadlessTests
+    })?;
     let mut command = cargo();
     command.args(["run", "--quiet", "--release"]);
     command.args(["-p", "tapfill-bench", "--bin", "bench", "--"]);
-    finish(command.args(words))
+    command.args(words);
+    if wants("sizes") {
+        released()?;
+    } else if wants("idle") {
+        build::release_bank()?;
+    }
+    if wants("commands") {
+        let python = build::python("pyscard", "tests/bench/peers/requirements.txt")?;
+        command.env("TAPFILL_PYSCARD", python);
+    }
+    if talks {
+        with_reader(&mut command)
+    } else {
+        finish(&mut command)
+    }
+}
+
+/// All that people are handed, in its installers.
+fn released() -> Outcome<()> {
+    if !cfg!(target_os = "linux") {
+        return build::release();
+    }
+    let words = ["--bundles", "deb"].map(str::to_owned);
+    bundle::run(&Options::parse(&words, &[], &["--bundles"])?)?;
+    bank_deb::make()
+}
+
+/// Beside a PC/SC service with a reader, which is nobody else's.
+#[cfg(unix)]
+fn with_reader(command: &mut Command) -> Outcome<()> {
+    let dir = target().join("bench-reader");
+    let reader = virtual_reader::VirtualReader::start(&dir).map_err(|e| e.to_string())?;
+    command.env("PCSCLITE_CSOCK_NAME", reader.socket());
+    command.env("TAPFILL_READER_PORT", reader.port().to_string());
+    finish(command)
+}
+
+/// The measurements that need one say so.
+#[cfg(not(unix))]
+fn with_reader(command: &mut Command) -> Outcome<()> {
+    finish(command)
 }
 
 /// What does the same job, from Debian: a program for a card on a reader, with a window.

@@ -112,6 +112,20 @@ const PEERS: &[Need] = &[need(
     Program("AusweisApp2"),
 )];
 
+/// What `bench commands` compares with.
+const CARD_PEERS: &[Need] = &[
+    need(
+        "default-jdk-headless",
+        "Java's own way to a card, to compare with",
+        Program("javac"),
+    ),
+    need(
+        "python3-dev",
+        "Python's headers, for its way to a card",
+        File("/usr/include/python3.11/Python.h"),
+    ),
+];
+
 /// Tauri's program wants to see the tray's library before it names it in a package.
 const INSTALLERS: &[Need] = &[need(
     "libayatana-appindicator3-dev",
@@ -184,6 +198,8 @@ pub(crate) enum Extent {
     WindowTests,
     /// The same with what a start is compared with.
     Starts,
+    /// Headless tests, with other programs that talk to a card.
+    Peers,
     /// The code for phones, only looked at.
     Mobile,
 }
@@ -212,6 +228,10 @@ pub(crate) fn system_packages(extent: Extent) -> Outcome<()> {
         Extent::Starts => {
             let window = WINDOW.iter().chain(WINDOW_TESTS).chain(PEERS);
             HEADLESS.iter().chain(window).collect()
+        }
+        Extent::Peers => {
+            let tests = HEADLESS.iter().chain(TESTS);
+            tests.chain(CARD_PEERS).collect()
         }
         Extent::Mobile => PHONES.iter().collect(),
     };

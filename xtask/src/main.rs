@@ -41,8 +41,9 @@ usage: cargo xtask <verb>
         whole transactions with faults at every step, one for each seed; --seed runs one and tells all of it
   replay FILE
         runs a trace again that a person exported; fails when it goes another way (docs/support.md)
-  bench WHAT [--quick] [--json]
-        what things cost, e.g. `bench interpreter` or `bench start` (docs/performance.md)
+  bench [WHAT] [--quick] [--json] [--most=LOADS]
+        what things cost, e.g. `bench interpreter` or `bench start`; without WHAT everything (docs/performance.md)
+        --most=LOADS            how many loads a store has at most, where one is made to grow
   kills [--count N] [--seed N]
         kills app or bank N times (500) at moments that the seed chooses, heals, and counts the money
   mobile-check [--only android|ios|kotlin|swift|projects]

@@ -39,14 +39,40 @@ pub(crate) struct Row {
     pub(crate) spreads: Vec<Spread>,
 }
 
+#[derive(Default)]
 pub(crate) struct Report {
     pub(crate) title: &'static str,
     /// What `count` counts.
     pub(crate) counted: &'static str,
     pub(crate) columns: Vec<&'static str>,
     pub(crate) rows: Vec<Row>,
+    /// Whatever is one number.
+    pub(crate) figures: Vec<Figure>,
     pub(crate) repetitions: usize,
     pub(crate) limits: Vec<Limit>,
+}
+
+/// One number with its name. A ratio's unit is `times`.
+pub(crate) struct Figure {
+    pub(crate) name: String,
+    pub(crate) value: f64,
+    pub(crate) unit: &'static str,
+}
+
+impl Figure {
+    pub(crate) fn new(name: impl Into<String>, value: f64, unit: &'static str) -> Self {
+        Self {
+            name: name.into(),
+            value,
+            unit,
+        }
+    }
+
+    /// One by the other; what is 0 makes it infinite, and breaks every limit.
+    pub(crate) fn ratio(name: impl Into<String>, (of, to): (f64, f64)) -> Self {
+        let value = if to > 0.0 { of / to } else { f64::INFINITY };
+        Self::new(name, value, "times")
+    }
 }
 
 /// What must hold, and whether it does.
@@ -67,6 +93,15 @@ impl Limit {
             kept: rows.iter().all(within),
         }
     }
+
+    /// A figure that must not be greater.
+    pub(crate) fn at_most(figure: &Figure, most: f64) -> Self {
+        let Figure { name, value, unit } = figure;
+        Self {
+            rule: format!("{name}: {value:.3} {unit}, {most:.3} at most"),
+            kept: *value <= most,
+        }
+    }
 }
 
 impl Report {
@@ -79,11 +114,13 @@ impl Report {
             "{}; {} repetitions, us",
             self.title, self.repetitions
         )];
-        let mut head = format!("{:<16} {:>9}", "", self.counted);
-        for column in &self.columns {
-            head.push_str(&format!(" {column:>14} {:>8}", "p99"));
+        if !self.rows.is_empty() {
+            let mut head = format!("{:<16} {:>9}", "", self.counted);
+            for column in &self.columns {
+                head.push_str(&format!(" {column:>14} {:>8}", "p99"));
+            }
+            lines.push(head);
         }
-        lines.push(head);
         for row in &self.rows {
             let mut line = format!("{:<16} {:>9}", row.name, row.count);
             for spread in &row.spreads {
@@ -93,6 +130,9 @@ impl Report {
                 ));
             }
             lines.push(line);
+        }
+        for Figure { name, value, unit } in &self.figures {
+            lines.push(format!("{name:<48} {value:>12.3} {unit}"));
         }
         for limit in &self.limits {
             let verdict = if limit.kept { "kept" } else { "BROKEN" };
@@ -114,6 +154,9 @@ impl Report {
                 value
             })
             .collect();
+        let figures: Vec<Value> = (self.figures.iter())
+            .map(|it| json!({"name": it.name, "value": it.value, "unit": it.unit}))
+            .collect();
         let limits: Vec<Value> = (self.limits.iter())
             .map(|limit| json!({"rule": limit.rule, "kept": limit.kept}))
             .collect();
@@ -122,6 +165,7 @@ impl Report {
             "counted": self.counted,
             "repetitions": self.repetitions,
             "rows": rows,
+            "figures": figures,
             "limits": limits,
         })
         .to_string()
@@ -158,9 +202,19 @@ mod tests {
             limits: vec![Limit::medians(&rows, (0, "cost"), 50.0)],
             rows,
             repetitions: 1,
+            ..Report::default()
         };
         assert!(report(vec![row(49.9)]).is_within());
         let broken = report(vec![row(1.0), row(50.0)]);
         assert!(!broken.is_within() && broken.table().contains("BROKEN"));
+    }
+
+    #[test]
+    fn a_ratio_is_held_to_its_limit_whatever_it_is_of() {
+        let kept = |of, to| Limit::at_most(&Figure::ratio("x of y", (of, to)), 1.1).kept;
+        assert!(kept(11.0, 10.0) && kept(0.0, 1.0));
+        assert!(!kept(12.0, 10.0));
+        assert!(!kept(1.0, 0.0), "a floor of nothing was not measured");
+        assert!(!kept(f64::NAN, 1.0), "what is no number keeps no limit");
     }
 }

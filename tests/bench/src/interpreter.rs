@@ -8,7 +8,7 @@ use relay::{Body, Letter, Message, Operation};
 use virtual_card::{AnyProfile, Card, CardProfile, CashProfile, SmartCard};
 
 use crate::figures::{Limit, Report, Row, Spread};
-use crate::{Effort, Failure, issuer};
+use crate::{Effort, Failure, Plan, issuer};
 
 const TODAY: u32 = 20_261_123;
 const TERMINAL: [u8; 6] = [0, 0x11, 0x22, 0x33, 0x44, 0x55];
@@ -60,8 +60,8 @@ struct Times {
     raw: Duration,
 }
 
-pub(crate) fn measure(effort: Effort) -> Result<Report, Failure> {
-    let (warm_up, repetitions) = match effort {
+pub(crate) fn measure(plan: Plan) -> Result<Report, Failure> {
+    let (warm_up, repetitions) = match plan.effort {
         Effort::Whole => (500, 10_000),
         Effort::Quick => (20, 300),
     };
@@ -103,6 +103,7 @@ pub(crate) fn measure(effort: Effort) -> Result<Report, Failure> {
         limits: vec![Limit::medians(&rows, (0, "interpreting"), LIMIT_US)],
         rows,
         repetitions,
+        ..Report::default()
     })
 }
 

@@ -1,20 +1,27 @@
-//! What things cost: `cargo xtask bench WHAT [--quick] [--json]`. A further measurement is a function here and a line
-//! in [`BENCHES`].
+//! What things cost: `cargo xtask bench [WHAT] [--quick] [--json] [--most=LOADS]`. A further measurement is a function
+//! in a file of its own and a line in [`BENCHES`].
 
 // The small terminal and card of the bank's own flows, which fail as a test does.
 #[allow(clippy::unwrap_used, dead_code)]
 #[path = "../../../crates/bank/tests/flows/card.rs"]
 mod card;
+mod commands;
+mod desk;
 mod figures;
+mod growth;
+mod idle;
 mod interpreter;
 mod issuer;
 mod loads;
+mod served;
+mod sizes;
 #[allow(clippy::unwrap_used)]
 #[path = "loads/stage.rs"]
 mod stage;
 #[allow(clippy::unwrap_used, dead_code)]
 #[path = "../../../crates/bank/tests/flows/terminal.rs"]
 mod terminal;
+mod topup;
 
 use std::io::Write;
 use std::process::ExitCode;
@@ -33,14 +40,22 @@ enum Effort {
     Quick,
 }
 
+/// How a measurement is made.
+#[derive(Clone, Copy)]
+struct Plan {
+    effort: Effort,
+    /// No database has more loads than this.
+    most_loads: Option<u64>,
+}
+
 /// Name on the command line, what it measures, and the measurement.
 type Bench = (
     &'static str,
     &'static str,
-    fn(Effort) -> Result<Report, Failure>,
+    fn(Plan) -> Result<Report, Failure>,
 );
 
-const BENCHES: [Bench; 2] = [
+const BENCHES: [Bench; 7] = [
     (
         "interpreter",
         "an industry package's commands, above the same commands sent by hand",
@@ -50,6 +65,31 @@ const BENCHES: [Bench; 2] = [
         "loads",
         "durable loads over HTTPS, on SQLite and on PostgreSQL, beside PostgreSQL's own pgbench",
         loads::measure,
+    ),
+    (
+        "growth",
+        "loads in a bank that has few of them behind it, and in one that has very many",
+        growth::measure,
+    ),
+    (
+        "topup",
+        "a whole top-up through the reader, beside the same commands and requests by hand",
+        topup::measure,
+    ),
+    (
+        "commands",
+        "a command to the card through the reader, beside what others use for it",
+        commands::measure,
+    ),
+    (
+        "idle",
+        "the bank's memory for each terminal that is connected and does nothing",
+        idle::measure,
+    ),
+    (
+        "sizes",
+        "programs, installer, page, and the bank's memory at rest",
+        sizes::measure,
     ),
 ];
 
@@ -69,38 +109,56 @@ fn main() -> ExitCode {
 fn run(words: &[String]) -> Result<bool, Failure> {
     let (flags, names): (Vec<&String>, Vec<&String>) =
         words.iter().partition(|word| word.starts_with("--"));
-    if let Some(unknown) = flags
-        .iter()
-        .find(|it| !["--quick", "--json"].contains(&it.as_str()))
-    {
-        return Err(format!("{unknown} is not known").into());
+    let mut plan = Plan {
+        effort: Effort::Whole,
+        most_loads: None,
+    };
+    let mut json = false;
+    for flag in flags {
+        match (flag.as_str(), flag.strip_prefix("--most=")) {
+            ("--quick", _) => plan.effort = Effort::Quick,
+            ("--json", _) => json = true,
+            (_, Some(loads)) => plan.most_loads = Some(loads.parse()?),
+            (unknown, None) => return Err(format!("{unknown} is not known").into()),
+        }
     }
-    let has = |flag: &str| flags.iter().any(|it| *it == flag);
-    let effort = if has("--quick") {
-        Effort::Quick
-    } else {
-        Effort::Whole
+    match names.as_slice() {
+        [] => Ok(all(plan, json)),
+        [name] => {
+            let found = BENCHES.iter().find(|(known, ..)| known == name);
+            let (.., measure) = found.ok_or_else(|| format!("no measurement `{name}`"))?;
+            told(&measure(plan)?, json)
+        }
+        _ => Err("name one measurement, or none for all".into()),
+    }
+}
+
+/// One after the other. What can't be measured breaks its limit, and keeps no other from being measured.
+fn all(plan: Plan, json: bool) -> bool {
+    let one = |(name, _, measure): Bench| {
+        let kept = measure(plan).and_then(|report| told(&report, json));
+        kept.unwrap_or_else(|why| {
+            let _ = writeln!(std::io::stderr(), "bench {name}: {why}");
+            false
+        })
     };
-    let [name] = names.as_slice() else {
-        return Err("name one measurement".into());
-    };
-    let found = BENCHES.iter().find(|(known, ..)| known == name);
-    let (.., measure) = found.ok_or_else(|| format!("no measurement `{name}`"))?;
-    let report = measure(effort)?;
-    let text = if has("--json") {
-        report.json()
-    } else {
-        report.table()
-    };
+    BENCHES.map(one).iter().all(|kept| *kept)
+}
+
+fn told(report: &Report, json: bool) -> Result<bool, Failure> {
     let mut out = std::io::stdout().lock();
-    writeln!(out, "{text}")?;
+    if json {
+        writeln!(out, "{}", report.json())?;
+    } else {
+        writeln!(out, "{}\n", report.table())?;
+    }
     Ok(report.is_within())
 }
 
 fn usage() -> String {
     let lines = BENCHES.map(|(name, what, _)| format!("  {name:<12} {what}"));
     format!(
-        "usage: cargo xtask bench WHAT [--quick] [--json]\n{}",
+        "usage: cargo xtask bench [WHAT] [--quick] [--json] [--most=LOADS]\n{}",
         lines.join("\n")
     )
 }
@@ -116,19 +174,28 @@ mod tests {
     #[test]
     fn what_nobody_knows_is_refused() {
         for text in [
-            "",
             "nothing",
             "interpreter --fast",
             "interpreter interpreter",
+            "growth --most",
+            "growth --most=many",
         ] {
             assert!(run(&words(text)).is_err(), "`{text}`");
         }
     }
 
+    /// The others need a reader, peers or programs, which `cargo xtask bench` brings.
+    const ALONE: [&str; 3] = ["interpreter", "loads", "growth"];
+
     #[test]
     fn each_measurement_gives_figures_in_both_forms() {
-        for (name, _, measure) in BENCHES {
-            let report = measure(Effort::Quick).unwrap();
+        let plan = Plan {
+            effort: Effort::Quick,
+            most_loads: Some(1_000),
+        };
+        let alone = BENCHES.iter().filter(|(name, ..)| ALONE.contains(name));
+        for (name, _, measure) in alone {
+            let report = measure(plan).unwrap();
             assert!(report.table().lines().count() > 3, "{name}");
             let json: serde_json::Value = serde_json::from_str(&report.json()).unwrap();
             assert!(

@@ -16,6 +16,9 @@ use serde_json::{Value, json};
 use crate::card::Card;
 use crate::stage::{PASSWORD, PHONE, Stage};
 
+/// Version of the packages in `industries`.
+const SHIPPED: u32 = 2;
+
 pub(crate) struct Terminal {
     pub(crate) client: BankClient,
     pub(crate) enrolled: Enrolled,
@@ -269,7 +272,7 @@ impl Terminal {
             step: Some(step),
             terminal: (step == 1).then(|| self.bcd()),
             phase: Some(phase.to_owned()),
-            package_version: Some(1),
+            package_version: Some(SHIPPED),
             ..Body::default()
         }
     }

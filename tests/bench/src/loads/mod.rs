@@ -9,7 +9,7 @@ use private_postgres::{Durability, PrivatePostgres};
 
 use crate::figures::{Limit, Report, Row, Spread};
 use crate::stage::{Run, Stage};
-use crate::{Effort, Failure};
+use crate::{Effort, Failure, Plan};
 
 /// Of pgbench's transactions, how many commits of loads there must be on the same server.
 const OF_PGBENCH: f64 = 0.9;
@@ -42,8 +42,8 @@ impl Size {
     }
 }
 
-pub(crate) fn measure(effort: Effort) -> Result<Report, Failure> {
-    let size = Size::of(effort);
+pub(crate) fn measure(plan: Plan) -> Result<Report, Failure> {
+    let size = Size::of(plan.effort);
     let runtime = tokio::runtime::Runtime::new()?;
     let mut rows = Vec::new();
     let sqlite = runtime.block_on(run(None, &size));
@@ -77,6 +77,7 @@ pub(crate) fn measure(effort: Effort) -> Result<Report, Failure> {
         rows,
         repetitions: size.terminals * size.loads,
         limits,
+        ..Report::default()
     })
 }
 

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bank::{Config, ManualClock, Running, Settings};
+use bank_client::BankClient;
 use relay::Operation;
 use serde_json::Value;
 use tempfile::TempDir;
@@ -16,12 +17,14 @@ const DEMO: &str = include_str!("../../../../crates/bank/src/demo.toml");
 pub(crate) const PASSWORD: &str = "246810";
 /// Who types it is compared with who is on file; terminals of the flows know one number.
 pub(crate) const PHONE: &str = "13800006021";
+/// Of the first customer's card.
+pub(crate) const DEMO_SERIAL: [u8; 10] = [0, 0, 0x62, 0x17, 0, 0, 0, 0, 0, 0];
 /// 2026-11-23 10:00:00 UTC. It stands still: nothing grows old in a measurement.
-const NOW_MS: u64 = 1_795_428_000_000;
+pub(crate) const NOW_MS: u64 = 1_795_428_000_000;
 const AMOUNT: u32 = 100;
 
 pub(crate) struct Stage {
-    _dir: TempDir,
+    dir: TempDir,
     pub(crate) clock: Arc<ManualClock>,
     pub(crate) bank: Profiled,
     people: Vec<Person>,
@@ -47,9 +50,17 @@ struct Person {
     card: Card,
     phone: String,
     /// The last one that came.
-    code: String,
+    code: Option<String>,
     /// Transactions with the proofs of their codes.
     proofs: Vec<([u8; 16], [u8; 16])>,
+}
+
+/// Somebody of the bank's, for another measurement to act for.
+pub(crate) struct Customer {
+    pub(crate) terminal: Terminal,
+    pub(crate) phone: String,
+    /// Of the card.
+    pub(crate) serial: [u8; 10],
 }
 
 fn serial(person: usize) -> String {
@@ -87,7 +98,16 @@ fn configuration(store: Option<String>, people: usize) -> String {
 
 impl Stage {
     pub(crate) async fn start(store: Option<String>, people: usize) -> Self {
-        let dir = tempfile::tempdir().unwrap();
+        Self::open(tempfile::tempdir().unwrap(), store, people, 7).await
+    }
+
+    /// On the folder of a bank that was stopped, maybe. `counter` is the next one of every card.
+    pub(crate) async fn open(
+        dir: TempDir,
+        store: Option<String>,
+        people: usize,
+        counter: u16,
+    ) -> Self {
         let clock = Arc::new(ManualClock::new(NOW_MS));
         let settings = Settings::parse(&configuration(store, people)).unwrap();
         let mut config = Config::new(dir.path(), settings)
@@ -100,7 +120,7 @@ impl Stage {
             running,
         };
         let mut stage = Self {
-            _dir: dir,
+            dir,
             clock,
             bank,
             people: Vec::new(),
@@ -108,11 +128,13 @@ impl Stage {
         for number in 0..people {
             let mut terminal = Terminal::enrol(&stage).await;
             terminal.fetch_key().await.unwrap();
+            let mut card = Card::new(&serial(number), true, 0);
+            card.counter = counter;
             stage.people.push(Person {
                 terminal,
-                card: Card::new(&serial(number), true, 0),
+                card,
                 phone: phone(number),
-                code: String::new(),
+                code: None,
                 proofs: Vec::new(),
             });
         }
@@ -122,13 +144,7 @@ impl Stage {
     /// At full speed, then at half of it.
     pub(crate) async fn measure(&mut self, loads: usize) -> Run {
         let half = loads / 2;
-        self.all(|mut person| async move {
-            for _ in 0..loads + half {
-                person.prepare().await;
-            }
-            (person, Vec::new())
-        })
-        .await;
+        self.prepare(loads + half).await;
         let began = Instant::now();
         let full = self.all(|person| person.load(loads, Duration::ZERO)).await;
         let elapsed = began.elapsed();
@@ -143,6 +159,35 @@ impl Stage {
             full,
             half,
         }
+    }
+
+    /// Everybody makes so many loads, each begun so long after the one before; the time of each, both requests.
+    pub(crate) async fn loads(&mut self, loads: usize, pause: Duration) -> Vec<Duration> {
+        self.prepare(loads).await;
+        let requests = self.all(|person| person.load(loads, pause)).await;
+        requests.chunks(2).map(|pair| pair.iter().sum()).collect()
+    }
+
+    /// One load of too small an amount, which the bank refuses.
+    pub(crate) async fn refused(&mut self) {
+        let person = self.people.first_mut().unwrap();
+        let asked = (AMOUNT / 2, [0; 16]);
+        let load = person
+            .terminal
+            .load_message(new_id(), &mut person.card, asked);
+        let answer = person.terminal.relay(&load).await;
+        assert_eq!(outcome(&answer), "amount-low");
+        person.card.counter += 1;
+    }
+
+    async fn prepare(&mut self, loads: usize) {
+        self.all(|mut person| async move {
+            for _ in 0..loads {
+                person.prepare().await;
+            }
+            (person, Vec::new())
+        })
+        .await;
     }
 
     /// Everybody does it at once.
@@ -164,8 +209,30 @@ impl Stage {
         times
     }
 
-    pub(crate) async fn stop(self) {
+    /// The first of those who are left.
+    pub(crate) fn take(&mut self) -> Customer {
+        let Person {
+            terminal,
+            card,
+            phone,
+            ..
+        } = self.people.remove(0);
+        Customer {
+            terminal,
+            phone,
+            serial: card.serial,
+        }
+    }
+
+    /// Every invariant of the books.
+    pub(crate) async fn check(&self) -> Result<bank::Report, String> {
+        self.bank.running.check().await
+    }
+
+    /// With the bank's folder.
+    pub(crate) async fn stop(self) -> TempDir {
         self.bank.running.stop().await;
+        self.dir
     }
 }
 
@@ -175,21 +242,10 @@ impl Person {
         self.terminal
             .send_code(&id, &self.card.tail(), &self.phone)
             .await;
-        for _ in 0..1_000 {
-            let page = self.terminal.client.page("/dev/sms.json").await.unwrap();
-            let all: Vec<Value> = serde_json::from_slice(&page).unwrap();
-            // The newest of this person: one is asked for at a time.
-            let mut codes = all.iter().filter(|sms| sms["phone"] == self.phone.as_str());
-            let newest = codes.next().and_then(|sms| sms["code"].as_str());
-            if let Some(code) = newest.filter(|code| *code != self.code) {
-                let proof = self.terminal.verify(&id, code).await.unwrap();
-                self.code = code.to_owned();
-                self.proofs.push((id, proof));
-                return;
-            }
-            tokio::time::sleep(Duration::from_millis(5)).await;
-        }
-        panic!("no code came");
+        let code = next_code(&self.terminal.client, &self.phone, self.code.as_deref()).await;
+        let proof = self.terminal.verify(&id, &code).await.unwrap();
+        self.code = Some(code);
+        self.proofs.push((id, proof));
     }
 
     /// So many loads; with a pause, each begins so long after the one before began.
@@ -216,4 +272,24 @@ impl Person {
         }
         (self, times)
     }
+}
+
+/// The newest code of a number.
+pub(crate) async fn newest_code(client: &BankClient, phone: &str) -> Option<String> {
+    let page = client.page("/dev/sms.json").await.unwrap();
+    let all: Vec<Value> = serde_json::from_slice(&page).unwrap();
+    let newest = all.iter().find(|sms| sms["phone"] == phone)?;
+    newest["code"].as_str().map(str::to_owned)
+}
+
+/// The same once it is another one than `before`; one is asked for at a time.
+pub(crate) async fn next_code(client: &BankClient, phone: &str, before: Option<&str>) -> String {
+    for _ in 0..1_000 {
+        let newest = newest_code(client, phone).await;
+        if let Some(code) = newest.filter(|code| Some(code.as_str()) != before) {
+            return code;
+        }
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    panic!("no code came");
 }
