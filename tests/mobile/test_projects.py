@@ -38,7 +38,10 @@ class Android(unittest.TestCase):
 
     def test_permissions_are_those_that_the_code_needs_and_no_more(self):
         asked = {it.get(A + "name") for it in self.manifest.iter("uses-permission")}
-        self.assertEqual(asked, {"android.permission.INTERNET", "android.permission.NFC"})
+        needed = {"INTERNET", "NFC"}
+        if "navigator.vibrate" in text(ROOT / "ui/src", "**/*.ts", "**/*.svelte"):
+            needed.add("VIBRATE")
+        self.assertEqual(asked, {f"android.permission.{it}" for it in needed})
 
     def test_a_device_without_nfc_may_install_it(self):
         features = {it.get(A + "name"): it.get(A + "required") for it in self.manifest.iter("uses-feature")}
@@ -70,11 +73,21 @@ class Android(unittest.TestCase):
         self.assertEqual(base.get("cleartextTrafficPermitted"), "false")
         self.assertEqual([it.get("src") for it in base.iter("certificates")], ["system"])
 
-    def test_a_rotation_and_a_larger_font_do_not_end_the_activity(self):
+    def test_nothing_that_changes_around_the_activity_ends_it(self):
+        """With the activity Tauri ends the app, a load in its middle or not: another SIM card's country is enough."""
         activity = self.application.find("activity")
         survives = set(activity.get(A + "configChanges").split("|"))
-        self.assertLessEqual({"orientation", "screenSize", "smallestScreenSize", "uiMode", "fontScale", "locale"}, survives)
+        # All that there is for an activity to survive.
+        around = "mcc mnc locale layoutDirection grammaticalGender touchscreen keyboard keyboardHidden navigation orientation"
+        screen = "screenLayout screenSize smallestScreenSize density colorMode uiMode fontScale fontWeightAdjustment"
+        self.assertEqual(survives, set(f"{around} {screen}".split()))
         self.assertEqual(activity.get(A + "launchMode"), "singleTask")
+
+    def test_the_app_has_the_name_that_the_page_has(self):
+        for folder, page in (("values", "en"), ("values-zh", "zh-CN"), ("values-b+zh+Hant", "zh-TW")):
+            name = json.loads((ROOT / f"ui/messages/{page}.json").read_text())["app"]["name"]
+            strings = {it.get("name"): it.text for it in self.parsed("main/res", folder, "strings.xml")}
+            self.assertEqual(strings, {"app_name": name, "main_activity_title": name})
 
     def test_the_systems_that_it_is_for(self):
         gradle = (self.project / "app/build.gradle.kts").read_text()
@@ -151,6 +164,11 @@ class Ios(unittest.TestCase):
     def test_people_are_told_what_for(self):
         for use in ("NFCReaderUsageDescription", "NSFaceIDUsageDescription"):
             self.assertRegex(self.info[use], r"[\u4e00-\u9fff].*[a-z]", use)
+
+    def test_the_system_knows_each_language_of_the_page(self):
+        names = {"zh-CN": "zh-Hans", "zh-TW": "zh-Hant", "en": "en"}
+        pages = {it.stem for it in ROOT.glob("ui/messages/*.json")}
+        self.assertEqual(set(self.info["CFBundleLocalizations"]), {names[it] for it in pages})
 
     def test_the_entitlement_is_for_tags(self):
         entitled = plistlib.loads((ROOT / "src-tauri/ios/tapfill.entitlements").read_bytes())
