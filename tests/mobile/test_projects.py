@@ -165,6 +165,16 @@ class Ios(unittest.TestCase):
         for use in ("NFCReaderUsageDescription", "NSFaceIDUsageDescription"):
             self.assertRegex(self.info[use], r"[\u4e00-\u9fff].*[a-z]", use)
 
+    def test_no_backup_takes_the_journal_along(self):
+        swift = text(PLUGIN, "ios/Sources/Plugin/*.swift")
+        self.assertRegex(swift, r"func initPlugin\(\) -> Plugin \{\n  keepOutOfBackups\(\)\n")
+        kept = re.search(r"\nfunc keepOutOfBackups\(\) \{\n(.*?)\n\}", swift, re.S).group(1)
+        self.assertIn("isExcludedFromBackup = true", kept)
+        self.assertIn("setResourceValues(values)", kept)
+        # Tauri's folder for local data is below this one.
+        self.assertIn("for: .applicationSupportDirectory", kept)
+        self.assertIn("app.path().app_local_data_dir()", (ROOT / "src-tauri/src/parts.rs").read_text())
+
     def test_the_system_knows_each_language_of_the_page(self):
         names = {"zh-CN": "zh-Hans", "zh-TW": "zh-Hant", "en": "en"}
         pages = {it.stem for it in ROOT.glob("ui/messages/*.json")}
