@@ -254,7 +254,7 @@ pub(crate) struct Actor {
     pub(crate) runs: u32,
     /// The reader's count of insertions when the newest run began.
     pub(crate) inserted_before: u64,
-    /// The person closed the sheet that asks for a card; the next command takes that back.
+    /// The person closed the sheet that asks for a card; the next command, or a second contact, takes that back.
     pub(crate) unwanted: bool,
     /// Proofs on their way to the bank.
     pub(crate) delivering: usize,
