@@ -12,6 +12,7 @@ use ipc::{
 };
 use key_vault::KeyVault;
 use tokio::sync::{broadcast, mpsc, oneshot, watch};
+use tokio::time::MissedTickBehavior;
 
 use crate::clock::{Clock, card_date};
 use crate::commands;
@@ -290,6 +291,8 @@ impl Actor {
     ) {
         let mut readers = self.parts.reader.watch();
         let mut retry = tokio::time::interval(RETRY_EVERY);
+        // A phone's system freezes an app in the background: what was missed is not made up for.
+        retry.set_missed_tick_behavior(MissedTickBehavior::Skip);
         retry.reset();
         self.reader = readers.borrow_and_update().clone();
         self.trace_reader();
