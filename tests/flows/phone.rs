@@ -313,6 +313,44 @@ async fn a_slow_bank_makes_two_short_contacts_of_one_long_one() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_sheet_that_was_closed_while_a_slow_bank_decides_opens_for_the_second_contact() {
+    for system in [System::Android, System::Ios] {
+        let stage = Stage::wired_on_phone(system).await;
+        let person = &stage.person;
+        person.balance().await.unwrap();
+        person.begin(TransactionKind::Topup).await.unwrap();
+        person.verify().await.unwrap();
+        stage.wire().hold(1);
+        person.submit(&person.password, Some(1_000)).await.unwrap();
+        while !stage.wire().is_held() {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        stage.phone.as_ref().unwrap().dismiss();
+        let free = |view: &ipc::AppView| {
+            let transaction = view.transaction.as_ref();
+            transaction.is_some_and(|it| it.contact == Some(ContactView::Free))
+        };
+        person.until("the card may go", free).await.unwrap();
+        stage.slot.remove();
+        stage.wire().release();
+        let again = |view: &ipc::AppView| {
+            let transaction = view.transaction.as_ref();
+            transaction.is_some_and(|it| it.kind == TransactionKind::Resume)
+        };
+        person
+            .until("the card is asked for again", again)
+            .await
+            .unwrap();
+        until_it_polls(&stage).await;
+        stage.insert();
+        let ended = person.end().await.unwrap();
+        assert_eq!(ended.resume, Some(ResumeState::Loaded), "{system:?}");
+        assert_eq!(stage.card_balance(), CARD_BEFORE + 1_000, "once");
+        stage.healed().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_slow_bank_that_says_no_asks_for_no_second_contact() {
     let stage = Stage::wired_on_phone(System::Android).await;
     let person = &stage.person;

@@ -12,22 +12,36 @@ import unittest
 import xml.etree.ElementTree as xml
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-ANDROID = pathlib.Path(os.environ.get("TAPFILL_ANDROID", ROOT / "gen/android"))
+PLUGIN = ROOT / "plugins/iso-dep"
 A = "{http://schemas.android.com/apk/res/android}"
 
 
-def parsed(*path):
-    return xml.parse(ANDROID.joinpath("app/src", *path)).getroot()
+def text(folder, *patterns):
+    return "".join(it.read_text() for pattern in patterns for it in sorted(folder.glob(pattern)))
+
+
+def rules(path):
+    """What R8 reads of a file: neither comments nor breaks of lines."""
+    lines = [line.split("#")[0] for line in path.read_text().splitlines()]
+    return [" ".join(f"-{rule}".split()) for rule in " ".join(lines).split("-")[1:]]
 
 
 class Android(unittest.TestCase):
+    project = ROOT / "gen/android"
+
+    def parsed(self, *path):
+        return xml.parse(self.project.joinpath("app/src", *path)).getroot()
+
     def setUp(self):
-        self.manifest = parsed("main/AndroidManifest.xml")
+        self.manifest = self.parsed("main/AndroidManifest.xml")
         self.application = self.manifest.find("application")
 
     def test_permissions_are_those_that_the_code_needs_and_no_more(self):
         asked = {it.get(A + "name") for it in self.manifest.iter("uses-permission")}
-        self.assertEqual(asked, {"android.permission.INTERNET", "android.permission.NFC"})
+        needed = {"INTERNET", "NFC"}
+        if "navigator.vibrate" in text(ROOT / "ui/src", "**/*.ts", "**/*.svelte"):
+            needed.add("VIBRATE")
+        self.assertEqual(asked, {f"android.permission.{it}" for it in needed})
 
     def test_a_device_without_nfc_may_install_it(self):
         features = {it.get(A + "name"): it.get(A + "required") for it in self.manifest.iter("uses-feature")}
@@ -39,48 +53,101 @@ class Android(unittest.TestCase):
         self.assertEqual(list(self.manifest.iter("meta-data")), [])
 
     def test_activity_and_identifier_are_those_that_rust_looks_for(self):
-        self.assertIn("class MainActivity : TauriActivity()", (ANDROID / "app/src/main/java/org/tapfill/app/MainActivity.kt").read_text())
+        self.assertIn("class MainActivity : TauriActivity()", (self.project / "app/src/main/java/org/tapfill/app/MainActivity.kt").read_text())
         config = json.loads((ROOT / "tauri.conf.json").read_text())
-        gradle = (ANDROID / "app/build.gradle.kts").read_text()
+        gradle = (self.project / "app/build.gradle.kts").read_text()
         self.assertIn(f'applicationId = "{config["identifier"]}"', gradle)
 
     def test_no_backup_takes_the_journal_along(self):
         self.assertEqual(self.application.get(A + "allowBackup"), "false")
         self.assertEqual(self.application.get(A + "fullBackupContent"), "false")
         self.assertEqual(self.application.get(A + "dataExtractionRules"), "@xml/data_extraction")
-        rules = parsed("main/res/xml/data_extraction.xml")
+        rules = self.parsed("main/res/xml/data_extraction.xml")
         for way in ("cloud-backup", "device-transfer"):
             left_out = {it.get("domain") for it in rules.find(way)}
             self.assertEqual(left_out, {"root", "file", "database", "sharedpref", "external"}, way)
 
     def test_a_release_speaks_no_clear_text(self):
         self.assertEqual(self.application.get(A + "networkSecurityConfig"), "@xml/network_security")
-        base = parsed("main/res/xml/network_security.xml").find("base-config")
+        base = self.parsed("main/res/xml/network_security.xml").find("base-config")
         self.assertEqual(base.get("cleartextTrafficPermitted"), "false")
         self.assertEqual([it.get("src") for it in base.iter("certificates")], ["system"])
 
-    def test_a_rotation_and_a_larger_font_do_not_end_the_activity(self):
+    def test_nothing_that_changes_around_the_activity_ends_it(self):
+        """With the activity Tauri ends the app, a load in its middle or not: another SIM card's country is enough."""
         activity = self.application.find("activity")
         survives = set(activity.get(A + "configChanges").split("|"))
-        self.assertLessEqual({"orientation", "screenSize", "smallestScreenSize", "uiMode", "fontScale", "locale"}, survives)
+        # All that there is for an activity to survive.
+        around = "mcc mnc locale layoutDirection grammaticalGender touchscreen keyboard keyboardHidden navigation orientation"
+        screen = "screenLayout screenSize smallestScreenSize density colorMode uiMode fontScale fontWeightAdjustment"
+        self.assertEqual(survives, set(f"{around} {screen}".split()))
         self.assertEqual(activity.get(A + "launchMode"), "singleTask")
 
+    def test_the_app_has_the_name_that_the_page_has(self):
+        for folder, page in (("values", "en"), ("values-zh", "zh-CN"), ("values-b+zh+Hant", "zh-TW")):
+            name = json.loads((ROOT / f"ui/messages/{page}.json").read_text())["app"]["name"]
+            strings = {it.get("name"): it.text for it in self.parsed("main/res", folder, "strings.xml")}
+            self.assertEqual(strings, {"app_name": name, "main_activity_title": name})
+
     def test_the_systems_that_it_is_for(self):
-        gradle = (ANDROID / "app/build.gradle.kts").read_text()
+        gradle = (self.project / "app/build.gradle.kts").read_text()
         self.assertIn("minSdk = 24", gradle)
         self.assertRegex(gradle, r"targetSdk = 3[5-9]")
 
+
+@unittest.skipUnless("TAPFILL_ANDROID" in os.environ, "nothing was built")
+class BuiltAndroid(Android):
+    """The same of what build scripts made of it."""
+
+    project = pathlib.Path(os.environ.get("TAPFILL_ANDROID", ""))
+
+
+class Plugin(unittest.TestCase):
+    """What finds the plugin and its classes by name."""
+
+    def setUp(self):
+        self.rust = text(PLUGIN, "src/*.rs")
+        self.kotlin = text(PLUGIN, "android/src/main/**/*.kt")
+        self.gradle = (PLUGIN / "android/build.gradle.kts").read_text()
+
+    def test_the_class_that_rust_loads_is_there_on_android(self):
+        package = re.search(r'KOTLIN_PACKAGE: &str = "([\w.]+)"', self.rust).group(1)
+        name = re.search(r'register_android_plugin\(KOTLIN_PACKAGE, "(\w+)"\)', self.rust).group(1)
+        source = (PLUGIN / "android/src/main/java" / package.replace(".", "/") / f"{name}.kt").read_text()
+        self.assertIn(f"package {package}\n", source)
+        self.assertRegex(source, rf"@TauriPlugin\nclass {name}\(private val activity: Activity\) : Plugin\(activity\)")
+        self.assertIn(f'namespace = "{package}"', self.gradle)
+        self.assertIn(f"-keep class {package}.{name} {{ *; }}", rules(PLUGIN / "android/consumer-rules.pro"))
+
+    def test_the_function_that_rust_links_is_there_on_ios(self):
+        bound = re.search(r"ios_plugin_binding!\((\w+)\)", self.rust).group(1)
+        self.assertIn(f"register_ios_plugin({bound})", self.rust)
+        swift = text(PLUGIN, "ios/Sources/Plugin/*.swift")
+        made = re.search(rf'@_cdecl\("{bound}"\)\nfunc \w+\(\) -> Plugin {{\n.*?  return (\w+)\(\)\n}}', swift, re.S)
+        self.assertIsNotNone(made, bound)
+        self.assertIn(f"class {made.group(1)}: Plugin {{", swift)
+
     def test_r8_keeps_what_tauri_finds_by_name(self):
         """Each class that crosses to Rust is public and annotated, and the rule names their package."""
-        rules = (ROOT / "plugins/iso-dep/android/consumer-rules.pro").read_text()
-        self.assertIn("-keep class org.tapfill.isodep.IsoDepPlugin { *; }", rules)
-        self.assertIn("@app.tauri.annotation.InvokeArg public class org.tapfill.isodep.**", rules)
-        messages = (ROOT / "plugins/iso-dep/android/src/main/java/org/tapfill/isodep/Messages.kt").read_text()
+        kept = "-keep @app.tauri.annotation.InvokeArg public class org.tapfill.isodep.** { *; }"
+        self.assertIn(kept, rules(PLUGIN / "android/consumer-rules.pro"))
+        self.assertIn('consumerProguardFiles("consumer-rules.pro")', self.gradle, "or no app has them")
+        messages = (PLUGIN / "android/src/main/java/org/tapfill/isodep/Messages.kt").read_text()
         classes = re.findall(r"(@InvokeArg\n)?((?:\w+ )*)class (\w+)", messages)
         self.assertGreater(len(classes), 5)
         for annotation, modifiers, name in classes:
             self.assertTrue(annotation, f"{name} is not annotated")
             self.assertEqual(modifiers, "", f"{name} is not public")
+
+    def test_what_kotlin_imports_is_among_the_dependencies(self):
+        artefacts = {
+            "androidx.biometric": "androidx.biometric:biometric:",
+            "androidx.appcompat": "androidx.appcompat:appcompat:",
+            "com.google.android.gms.auth.api.phone": "com.google.android.gms:play-services-auth-api-phone:",
+        }
+        for package, artefact in artefacts.items():
+            self.assertIn(f"import {package}.", self.kotlin, "no longer needed")
+            self.assertIn(f'implementation("{artefact}', self.gradle)
 
 
 class Ios(unittest.TestCase):
@@ -98,24 +165,154 @@ class Ios(unittest.TestCase):
         for use in ("NFCReaderUsageDescription", "NSFaceIDUsageDescription"):
             self.assertRegex(self.info[use], r"[\u4e00-\u9fff].*[a-z]", use)
 
+    def test_no_backup_takes_the_journal_along(self):
+        swift = text(PLUGIN, "ios/Sources/Plugin/*.swift")
+        self.assertRegex(swift, r"func initPlugin\(\) -> Plugin \{\n  keepOutOfBackups\(\)\n")
+        kept = re.search(r"\nfunc keepOutOfBackups\(\) \{\n(.*?)\n\}", swift, re.S).group(1)
+        self.assertIn("isExcludedFromBackup = true", kept)
+        self.assertIn("setResourceValues(values)", kept)
+        # Tauri's folder for local data is below this one.
+        self.assertIn("for: .applicationSupportDirectory", kept)
+        self.assertIn("app.path().app_local_data_dir()", (ROOT / "src-tauri/src/parts.rs").read_text())
+
+    def test_the_system_knows_each_language_of_the_page(self):
+        names = {"zh-CN": "zh-Hans", "zh-TW": "zh-Hant", "en": "en"}
+        pages = {it.stem for it in ROOT.glob("ui/messages/*.json")}
+        self.assertEqual(set(self.info["CFBundleLocalizations"]), {names[it] for it in pages})
+
     def test_the_entitlement_is_for_tags(self):
         entitled = plistlib.loads((ROOT / "src-tauri/ios/tapfill.entitlements").read_bytes())
         self.assertEqual(entitled, {"com.apple.developer.nfc.readersession.formats": ["TAG"]})
+
+
+# Each name of a type in the three languages, as one.
+TYPES = {
+    **dict.fromkeys(("u8", "u32", "u64", "Int", "Long", "UInt64"), "number"),
+    **dict.fromkeys(("bool", "Boolean", "Bool"), "truth"),
+    **dict.fromkeys(("String", "&'static str", "Stop", "Confirmed", "Nfc", "Why", "Kind"), "word"),
+}
+
+
+def plain(name):
+    """A type without the language's way to write it."""
+    name = name.strip().removeprefix("var ")
+    for pattern, shape in ((r"Option<(.*)>|(.*)\?", "{}?"), (r"(?:Vec|List)<(.*)>|\[(.*)\]", "[{}]")):
+        found = re.fullmatch(pattern, name)
+        if found:
+            return shape.format(plain(found.group(1) or found.group(2)))
+    return TYPES.get(name, name.split("<")[0])
+
+
+def camel(name):
+    return re.sub(r"_(\w)", lambda it: it.group(1).upper(), name)
+
+
+def of_rust(source, name):
+    """The members of a struct as they cross, with what their types come to."""
+    attributes, body = re.search(rf"((?:#\[[^\n]*\]\n)*)(?:pub(?:\([^)]*\))? )?struct {name} \{{\n(.*?)\n\}}", source, re.S).groups()
+    members = re.findall(r"^    (?:pub(?:\([^)]*\))? )?(\w+): (.+),$", body, re.M)
+    respell = camel if "camelCase" in attributes else str
+    return {respell(member): plain(kind) for member, kind in members}
+
+
+def of_kotlin(source, name):
+    body = re.search(rf"^class {name}(?: \{{\n(.*?)\n\}}|\((.*?)\)$)", source, re.S | re.M)
+    members = re.findall(r"va[lr] (\w+): ([\w<>?]+)", body.group(1) or body.group(2))
+    return {member: plain(kind) for member, kind in members}
+
+
+def of_swift(source, name):
+    body = re.search(rf"struct {name}: [\w, ]+ \{{\n(.*?)\n\}}", source, re.S).group(1)
+    members = re.findall(r"^  (?:public )?(?:let|var) (\w+): ([\w\[\]?]+)", body, re.M)
+    return {member: plain(kind) for member, kind in members}
+
+
+def kebab(variants):
+    return [re.sub(r"(?<!^)([A-Z])", r"-\1", it).lower() for it in variants]
 
 
 class Bridge(unittest.TestCase):
     """Kotlin, Swift and Rust spell the same words."""
 
     def setUp(self):
-        plugin = ROOT / "plugins/iso-dep"
-        self.kotlin = "".join(it.read_text() for it in sorted(plugin.glob("android/src/main/**/*.kt")))
-        self.swift = "".join(it.read_text() for it in sorted(plugin.glob("ios/Sources/**/*.swift")))
-        self.rust = "".join(it.read_text() for it in sorted((ROOT / "crates/card-link/src/phone").glob("*.rs")))
+        self.kotlin = text(PLUGIN, "android/src/main/**/*.kt")
+        self.swift = text(PLUGIN, "ios/Sources/**/*.swift")
+        # What plays a phone speaks for nobody.
+        phone = ROOT / "crates/card-link/src/phone"
+        self.rust = text(phone, "[!st]*.rs") + text(PLUGIN, "src/*.rs")
+
+    def variants(self, name):
+        body = re.search(rf"enum {name} \{{(.*?)\n\}}", self.rust, re.S).group(1)
+        return kebab(re.findall(r"^    ([A-Z]\w*)(?: \{.*\})?,", body, re.M))
+
+    def test_arguments_and_answers_have_the_same_members_of_the_same_types(self):
+        """A member of another name is left out without a word, by Kotlin at least: with goOn a batch would go on after
+        every status word, with secret a password would be photographed."""
+        pairs = {
+            "Watch": "WatchArgs",
+            "Begin": "BeginArgs",
+            "Begun": "Begun",
+            "Transceive": "TransceiveArgs",
+            "Order": "Order",
+            "Batch": "BatchAnswer",
+            "Release": "ReleaseArgs",
+            "End": "EndArgs",
+            "Screen": "ScreenArgs",
+            "Power": "Power",
+            "Code": "Code",
+            "Answer": "Confirmed",
+        }
+        of_android_alone = {"presenceCheckMs"}
+        for rust, other in pairs.items():
+            members = of_rust(self.rust, rust)
+            self.assertTrue(members, rust)
+            self.assertEqual(of_kotlin(self.kotlin, other), members, f"{other} of Kotlin")
+            members = {name: kind for name, kind in members.items() if name not in of_android_alone}
+            self.assertEqual(of_swift(self.swift, other), members, f"{other} of Swift")
+        self.assertLessEqual(set(re.findall(r"parseArgs\((\w+)(?:::class|\.self)", self.kotlin + self.swift)), set(pairs.values()))
+
+    def test_what_the_phone_tells_has_the_same_words_and_members(self):
+        kinds = self.variants("PhoneEvent")
+        self.assertEqual(kinds, ["state", "tag", "lost", "closed"])
+        body = re.search(r"enum PhoneEvent \{(.*?)\n\}", self.rust, re.S).group(1)
+        heard = {name: plain(kind) for name, kind in re.findall(r"(\w+): (\w+)", body)}
+        for told in (of_kotlin(self.kotlin, "PhoneEvent"), of_swift(self.swift, "PhoneEvent")):
+            self.assertEqual(told.pop("kind"), "word")
+            self.assertEqual({name: kind.rstrip("?") for name, kind in told.items()}, heard)
+        # iOS alone closes a session by itself.
+        self.assertEqual(set(re.findall(r'PhoneEvent\("(\w+)"', self.kotlin)), set(kinds) - {"closed"})
+        cases = re.search(r"enum Kind: String, Encodable \{\n    case (.*)\n", self.swift).group(1)
+        self.assertEqual(cases.split(", "), kinds)
+
+    def test_the_states_of_nfc_and_the_ends_of_a_session_are_the_same(self):
+        states = set(self.variants("Nfc"))
+        android = re.search(r"override fun state\(\): String \{(.*?)\n    \}", self.kotlin, re.S).group(1)
+        self.assertEqual(set(re.findall(r'"([a-z-]+)"', android)), states)
+        ios = re.search(r"var state: String \{\n(.*?)\n  \}", self.swift, re.S).group(1)
+        self.assertEqual(set(re.findall(r'"([a-z-]+)"', ios)), states - {"off"}, "iOS has no switch")
+        reason = re.search(r"func reason\(_ code: Int\) -> String \{(.*?)\n\}", self.swift, re.S).group(1)
+        self.assertEqual(re.findall(r'return "([a-z-]+)"', reason), self.variants("Why"))
+
+    def test_a_refusal_has_a_code_that_rust_knows(self):
+        begin = re.search(r"\nasync fn begin\(.*?\n\}", self.rust, re.S).group(0)
+        known = set(re.findall(r'Some\("([a-z]+)"\)', begin))
+        self.assertEqual(known, {"busy", "off", "none"})
+        for refused in (re.findall(r'Refused\("([a-z]+)"\)', self.kotlin), re.findall(r'Refused\("([a-z]+)"\)', self.swift)):
+            self.assertEqual(set(refused), {"busy"}, "the others are states of NFC")
+        self.assertIn('reject(refused.code, refused.code)', self.kotlin)
+        self.assertEqual(self.swift.count("reject("), self.swift.count("reject(refused.code, code: refused.code)"))
+
+    def test_the_answers_to_who_is_there_are_the_same_three(self):
+        answers = set(self.variants("Confirmed"))
+        person = re.search(r"class Person\(.*?\n\}", self.kotlin, re.S).group(0)
+        self.assertEqual(set(re.findall(r'"(yes|no|unable|[a-z-]+)"', person)), answers)
+        swift = re.search(r"struct Confirmed.*?\n\}", self.swift, re.S).group(0)
+        self.assertEqual(set(re.findall(r'"([a-z-]+)"', swift)), answers)
 
     def test_each_command_is_there_on_both(self):
-        rust = self.rust + "".join(it.read_text() for it in sorted((ROOT / "plugins/iso-dep/src").glob("*.rs")))
-        called = set(re.findall(r'(?:call(?:::<\w+>)?|run_mobile_plugin_async::<Value>)\(\s*(?:bridge, )?"(\w+)"', rust))
-        self.assertLessEqual({"begin", "transceive", "end", "watch", "screen", "code", "confirm"}, called)
+        ways = r"(?:call(?:::<\w+>)?|run_mobile_plugin_async::<Value>|Newest::new)"
+        called = set(re.findall(rf'{ways}\(\s*(?:bridge, |behind\.clone\(\), )?"(\w+)"', self.rust))
+        self.assertEqual(called, {"begin", "transceive", "release", "end", "watch", "screen", "power", "code", "confirm"})
         for command in called:
             self.assertRegex(self.kotlin, rf"@Command\n    fun {command}\(invoke: Invoke\)")
             self.assertIn(f"@objc public func {command}(_ invoke: Invoke)", self.swift)
@@ -130,10 +327,7 @@ class Bridge(unittest.TestCase):
 
     def test_the_reasons_to_stop_are_the_same_six(self):
         stops = ["done", "status-word", "tag-lost", "timeout", "closed", "io"]
-        body = re.search(r"enum Stop \{(.*?)\n\}", self.rust, re.S).group(1)
-        variants = re.findall(r"^    ([A-Z]\w+),", body, re.M)
-        kebab = [re.sub(r"(?<!^)([A-Z])", r"-\1", it).lower() for it in variants]
-        self.assertEqual(kebab, stops)
+        self.assertEqual(self.variants("Stop"), stops)
         for stop in stops:
             self.assertIn(f'"{stop}"', self.kotlin)
         cases = re.search(r"enum Stop: String, Encodable \{(.*?)\n\}", self.swift, re.S).group(1)

@@ -21,7 +21,7 @@ use std::time::Duration;
 
 #[cfg(not(any(target_os = "android", target_os = "ios")))]
 pub use pcsc_reader::{PcscReader, Timing};
-pub use phone::{PhoneBridge, PhoneReader, Refused};
+pub use phone::{Newest, PhoneBridge, PhoneReader, Refused};
 #[cfg(feature = "simulator")]
 pub use phone::{SimulatedPhone, System};
 #[cfg(feature = "simulator")]

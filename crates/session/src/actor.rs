@@ -13,6 +13,7 @@ use ipc::{
 };
 use key_vault::KeyVault;
 use tokio::sync::{broadcast, mpsc, oneshot, watch};
+use tokio::time::MissedTickBehavior;
 
 use crate::clock::{Clock, card_date};
 use crate::commands;
@@ -273,7 +274,7 @@ pub(crate) struct Actor {
     pub(crate) runs: u32,
     /// The reader's count of insertions when the newest run began.
     pub(crate) inserted_before: u64,
-    /// The person closed the sheet that asks for a card; the next command takes that back.
+    /// The person closed the sheet that asks for a card; the next command, or a second contact, takes that back.
     pub(crate) unwanted: bool,
     /// Proofs on their way to the bank.
     pub(crate) delivering: usize,
@@ -311,6 +312,8 @@ impl Actor {
     ) {
         let mut readers = self.parts.reader.watch();
         let mut retry = tokio::time::interval(RETRY_EVERY);
+        // A phone's system freezes an app in the background: what was missed is not made up for.
+        retry.set_missed_tick_behavior(MissedTickBehavior::Skip);
         retry.reset();
         self.reader = readers.borrow_and_update().clone();
         self.trace_reader();

@@ -322,6 +322,8 @@ impl Actor {
 
     /// The bank's yes came when the card was gone: the second contact, by the way of every load that is open.
     fn ask_card_again(&mut self) {
+        // Whoever closed the sheet while the bank decided closed that one.
+        self.unwanted = false;
         if let Err(failure) = self.begin(TransactionKind::Resume, false) {
             self.ended_badly(failure, true);
         }

@@ -8,7 +8,7 @@ mod bridge;
 
 use std::sync::Arc;
 
-use card_link::{CardReader, PhoneBridge, PhoneReader, Refused};
+use card_link::{CardReader, Newest, PhoneBridge, PhoneReader, Refused};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -71,13 +71,9 @@ impl<R: Runtime, T: Manager<R>> IsoDepExt<R> for T {
     }
 
     fn set_screen(&self, screen: Screen) {
-        let bridge = bridge_of(self);
-        tauri::async_runtime::spawn(async move {
-            let wanted = serde_json::json!(screen);
-            if let Err(refused) = call::<Value>(bridge, "screen", wanted).await {
-                log::warn!("the screen stays as it is: {refused}");
-            }
-        });
+        if let Some(kept) = self.try_state::<Kept>() {
+            kept.screen.want(serde_json::json!(screen));
+        }
     }
 
     fn sms_code(&self) -> impl Future<Output = Option<String>> + Send + 'static {
@@ -117,6 +113,7 @@ async fn call<T: DeserializeOwned>(
 struct Kept {
     reader: Arc<dyn CardReader>,
     bridge: Arc<dyn PhoneBridge>,
+    screen: Newest,
 }
 
 /// The plugin.
@@ -130,11 +127,15 @@ pub fn init<R: Runtime>() -> TauriPlugin<R> {
             let (bridge, events) = bridge::Bridge::new(handle);
             let bridge: Arc<dyn PhoneBridge> = Arc::new(bridge);
             let behind = bridge.clone();
-            // On the runtime, which the reader needs for its own task.
-            let reader = tauri::async_runtime::block_on(async { PhoneReader::new(behind, events) });
+            // On the runtime, which both need for tasks of their own.
+            let (reader, screen) = tauri::async_runtime::block_on(async {
+                let screen = Newest::new(behind.clone(), "screen");
+                (PhoneReader::new(behind, events), screen)
+            });
             app.manage(Kept {
                 reader: Arc::new(reader),
                 bridge,
+                screen,
             });
             Ok(())
         })

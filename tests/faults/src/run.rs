@@ -83,7 +83,7 @@ pub(crate) fn simulated_time() -> std::io::Result<tokio::runtime::Runtime> {
         .build()
 }
 
-fn wallet(plan: &Plan) -> Wallet {
+pub(crate) fn wallet(plan: &Plan) -> Wallet {
     let (active, sleeping) = (plan.card.active(), plan.card.inactive());
     match plan.act {
         Act::Activation => Wallet::new(sleeping, active),

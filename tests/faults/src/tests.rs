@@ -1,10 +1,15 @@
+use std::sync::Arc;
+use std::time::Duration;
+
 use crate::cards::{KINDS, PLAIN};
 use crate::plan::{Matrix, Plan, Tear};
 use crate::point::{Act, Cell, Point, When, Who};
 use crate::rare::Rare;
 use crate::replay::{ReplayError, replay};
-use crate::run::{Report, run, templates};
+use crate::run::{Report, run, simulated_time, templates, wallet};
+use crate::stage::Stage;
 use crate::template::Templates;
+use crate::world::World;
 
 fn report(templates: &Templates, matrix: &Matrix, seed: u64) -> Report {
     run(templates, &matrix.plan(seed, None).unwrap(), false)
@@ -97,6 +102,27 @@ fn a_store_that_somebody_else_locks_is_waited_for() {
     assert!(trace.contains("somebody else locks the store"), "{trace}");
     assert!(trace.contains("bank: relay -> 503"), "busy first: {trace}");
     assert!(trace.contains("Topup: done"), "then done: {trace}");
+}
+
+/// A phone's system freezes an app in the background and lets time go on.
+#[test]
+fn an_app_that_was_frozen_for_hours_makes_up_for_no_try_that_it_missed() {
+    let templates = templates().unwrap();
+    let plan = Plan::plain(PLAIN, Act::Start);
+    let turns = simulated_time().unwrap().block_on(async {
+        let world = Arc::new(World::new(&plan, wallet(&plan), false));
+        let stage = Stage::new(templates.of(plan.card), &world, &plan).await;
+        let stage = stage.unwrap();
+        stage.person.ready().await.unwrap();
+        let revision = || stage.person.session.view().borrow().revision;
+        let before = revision();
+        tokio::time::advance(Duration::from_secs(8 * 3_600)).await;
+        tokio::time::sleep(Duration::from_secs(2)).await;
+        let turns = revision() - before;
+        stage.close().await;
+        turns
+    });
+    assert!(turns < 20, "{turns} turns for 9,600 tries that were missed");
 }
 
 /// A message that left can still arrive, so nobody may take its load for one that never was (seed 68272).

@@ -12,7 +12,11 @@ class IsoDep(private val answer: (ByteArray) -> ByteArray) {
             if (isConnected) field = value
         }
 
+    /** Too far away to be connected. */
+    var isFar = false
+
     fun connect() {
+        if (isFar) throw IOException()
         isConnected = true
     }
 

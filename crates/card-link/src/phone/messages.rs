@@ -103,5 +103,7 @@ pub(super) enum Why {
     Cancelled,
     TimeOut,
     Busy,
+    /// And whatever else a newer system tells: that it ended is what counts.
+    #[serde(other)]
     System,
 }

@@ -6,6 +6,7 @@
 mod contact;
 mod field;
 mod messages;
+mod newest;
 mod reader;
 #[cfg(feature = "simulator")]
 mod simulated;
@@ -16,6 +17,7 @@ use serde_json::Value;
 
 use crate::Future;
 
+pub use newest::Newest;
 pub use reader::PhoneReader;
 #[cfg(feature = "simulator")]
 pub use simulated::{SimulatedPhone, System};

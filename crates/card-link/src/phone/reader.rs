@@ -4,7 +4,8 @@ use std::time::Duration;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
-use tokio::sync::{Semaphore, mpsc, watch};
+use tokio::sync::{Semaphore, mpsc, oneshot, watch};
+use tokio::time::MissedTickBehavior;
 
 use super::contact::PhoneContact;
 use super::field::Field;
@@ -143,6 +144,8 @@ async fn attend(
 ) {
     let mut times = 0;
     let mut power = tokio::time::interval(POWER_EVERY);
+    // The system freezes an app in the background: what was missed is not made up for.
+    power.set_missed_tick_behavior(MissedTickBehavior::Skip);
     loop {
         tokio::select! {
             biased;
@@ -185,7 +188,7 @@ async fn look_at_power(shared: &Shared) {
     }
 }
 
-async fn begin(shared: &Shared, wish: &watch::Receiver<Wish>) {
+async fn begin(shared: &Arc<Shared>, wish: &watch::Receiver<Wish>) {
     let ready = shared.look(|it| it.nfc == Some(Nfc::On) && it.session.is_none() && !it.dismissed);
     if !ready {
         return;
@@ -194,17 +197,9 @@ async fn begin(shared: &Shared, wish: &watch::Receiver<Wish>) {
         if !wish.borrow().now {
             return;
         }
-        let options = Begin {
-            presence_check_ms: PRESENCE_CHECK_MS,
-            transceive_ms: TRANSCEIVE_MS,
-        };
-        let call = shared.call::<Begun>("begin", options);
-        let refused = match tokio::time::timeout(BEGIN_LIMIT, call).await {
-            Ok(Ok(Begun { session })) => {
-                return shared.change(|field| field.session = Some(session));
-            }
-            Ok(Err(refused)) => refused,
-            Err(_) => Refused { code: None },
+        let refused = match open(shared).await {
+            Ok(session) => return shared.change(|field| field.session = Some(session)),
+            Err(refused) => refused,
         };
         log::info!("{refused}");
         match refused.code.as_deref() {
@@ -217,6 +212,32 @@ async fn begin(shared: &Shared, wish: &watch::Receiver<Wish>) {
     shared.change(Field::close);
 }
 
+/// A session of the phone. A yes that comes when nobody waits for it any more is taken back: iOS would show a sheet that
+/// no card helps, and refuse every other.
+async fn open(shared: &Arc<Shared>) -> Result<u64, Refused> {
+    let (tell, mut told) = oneshot::channel();
+    let behind = Arc::clone(shared);
+    tokio::spawn(async move {
+        let options = Begin {
+            presence_check_ms: PRESENCE_CHECK_MS,
+            transceive_ms: TRANSCEIVE_MS,
+        };
+        let answer = behind.call::<Begun>("begin", options).await;
+        if let Err(Ok(Begun { session })) = tell.send(answer) {
+            end_session(&behind, session).await;
+        }
+    });
+    let late = || Err(Refused { code: None });
+    let answer = match tokio::time::timeout(BEGIN_LIMIT, &mut told).await {
+        Ok(answer) => answer.unwrap_or_else(|_| late()),
+        Err(_) => {
+            told.close();
+            told.try_recv().unwrap_or_else(|_| late())
+        }
+    };
+    answer.map(|begun| begun.session)
+}
+
 async fn end(shared: &Shared) {
     let mut open = None;
     shared.change(|field| {
@@ -225,9 +246,13 @@ async fn end(shared: &Shared) {
         open = field.session.take();
     });
     if let Some(session) = open {
-        let ended = shared.call::<Value>("end", End { session }).await;
-        if let Err(refused) = ended {
-            log::warn!("a session did not end: {refused}");
-        }
+        end_session(shared, session).await;
+    }
+}
+
+async fn end_session(shared: &Shared, session: u64) {
+    let ended = shared.call::<Value>("end", End { session }).await;
+    if let Err(refused) = ended {
+        log::warn!("a session did not end: {refused}");
     }
 }

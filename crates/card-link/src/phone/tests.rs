@@ -1,7 +1,10 @@
 //! The reader against a phone that answers as Kotlin and Swift do.
 
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use serde_json::json;
+use tokio::sync::mpsc;
 use tokio::time::{sleep, timeout};
 use virtual_card::{Card, CardProfile, Fault, Moment, Slot};
 
@@ -311,4 +314,109 @@ async fn a_reply_in_parts_is_fetched_before_anything_else_is_sent() {
     let sent: Vec<u8> = slot.record().iter().map(|it| it.command[1]).collect();
     assert_eq!(sent, [0xA4, 0xC0, 0xB0], "GET RESPONSE comes at once");
     assert_eq!(phone.batches(), [3, 1, 1]);
+}
+
+/// A phone whose sheet takes its time; it tells what it was asked for.
+struct SlowPhone {
+    begins_after: Duration,
+    /// Its window takes its time once.
+    screen_after: Mutex<Duration>,
+    calls: Mutex<Vec<(&'static str, Value)>>,
+    /// A phone that tells no more is gone.
+    _events: mpsc::UnboundedSender<Value>,
+}
+
+impl SlowPhone {
+    fn start(begins_after: Duration) -> (Arc<Self>, PhoneReader) {
+        let (events, told) = mpsc::unbounded_channel();
+        events
+            .send(json!({ "kind": "state", "nfc": "on" }))
+            .expect("nobody closed it");
+        let phone = Arc::new(Self {
+            begins_after,
+            screen_after: Mutex::default(),
+            calls: Mutex::default(),
+            _events: events,
+        });
+        let reader = PhoneReader::new(phone.clone(), told);
+        (phone, reader)
+    }
+
+    fn calls_of(&self, command: &str) -> Vec<Value> {
+        let calls = self.calls.lock().expect("nobody panics with it");
+        let mine = calls.iter().filter(|call| call.0 == command);
+        mine.map(|call| call.1.clone()).collect()
+    }
+}
+
+impl PhoneBridge for SlowPhone {
+    fn call(&self, command: &'static str, arguments: Value) -> Future<'_, Result<Value, Refused>> {
+        Box::pin(async move {
+            let calls = || self.calls.lock().expect("nobody panics with it");
+            if command == "screen" {
+                let takes = std::mem::take(&mut *self.screen_after.lock().expect("nobody panics"));
+                sleep(takes).await;
+            }
+            calls().push((command, arguments));
+            if command == "begin" {
+                sleep(self.begins_after).await;
+                return Ok(json!({ "session": 1 }));
+            }
+            Ok(json!({ "percent": 80, "charging": false }))
+        })
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_sheet_that_comes_when_nobody_waits_for_it_any_more_is_closed() {
+    let (phone, reader) = SlowPhone::start(Duration::from_secs(20));
+    reader.expect(true);
+    let mut status = reader.watch();
+    let gave_up = status.wait_for(|now| now.closed == 1);
+    timeout(Duration::from_secs(15), gave_up)
+        .await
+        .expect("8 s are enough")
+        .expect("the reader lives");
+    sleep(Duration::from_secs(20)).await;
+    assert_eq!(
+        phone.calls_of("end"),
+        [json!({ "session": 1 })],
+        "iOS would refuse every other sheet until this one has lived for a minute"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_app_that_was_frozen_looks_at_the_battery_once_and_not_for_every_minute() {
+    let (phone, _reader) = SlowPhone::start(Duration::ZERO);
+    sleep(Duration::from_secs(1)).await;
+    let before = phone.calls_of("power").len();
+    tokio::time::advance(Duration::from_secs(8 * 3_600)).await;
+    sleep(Duration::from_secs(1)).await;
+    assert_eq!(phone.calls_of("power").len(), before + 1, "not 480 times");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_screen_that_was_secret_and_open_and_secret_again_ends_secret() {
+    let (phone, _reader) = SlowPhone::start(Duration::ZERO);
+    *phone.screen_after.lock().expect("nobody panics") = Duration::from_millis(300);
+    let screen = Newest::new(phone.clone(), "screen");
+    for secret in [true, false, true, false, true] {
+        screen.want(json!({ "secret": secret }));
+        sleep(Duration::from_millis(50)).await;
+    }
+    sleep(Duration::from_secs(1)).await;
+    assert_eq!(
+        phone.calls_of("screen"),
+        [json!({ "secret": true }), json!({ "secret": true })],
+        "one after the other, and the last one last"
+    );
+}
+
+#[test]
+fn a_session_that_ends_for_a_reason_that_nobody_knows_has_ended() {
+    let told = json!({ "kind": "closed", "session": 3, "why": "radio-disabled" });
+    let event: messages::PhoneEvent = serde_json::from_value(told).expect("it is understood");
+    let session = 3;
+    let why = messages::Why::System;
+    assert_eq!(event, messages::PhoneEvent::Closed { session, why });
 }

@@ -110,5 +110,6 @@ class IsoDepPlugin: Plugin {
 
 @_cdecl("init_plugin_iso_dep")
 func initPlugin() -> Plugin {
+  keepOutOfBackups()
   return IsoDepPlugin()
 }

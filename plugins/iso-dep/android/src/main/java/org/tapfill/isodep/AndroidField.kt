@@ -12,6 +12,7 @@ import java.io.IOException
 internal class AndroidField(
     private val activity: Activity,
     private val found: (Card) -> Unit,
+    private val missed: () -> Unit,
 ) : Field, NfcAdapter.ReaderCallback {
     @Volatile
     private var options = BeginArgs()
@@ -48,15 +49,15 @@ internal class AndroidField(
 
     /** On a thread of Android's own. */
     override fun onTagDiscovered(tag: Tag) {
-        val radio = IsoDep.get(tag) ?: return
+        val radio = IsoDep.get(tag) ?: return missed()
         try {
             radio.connect()
             // Lost when it is set before connect.
             radio.timeout = options.transceiveMs
         } catch (_: IOException) {
-            return
+            return missed()
         } catch (_: SecurityException) {
-            return
+            return missed()
         }
         found(IsoDepCard(radio, options.transceiveMs))
     }

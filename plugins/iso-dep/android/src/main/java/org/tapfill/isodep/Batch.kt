@@ -27,6 +27,8 @@ internal fun runBatch(card: Card, commands: List<Order>, isOpen: () -> Boolean):
         if (!isOpen()) {
             return ended("closed")
         }
+        // Before anything is sent: without it every status word would do.
+        val goOn = command.goOn
         val began = System.nanoTime()
         val reply = try {
             toHex(card.transceive(fromHex(command.data)))
@@ -41,7 +43,7 @@ internal fun runBatch(card: Card, commands: List<Order>, isOpen: () -> Boolean):
         replies.add(reply)
         ms.add((System.nanoTime() - began) / 1_000_000)
         val status = reply.takeLast(STATUS_WORD)
-        val goesOn = command.goOn.isEmpty() || command.goOn.any { status.startsWith(it) }
+        val goesOn = goOn.isEmpty() || goOn.any { status.startsWith(it) }
         if (!goesOn && nth != commands.lastIndex) {
             return ended("status-word")
         }

@@ -67,6 +67,18 @@ class Desk(
         tell(PhoneEvent("tag", session = session, tag = tags))
     }
 
+    /**
+     * A tag of another kind, or a card at the edge of the field. Android would go on to hold it, and to look for no other,
+     * until its next check of the presence.
+     */
+    @Synchronized
+    fun missed() {
+        if (session != null && !paused && card == null) {
+            field.close()
+            field.open(options)
+        }
+    }
+
     /** Answers on the worker's thread. */
     @Synchronized
     fun transceive(batch: TransceiveArgs, answer: (BatchAnswer) -> Unit) {

@@ -32,7 +32,7 @@ class IsoDepPlugin(private val activity: Activity) : Plugin(activity) {
     private var language: String? = null
 
     private val worker = Executors.newSingleThreadExecutor { work -> Thread(work, "iso-dep") }
-    private val field = AndroidField(activity) { card -> desk.found(card) }
+    private val field = AndroidField(activity, { card -> desk.found(card) }, { desk.missed() })
     private val desk: Desk = Desk(field, worker) { event -> channel?.sendObject(event) }
     private val switch = object : BroadcastReceiver() {
         override fun onReceive(context: Context, intent: Intent) = desk.switched()

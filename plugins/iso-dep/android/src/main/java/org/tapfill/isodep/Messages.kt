@@ -32,7 +32,7 @@ class TransceiveArgs {
 @InvokeArg
 class Order {
     lateinit var data: String
-    var goOn: List<String> = emptyList()
+    lateinit var goOn: List<String>
 }
 
 /**

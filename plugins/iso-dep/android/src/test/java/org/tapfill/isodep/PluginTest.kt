@@ -127,6 +127,33 @@ class PluginTest {
         call("begin", "{}")
         nfc.found(Tag(null))
         assertTrue(told.isEmpty())
+        assertEquals("the card may lie beside it", 2, nfc.openings)
+        call("end", """{"session":1}""")
+        nfc.found(Tag(null))
+        assertNull("nobody looks any more", nfc.polling)
+    }
+
+    @Test
+    fun `a card at the edge of the field is looked for anew`() {
+        watch()
+        call("begin", "{}")
+        val radio = IsoDep { byteArrayOf(0x90.toByte(), 0) }
+        radio.isFar = true
+        nfc.found(Tag(radio))
+        assertTrue("it is no card yet", told.isEmpty())
+        assertEquals("or Android holds on to it for ten seconds", 2, nfc.openings)
+        radio.isFar = false
+        nfc.found(Tag(radio))
+        assertEquals("tag", event()["kind"].asText())
+    }
+
+    @Test
+    fun `a command that does not say after which status words it goes on is not sent`() {
+        var sent = 0
+        hold { sent++; byteArrayOf(0x6A, 0x82.toByte()) }
+        val misspelled = batch.replace("goOn", "go_on")
+        assertEquals("io", call("transceive", misspelled)["stop"].asText())
+        assertEquals("a batch would go on after every one of them", 0, sent)
     }
 
     @Test
