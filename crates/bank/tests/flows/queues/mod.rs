@@ -2,6 +2,7 @@
 
 mod books;
 mod console;
+mod elsewhere;
 mod items;
 mod opening;
 
