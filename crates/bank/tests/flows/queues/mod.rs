@@ -5,6 +5,7 @@ mod console;
 mod elsewhere;
 mod items;
 mod opening;
+mod random;
 
 use bank_client::queue::{
     QueueClose, QueueItem, QueueItemState, QueueOpen, QueueOpened, QueueSend, QueueSent,
