@@ -85,7 +85,7 @@ pub(crate) async fn moves(
     conn: &mut Conn,
     (start, end): (i64, i64),
 ) -> Result<BTreeMap<String, (i64, i64)>, Problem> {
-    let sql = "SELECT CASE WHEN transfer.load IS NULL AND transfer.kind <> 'deposit' THEN 'queue-' ELSE '' END
+    let sql = "SELECT CASE WHEN transfer.load IS NULL AND transfer.kind IN ('debit', 'refund') THEN 'queue-' ELSE '' END
              || transfer.kind, count(*), CAST(sum(entry.amount) AS BIGINT) FROM transfer
          JOIN entry ON entry.bank = transfer.bank AND entry.transfer = transfer.id AND entry.amount > 0
          WHERE transfer.bank = $1 AND transfer.at_ms >= $2 AND transfer.at_ms < $3 GROUP BY 1";

@@ -2,8 +2,10 @@
 
 mod books;
 mod console;
+mod elsewhere;
 mod items;
 mod opening;
+mod random;
 
 use bank_client::queue::{
     QueueClose, QueueItem, QueueItemState, QueueOpen, QueueOpened, QueueSend, QueueSent,
