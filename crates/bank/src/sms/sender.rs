@@ -1,6 +1,8 @@
 //! One way to phones, whichever it is.
 
-use std::sync::{Arc, Mutex, PoisonError};
+#[cfg(feature = "development")]
+use std::sync::Arc;
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use tokio::sync::Notify;

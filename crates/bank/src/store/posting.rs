@@ -5,6 +5,9 @@ use crate::error::Problem;
 use crate::sms::receipt::Receipt;
 use crate::store::{Conn, Store, commit, narrow, signed, unsigned};
 
+/// A receipt comes by then; later, an SMSC may have given the same number to another message.
+const RECEIPT_MS: u64 = 3 * 24 * 3_600_000;
+
 /// What is asked for when some are taken.
 pub(crate) struct Claim {
     pub(crate) now_ms: u64,
@@ -109,6 +112,7 @@ pub(crate) async fn write(store: &Store, change: &Change, now_ms: u64) -> Result
 }
 
 async fn written(conn: &mut Conn, change: &Change, now_ms: u64) -> Result<u64, Problem> {
+    let oldest_ms = signed(now_ms.saturating_sub(RECEIPT_MS));
     let now_ms = signed(now_ms);
     match change {
         Change::Done {
@@ -145,11 +149,12 @@ async fn written(conn: &mut Conn, change: &Change, now_ms: u64) -> Result<u64, P
         Change::Receipt(receipt) => {
             conn.sql(
                 "UPDATE outbox SET receipt = $2, receipt_ms = $3
-                 WHERE bank = $1 AND message = $4 AND receipt IS NULL",
+                 WHERE bank = $1 AND message = $4 AND receipt IS NULL AND delivered_ms >= $5",
             )
             .bind(receipt.arrival.name())
             .bind(now_ms)
             .bind(&receipt.message)
+            .bind(oldest_ms)
             .execute()
             .await
         }
@@ -313,6 +318,9 @@ mod tests {
             message: "a1".to_owned(),
             arrival: Arrival::Arrived,
         });
+        let later_ms = NOW_MS + RECEIPT_MS + 1;
+        let late = write(&store, &receipt, later_ms).await.unwrap();
+        assert_eq!(late, 0, "it is another message's by then");
         assert_eq!(write(&store, &receipt, NOW_MS).await.unwrap(), 1);
         assert_eq!(write(&store, &receipt, NOW_MS).await.unwrap(), 0);
         let mut conn = store.read().await.unwrap();
