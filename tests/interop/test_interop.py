@@ -93,8 +93,8 @@ class Bank:
             CONFIG.format(suite=suite, phone=PHONE, password=PASSWORD, serial=SERIAL, second=SECOND, **KEYS)
         )
         config.chmod(0o600)
-        self.command = [BANK, "run", "--dir", self.dir, "--config", config, "--dev"]
-        self.command += ["--security", "127.0.0.1:0", "--transaction", "127.0.0.1:0"]
+        self.serving = [BANK, "run", "--dir", self.dir, "--config", config, "--dev"]
+        self.serving += ["--security", "127.0.0.1:0", "--transaction", "127.0.0.1:0"]
         self.prepare()
         atexit.register(self.stop)
         self.start()
@@ -105,7 +105,7 @@ class Bank:
     def start(self):
         """A process, on new ports; one that was killed, in the same folder."""
         with self.log.open("w") as log:
-            self.process = subprocess.Popen(self.command, stdout=log, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL)
+            self.process = subprocess.Popen(self.serving, stdout=log, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL)
         try:
             self.profile = json.loads(Path(self._ready()).read_text())
         except BaseException:

@@ -304,6 +304,11 @@ mod tests {
             let sql = "SELECT chain, last, hash FROM audit_head WHERE bank = $1";
             let heads: Vec<(i64, i64, Vec<u8>)> = conn.sql(sql).all().await.unwrap();
             assert_eq!(heads, [(0, 2, vec![0xBB])]);
+            let sql = "INSERT INTO transfer (bank, kind, at_ms) VALUES ($1, $2, 1)";
+            let known = conn.sql(sql).bind("withdrawal").execute().await;
+            assert_eq!(known.ok(), Some(1), "a reason that came later");
+            let unknown = conn.sql(sql).bind("theft").execute().await;
+            assert!(unknown.is_err(), "reasons are still checked");
             drop(conn);
             store.close().await;
         }
