@@ -161,6 +161,8 @@ codes! {
     QueueRows = "queue-rows",
     /// The bank knows no such list.
     QueueUnknown = "queue-unknown",
+    /// The bank keeps no accounts that could pay for lists.
+    QueueUnserved = "queue-unserved",
     /// What waited is back in the account.
     QueueClosed = "queue-closed",
     /// Another card than the bank has for this part.

@@ -192,7 +192,9 @@ fn retry(code: Code) -> Retry {
         C::PackageEarly | C::PackageField | C::PackageOversized | C::PackageCommand => Retry::No,
         C::PackageEndless | C::PackageBomb | C::ProfileBad | C::Cancelled => Retry::No,
         C::ListUnreadable | C::QueueRows => Retry::Edit,
-        C::QueueUnknown | C::QueueClosed | C::QueueCard | C::QueueUnlisted => Retry::No,
+        C::QueueUnknown | C::QueueUnserved | C::QueueClosed | C::QueueCard | C::QueueUnlisted => {
+            Retry::No
+        }
         C::QueueOpen => Retry::No,
         C::LinkBad | C::LinkBusy | C::UpdateFailed => Retry::No,
     }

@@ -125,7 +125,10 @@ mod tests {
         assert!(kept().is_empty(), "nobody waits for the disk");
         settings.keep();
         assert_eq!(kept(), std::slice::from_ref(&purse));
-        settings.saw(PurseView { balance: 1, ..purse });
+        settings.saw(PurseView {
+            balance: 1,
+            ..purse
+        });
         settings.change(|now| now.reader = None).unwrap();
         assert_eq!(kept().first().unwrap().balance, 1, "along with the rest");
     }

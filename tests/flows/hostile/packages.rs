@@ -140,7 +140,7 @@ async fn each_bad_package_is_told_by_its_code_and_the_good_one_goes_on_working()
         assert_eq!(view.refused_packages[0].industry, "0001");
         let known = |it: &&ipc::PackageView| it.industry == "0001";
         let used = view.packages.iter().find(known).unwrap();
-        assert_eq!((used.version, used.covers.len()), (1, 4), "{code:?}");
+        assert_eq!((used.version, used.covers.len()), (2, 4), "{code:?}");
         let read = stage.person.balance().await.unwrap().card.unwrap();
         assert_eq!(i64::from(read.balance), CARD_BEFORE, "{code:?}");
     }

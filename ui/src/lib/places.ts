@@ -25,7 +25,7 @@ export const PLACES: Record<Code, readonly MoneyPlace[]> = {
   'load-open': ['in-transit'], 'in-doubt': ['in-transit'], manual: ['in-transit'], refunded: safe, 'written-off': ['written-off'],
   voided: safe, 'nothing-pending': nothing, 'counter-seen': ['unsure', 'in-transit'], 'tac-bad': ['in-transit'], 'no-proof': ['in-transit'],
   'sms-proof-bad': safe,
-  'list-unreadable': safe, 'queue-rows': safe, 'queue-unknown': safe, 'queue-closed': safe, 'queue-card': nothing, 'queue-unlisted': nothing,
+  'list-unreadable': safe, 'queue-rows': safe, 'queue-unknown': safe, 'queue-unserved': safe, 'queue-closed': safe, 'queue-card': nothing, 'queue-unlisted': nothing,
   'queue-open': nothing,
   offline: waits, 'bank-timeout': way, 'bank-silent': ['unsure'], 'bank-untrusted': waits, 'certificate-expired': waits,
   'certificate-foreign': waits, 'certificate-name': waits, 'certificate-swapped': waits, 'network-login': waits, 'bank-busy': waits,

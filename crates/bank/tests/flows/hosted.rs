@@ -32,6 +32,19 @@ async fn a_load_is_asked_of_the_host_and_both_books_move_once() {
 }
 
 #[tokio::test]
+async fn a_queue_is_not_paid_from_accounts_that_are_elsewhere() {
+    let (stage, host) = stage().await;
+    let terminal = stage.terminal().await;
+    let body = json!({
+        "queue": hex::encode([7_u8; 16]), "industry": "0001", "phone": "13800006021", "cards": 2, "total": 2_000,
+    });
+    let refused = terminal.ask("/v1/queue/send", body).await;
+    assert_eq!(code(refused), "queue-unserved");
+    assert_eq!(host.count("0200"), 0, "nobody was asked");
+    close(stage, host, 0).await;
+}
+
+#[tokio::test]
 async fn a_host_that_says_no_leaves_the_code_for_another_try() {
     let (stage, host) = stage().await;
     let (mut terminal, mut card) = (stage.terminal().await, Card::demo());

@@ -49,6 +49,7 @@ pub(super) async fn send(
     asked: &Send,
 ) -> Result<Value, Problem> {
     shape(bank, asked)?;
+    paid_here(bank)?;
     let now_ms = bank.now_ms();
     let asker = Asker {
         terminal: &terminal,
@@ -75,6 +76,14 @@ pub(super) async fn send(
     let resend_ms = limits.resend_s.saturating_mul(1_000);
     let valid_ms = limits.valid_s.saturating_mul(1_000);
     Ok(json!({"resend_after_ms": resend_ms, "valid_ms": valid_ms}))
+}
+
+/// A queue is paid from accounts of this store alone.
+fn paid_here(bank: &Bank) -> Result<(), Problem> {
+    match bank.core.host() {
+        Some(_) => Err(Problem::refused(403, "queue-unserved")),
+        None => Ok(()),
+    }
 }
 
 fn shape(bank: &Bank, asked: &Send) -> Result<(), Problem> {

@@ -68,6 +68,7 @@ pub(crate) async fn open(
     (body, open): (&[u8], &Open),
 ) -> Result<Value, Problem> {
     let (industry, total) = shape(bank, open)?;
+    super::paid_here(bank)?;
     bank.rates.cards(&terminal)?;
     let now_ms = bank.now_ms();
     let hash = bank.vault.hash(Purpose::Request, &[body]);
