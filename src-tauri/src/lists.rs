@@ -54,12 +54,13 @@ fn open(_: &AppHandle, path: FilePath) -> Chosen {
 #[cfg(mobile)]
 fn open(app: &AppHandle, path: FilePath) -> Chosen {
     use tauri_plugin_fs::{FsExt, OpenOptions};
-    if let FilePath::Path(path) = path {
-        return read(&path);
-    }
+    let document = match path {
+        FilePath::Path(path) => return read(&path),
+        document @ FilePath::Url(_) => document,
+    };
     let mut options = OpenOptions::new();
     options.read(true);
-    match app.fs().open(path, options) {
+    match app.fs().open(document, options) {
         Ok(file) => take(file, "list.csv".to_owned()),
         Err(_) => Chosen::Unreadable,
     }
