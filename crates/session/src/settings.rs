@@ -90,6 +90,10 @@ impl SettingsFile {
         self.unkept = true;
     }
 
+    pub(crate) fn is_unkept(&self) -> bool {
+        self.unkept
+    }
+
     /// Writes what is only remembered so far.
     pub(crate) fn keep(&mut self) {
         if !std::mem::take(&mut self.unkept) {
