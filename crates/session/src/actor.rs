@@ -7,16 +7,13 @@ use std::time::Duration;
 use bank_client::queue::{QueueOpen, QueueOpened, QueueTold};
 use bank_client::{BankClient, ProfileError};
 use card_link::{CardReader, ReaderState, ReaderStatus};
-use ipc::{
-    AboutView, AppView, Code, Command, ErrorView, MoneyPlace, NetworkState, Phase, ReaderKind,
-    ReaderView, Reply, SettingsView, TerminalView,
-};
+use ipc::{AppView, Code, Command, ErrorView, MoneyPlace, NetworkState, Phase, Reply};
 use key_vault::KeyVault;
 use tokio::sync::{broadcast, mpsc, oneshot, watch};
 use tokio::time::MissedTickBehavior;
 
 use crate::clock::{Clock, card_date};
-use crate::commands;
+use crate::command_kinds;
 use crate::diagnostics::Diagnosed;
 use crate::disk::DiskError;
 use crate::failure::Failure;
@@ -25,7 +22,7 @@ use crate::notices::Errand;
 use crate::outside::{Outside, Request};
 use crate::packages::{Offer, PackageStore};
 use crate::queue::{Queues, Tapped};
-use crate::run::{self, Ended, Shells, lock};
+use crate::run::{self, Ended, Shells};
 use crate::settings::SettingsFile;
 use crate::terminal::{Outcome, SmsSent, TerminalLink};
 use crate::times::{RunTimes, TimesRecord};
@@ -192,7 +189,7 @@ impl Session {
 
     /// Gives a command and waits for its answer. Progress shows in the view.
     pub async fn run(&self, command: Command) -> Result<Reply, ErrorView> {
-        let does = commands::traced(&command);
+        let does = command_kinds::traced(&command);
         if let Some(does) = &does {
             self.tracer.note(does.clone());
         }
@@ -293,13 +290,11 @@ pub(crate) struct Actor {
     times: watch::Sender<Option<run::Times>>,
     pub(crate) errands: broadcast::Sender<Errand>,
     answers: Vec<(Answer, Result<Reply, ErrorView>)>,
-    revision: u64,
+    pub(crate) revision: u64,
     #[cfg(feature = "simulator")]
     kin: crate::kin::Kin,
 }
 
-/// Of the history, so much is on Home.
-const RECENT: usize = 5;
 /// Between tries to reach a bank that was away, or a keystore that was locked.
 const RETRY_EVERY: Duration = Duration::from_secs(3);
 
@@ -348,64 +343,6 @@ impl Actor {
                 _ = retry.tick() => self.retry_start(),
             }
         }
-    }
-
-    pub(crate) fn view(&self) -> AppView {
-        let facts = self.link.facts();
-        let (pending, recent) = {
-            let journal = lock(&self.journal);
-            let recent = journal.history().take(RECENT).collect();
-            (journal.pending(), recent)
-        };
-        AppView {
-            revision: self.revision,
-            phase: self.phase,
-            trouble: self.trouble.clone().or_else(|| self.damaged_journal()),
-            network: self.network,
-            reader: reader_view(&self.reader),
-            terminal: facts.map(|facts| TerminalView {
-                id: facts.terminal,
-                key_check_value: facts.check_value,
-                key_expires_ms: facts.expires_ms,
-                suite: facts.suite,
-            }),
-            purses: self.settings.now.purses.clone(),
-            pending,
-            recent,
-            transaction: self.transaction.as_ref().map(Transaction::view),
-            queues: self.queues.entries(),
-            queue: self.queues.view(),
-            request: self.request.as_ref().map(Request::view),
-            packages: self.packages.views(),
-            refused_packages: self.packages.refused_views(),
-            settings: self.settings_view(),
-            desk: self.desk,
-            update: self.update.clone(),
-            about: AboutView {
-                version: self.parts.version.clone(),
-                bank: self.parts.bank.profile().name.clone(),
-                receipt_page: format!("{}/receipt?", self.parts.bank.profile().security_url),
-                development: self.parts.development,
-            },
-        }
-    }
-
-    /// A load may be in a file that can't be read: the bank knows it, and the person must know to ask.
-    fn damaged_journal(&self) -> Option<ErrorView> {
-        let damaged = lock(&self.journal).damaged;
-        (damaged > 0).then(|| Failure::from(Code::JournalBad).view(MoneyPlace::None))
-    }
-
-    pub(crate) fn settings_view(&self) -> SettingsView {
-        self.settings.now.view.clone().unwrap_or(SettingsView {
-            language: ipc::Language::System,
-            theme: ipc::Theme::System,
-            text_size: 100,
-            lock: false,
-            sound: true,
-            tray: false,
-            notices: true,
-        })
     }
 
     fn happened(&mut self, event: Happened) {
@@ -565,23 +502,5 @@ impl Actor {
         if let Some(transaction) = self.transaction.as_mut().filter(waits) {
             transaction.fail(Code::CardNone.into());
         }
-    }
-}
-
-fn reader_view(status: &ReaderStatus) -> ReaderView {
-    let state = match status.state {
-        ReaderState::None | ReaderState::NfcNone => ReaderKind::None,
-        ReaderState::Empty => ReaderKind::Empty,
-        ReaderState::Card => ReaderKind::Card,
-        ReaderState::ServiceDown | ReaderState::NfcOff | ReaderState::Denied => {
-            ReaderKind::ServiceDown
-        }
-    };
-    ReaderView {
-        state,
-        name: status.reader.clone(),
-        readers: status.readers.clone(),
-        chosen: status.chosen.clone(),
-        low_battery: status.low_battery,
     }
 }

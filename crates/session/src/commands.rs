@@ -2,68 +2,25 @@
 
 use envelope::pin::{PIN_LENGTH, PinDigits};
 use ipc::{
-    Code, Command, ErrorView, HistoryState, Language, Reply, SettingsView, SmsView, Stage,
-    StepState, TransactionKind,
+    Code, Command, ErrorView, HistoryState, Language, Reply, SettingsView, Stage, StepState,
+    TransactionKind,
 };
 use relay::IndustryCode;
 
 use crate::actor::{Actor, Answer, Ask, Happened};
+use crate::command_kinds;
 use crate::export;
 use crate::failure::Failure;
 use crate::opening::{Terms, opening};
 use crate::run::{self, lock};
-use crate::terminal::{SmsSent, random};
+use crate::terminal::random;
 use crate::trace::TraceEvent;
 use crate::traced;
-use crate::transaction::{OnCard, Transaction, home_of, masked_phone, phone_digits};
-
-/// What can't be answered rightly before the keystore has said whether there are keys.
-fn needs_keys(command: &Command) -> bool {
-    use Command as C;
-    match command {
-        C::Begin { kind } => *kind != TransactionKind::Balance,
-        C::Enrol
-        | C::Refund
-        | C::BeginQueue
-        | C::OpenQueue { .. }
-        | C::AcceptList
-        | C::CloseQueue
-        | C::SendCode { .. }
-        | C::VerifyCode { .. }
-        | C::Submit { .. }
-        | C::AcceptRequest
-        | C::Retry
-        | C::RenewKey
-        | C::SetLock { .. }
-        | C::Unlock
-        | C::EraseDevice => true,
-        C::PinPress { .. }
-        | C::PinDelete
-        | C::DropRequest
-        | C::PickList
-        | C::ChooseIndustry { .. }
-        | C::ExportQueue { .. }
-        | C::Leave
-        | C::ChooseReader { .. }
-        | C::SetLanguage { .. }
-        | C::SetTheme { .. }
-        | C::SetTextSize { .. }
-        | C::SetSound { .. }
-        | C::SetTray { .. }
-        | C::SetNotices { .. }
-        | C::Update
-        | C::History
-        | C::ExportHistory { .. }
-        | C::SaveReceipt { .. }
-        | C::ExportTrace
-        | C::RunDiagnostics
-        | C::Times => false,
-    }
-}
+use crate::transaction::{OnCard, Transaction, home_of};
 
 impl Actor {
     pub(crate) fn command(&mut self, ask: Ask) {
-        if self.unlocking && (needs_keys(&ask.command) || !self.early.is_empty()) {
+        if self.unlocking && (command_kinds::needs_keys(&ask.command) || !self.early.is_empty()) {
             self.early.push(ask);
             return;
         }
@@ -121,7 +78,7 @@ impl Actor {
     }
 
     /// A command that was refused shows on the transaction's screen as well.
-    fn show_failure(&mut self, failure: &Failure) {
+    pub(crate) fn show_failure(&mut self, failure: &Failure) {
         if let Some(screen) = &mut self.queues.screen {
             screen.refused(failure);
         }
@@ -204,132 +161,6 @@ impl Actor {
             now.kind == kind && [Stage::Phone, Stage::Code, Stage::Password].contains(&now.stage)
         };
         self.transaction.as_ref().filter(typed)?.asked
-    }
-
-    pub(crate) fn send_code(&mut self, phone: &str, answer: Answer) {
-        if self.key_queries > 0 {
-            // A code belongs to a terminal, and the query may end in another one.
-            self.held.push((phone.to_owned(), answer));
-            return;
-        }
-        if self.queues.screen.is_some() {
-            return self.queue_send_code(phone, answer);
-        }
-        let Some(transaction) = self.transaction.as_mut().filter(|t| can_send_code(t)) else {
-            return self.refuse(Some(answer), Code::NotNow);
-        };
-        let Some(phone) = phone_digits(phone) else {
-            self.show_failure(&Code::PhoneBad.into());
-            return self.refuse(Some(answer), Code::PhoneBad);
-        };
-        let known = transaction
-            .card
-            .as_ref()
-            .map(|c| (c.industry.clone(), c.tail.clone()));
-        let seen = self
-            .settings
-            .now
-            .purses
-            .first()
-            .map(|p| (p.industry.clone(), p.tail.clone()));
-        let Some((industry, tail)) = known.or(seen) else {
-            if transaction.running {
-                // The card is being read: it is known in a moment.
-                self.held.push((phone, answer));
-                return;
-            }
-            self.show_failure(&Code::CardNone.into());
-            return self.refuse(Some(answer), Code::CardNone);
-        };
-        transaction.busy = true;
-        transaction.error = None;
-        let (id, link) = (transaction.id, self.link.clone());
-        self.beside(async move {
-            let sent = link
-                .send_code(&hex::encode(id), &industry, &tail, &phone)
-                .await;
-            Happened::CodeSent(id, masked_phone(&phone), sent, answer)
-        });
-    }
-
-    /// What waited for a key or a card.
-    pub(crate) fn send_held(&mut self) {
-        for (phone, answer) in std::mem::take(&mut self.held) {
-            self.send_code(&phone, answer);
-        }
-    }
-
-    pub(crate) fn code_sent(
-        &mut self,
-        id: [u8; 16],
-        phone: &str,
-        result: Result<SmsSent, Failure>,
-        answer: Answer,
-    ) {
-        self.bank_answered(result.as_ref().err());
-        self.queue_code_sent(&id, phone, &result);
-        let now_ms = self.parts.clock.now_ms();
-        if let Some(transaction) = self.transaction.as_mut().filter(|t| t.id == id) {
-            transaction.busy = false;
-            match &result {
-                Ok(sent) => {
-                    transaction.stage = Stage::Code;
-                    transaction.sms = Some(SmsView {
-                        phone_masked: phone.to_owned(),
-                        resend_at_ms: now_ms.saturating_add(sent.resend_after_ms),
-                        expires_at_ms: now_ms.saturating_add(sent.valid_ms),
-                    });
-                }
-                Err(failure) => transaction.error = Some(failure.clone().view(transaction.place)),
-            }
-        }
-        self.reply(Some(answer), result.map(|_| Reply::Done));
-    }
-
-    fn verify_code(&mut self, code: &str, answer: Answer) {
-        if self.queues.screen.is_some() {
-            let taken = self.queue_take_code(code);
-            if let Err(failure) = &taken {
-                self.show_failure(failure);
-            }
-            return self.reply(Some(answer), taken);
-        }
-        let at_code = |t: &&mut Transaction| t.stage == Stage::Code && !t.busy;
-        let Some(transaction) = self.transaction.as_mut().filter(at_code) else {
-            return self.refuse(Some(answer), Code::NotNow);
-        };
-        let code = code.trim().to_owned();
-        if code.len() != 6 || !code.bytes().all(|b| b.is_ascii_digit()) {
-            self.show_failure(&Code::CodeBad.into());
-            return self.refuse(Some(answer), Code::CodeBad);
-        }
-        transaction.busy = true;
-        transaction.error = None;
-        let (id, link) = (transaction.id, self.link.clone());
-        self.beside(async move {
-            let verified = link.verify_code(&hex::encode(id), &code).await;
-            Happened::CodeVerified(id, verified, answer)
-        });
-    }
-
-    pub(crate) fn code_verified(
-        &mut self,
-        id: [u8; 16],
-        result: Result<[u8; 16], Failure>,
-        answer: Answer,
-    ) {
-        self.bank_answered(result.as_ref().err());
-        if let Some(transaction) = self.transaction.as_mut().filter(|t| t.id == id) {
-            transaction.busy = false;
-            match &result {
-                Ok(proof) => {
-                    transaction.proof = Some(*proof);
-                    transaction.stage = Stage::Password;
-                }
-                Err(failure) => transaction.error = Some(failure.clone().view(transaction.place)),
-            }
-        }
-        self.reply(Some(answer), result.map(|_| Reply::Done));
     }
 
     fn pin_press(&mut self, digit: u8) -> Result<Reply, Failure> {
@@ -597,64 +428,4 @@ impl Actor {
         });
         self.reply(Some(answer), result);
     }
-}
-
-/// What of a command stands in the trace: no digit of a password, nothing typed. What changes only the looks of the
-/// app is left out.
-pub(crate) fn traced(command: &Command) -> Option<TraceEvent> {
-    let mut kind = None;
-    let does = match command {
-        Command::Begin { kind: begun } => {
-            kind = Some(*begun);
-            "begin"
-        }
-        // What it asked for is of no interest to a replay: the amount is typed, and may be changed.
-        Command::AcceptRequest => {
-            kind = Some(TransactionKind::Topup);
-            "begin"
-        }
-        Command::Enrol => "enrol",
-        Command::SendCode { .. } => "send-code",
-        Command::VerifyCode { .. } => "verify-code",
-        Command::Submit { .. } => "submit",
-        Command::Retry => "retry",
-        Command::Leave => "leave",
-        Command::Refund => "refund",
-        Command::RenewKey => "renew-key",
-        Command::RunDiagnostics => "run-diagnostics",
-        Command::Update => "update",
-        Command::Unlock => "unlock",
-        Command::PinPress { .. }
-        | Command::PinDelete
-        | Command::ChooseReader { .. }
-        | Command::SetLanguage { .. }
-        | Command::SetTheme { .. }
-        | Command::SetTextSize { .. }
-        | Command::SetLock { .. }
-        | Command::SetSound { .. }
-        | Command::SetTray { .. }
-        | Command::SetNotices { .. }
-        | Command::DropRequest
-        // Its cards are others each time: no replay of it would mean anything.
-        | Command::BeginQueue
-        | Command::OpenQueue { .. }
-        | Command::PickList
-        | Command::ChooseIndustry { .. }
-        | Command::AcceptList
-        | Command::CloseQueue
-        | Command::ExportQueue { .. }
-        | Command::History
-        | Command::ExportHistory { .. }
-        | Command::SaveReceipt { .. }
-        | Command::ExportTrace
-        | Command::Times
-        | Command::EraseDevice => return None,
-    };
-    let does = does.to_owned();
-    Some(TraceEvent::Person { does, kind })
-}
-
-fn can_send_code(transaction: &Transaction) -> bool {
-    let typing = [Stage::Phone, Stage::Code].contains(&transaction.stage);
-    transaction.kind == TransactionKind::Topup && typing && !transaction.busy
 }
