@@ -323,6 +323,7 @@ impl Actor {
             for (answer, result) in self.answers.drain(..) {
                 let _ = answer.send(result);
             }
+            self.settings.keep();
             tokio::select! {
                 // Not by lot: the same events at the same time give the same life.
                 biased;
@@ -338,8 +339,6 @@ impl Actor {
                     let status = readers.borrow_and_update().clone();
                     self.reader_changed(status);
                 }
-                // Only when nothing else is to be done: it waits for the disk.
-                () = std::future::ready(()), if self.settings.is_unkept() => self.settings.keep(),
                 _ = retry.tick() => self.retry_start(),
             }
         }

@@ -90,10 +90,6 @@ impl SettingsFile {
         self.unkept = true;
     }
 
-    pub(crate) fn is_unkept(&self) -> bool {
-        self.unkept
-    }
-
     /// Writes what is only remembered so far.
     pub(crate) fn keep(&mut self) {
         if !std::mem::take(&mut self.unkept) {
@@ -129,10 +125,7 @@ mod tests {
         assert!(kept().is_empty(), "nobody waits for the disk");
         settings.keep();
         assert_eq!(kept(), std::slice::from_ref(&purse));
-        settings.saw(PurseView {
-            balance: 1,
-            ..purse
-        });
+        settings.saw(PurseView { balance: 1, ..purse });
         settings.change(|now| now.reader = None).unwrap();
         assert_eq!(kept().first().unwrap().balance, 1, "along with the rest");
     }
