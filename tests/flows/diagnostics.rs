@@ -68,7 +68,7 @@ async fn where_all_is_well_every_part_is_so_and_the_report_tells_nothing_private
     }
     for useful in [
         "tls: ok",
-        "packages: 0001 v1 (bank)",
+        "packages: 0001 v2 (bank)",
         "times of topup, 1 runs",
         "readers: Tapfill Simulator",
     ] {
