@@ -44,6 +44,9 @@ const GRACE: Duration = Duration::from_secs(5);
 const PATIENCE: Duration = Duration::from_secs(30);
 /// How long a peer may take for its first request's head, the TLS handshake included.
 const FIRST_REQUEST: Duration = Duration::from_secs(15);
+/// How long it may be silent before the next one, whose head is included: longer than a terminal keeps a connection
+/// that it does not use (50 s), so that none is closed under a request.
+const NEXT_REQUEST: Duration = Duration::from_secs(60);
 
 /// The longest head of a request, bytes: a terminal's has 400.
 const MOST_HEAD: usize = 16 * 1024;
@@ -418,7 +421,7 @@ fn serve(
     let builder = server.http_builder();
     builder
         .http1()
-        .header_read_timeout(FIRST_REQUEST)
+        .header_read_timeout(NEXT_REQUEST)
         .max_buf_size(MOST_HEAD);
     builder
         .http2()
