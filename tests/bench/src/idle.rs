@@ -21,12 +21,12 @@ use crate::{Effort, Failure, Plan};
 
 /// The figure, kB for each.
 const MOST_KB: f64 = 20.0;
-/// The bank lets go of one that says nothing for 15 s.
-const SIGN_OF_LIFE: Duration = Duration::from_secs(6);
+/// The bank lets go of one that says nothing for a minute.
+const SIGN_OF_LIFE: Duration = Duration::from_secs(20);
 /// Handshakes at once: more of them only wait for a core.
 const AT_ONCE: usize = 32;
-/// Each has said something meanwhile, and what was set free is back.
-const SETTLED: Duration = Duration::from_secs(8);
+/// Each has said something again meanwhile, and what was set free is back.
+const SETTLED: Duration = Duration::from_secs(25);
 /// What a process needs beside its connections.
 const OTHER_FILES: u64 = 512;
 

@@ -43,7 +43,7 @@ impl Served {
         for server in ["--security", "--transaction"] {
             command.args([server, "127.0.0.1:0"]);
         }
-        let child = command.stdin(Stdio::null()).spawn()?;
+        let child = command.stdin(Stdio::null()).stdout(Stdio::null()).spawn()?;
         let (child, profile) = served(child, &dir.path().join("profile.json"))?;
         Ok(Self {
             child,

@@ -85,6 +85,7 @@ impl App {
             entering,
             codes,
             load,
+            journal: Duration::ZERO,
         };
         Ok((parts, commands))
     }

@@ -1,11 +1,14 @@
 //! The floor: the commands that the app sent, by the PC/SC library, and its requests, by the HTTP client. Only what
 //! can't be the same twice is made anew: the card's opening, the bank's answer to it, envelopes and codes.
 
+use std::fs::{self, File};
+use std::io::Write;
 use std::time::{Duration, Instant};
 
 use pcsc::{Card, Disposition};
 use relay::{Message, Operation};
 use serde_json::json;
+use tempfile::TempDir;
 
 use super::{AMOUNT, Commands, Parts};
 use crate::Failure;
@@ -22,7 +25,11 @@ const TERMINAL_AT: std::ops::Range<usize> = 10..16;
 /// Where the bank's data are in CREDIT FOR LOAD.
 const DATA_AT: std::ops::Range<usize> = 5..16;
 
+/// Bytes of a record in the journal.
+const RECORD: usize = 800;
+
 pub(super) struct Hand {
+    dir: TempDir,
     terminal: Terminal,
     phone: String,
     tail: String,
@@ -38,13 +45,14 @@ struct Said {
 }
 
 impl Hand {
-    pub(super) fn new(terminal: Terminal, customer: &Customer) -> Self {
+    pub(super) fn new(terminal: Terminal, customer: &Customer) -> Result<Self, Failure> {
         let digits = hex::encode(customer.serial);
-        Self {
+        Ok(Self {
+            dir: tempfile::tempdir()?,
             terminal,
             phone: customer.phone.clone(),
             tail: digits[digits.len() - 4..].to_owned(),
-        }
+        })
     }
 
     pub(super) async fn top_up(
@@ -71,6 +79,7 @@ impl Hand {
             entering,
             codes,
             load,
+            journal: self.journal()?,
         })
     }
 
@@ -84,6 +93,20 @@ impl Hand {
         let began = Instant::now();
         let proof = self.terminal.verify(id, &code).await?;
         Ok((asked + began.elapsed(), proof))
+    }
+
+    /// What the app writes in a load: before it asks, before the card is changed, after that, and at the end.
+    fn journal(&self) -> Result<Duration, Failure> {
+        let (part, whole) = (self.dir.path().join("part"), self.dir.path().join("whole"));
+        let began = Instant::now();
+        for _ in 0..4 {
+            let mut file = File::create(&part)?;
+            file.write_all(&[b'x'; RECORD])?;
+            file.sync_all()?;
+            fs::rename(&part, &whole)?;
+            File::open(self.dir.path())?.sync_all()?;
+        }
+        Ok(began.elapsed())
     }
 
     async fn load(

@@ -27,6 +27,8 @@ pub(super) struct Parts {
     codes: Duration,
     /// From the password's last digit to the receipt.
     load: Duration,
+    /// By hand, beside all of it: writes as durable as those of the app's journal in a load, and as many.
+    journal: Duration,
 }
 
 impl Parts {
@@ -59,7 +61,7 @@ async fn in_turn(warm_up: usize, repetitions: usize) -> Result<(Vec<Parts>, Vec<
     let desk = Desk::set(customer.serial).await?;
     let mut app = app::App::start(&stage, &customer, &desk).await?;
     // A terminal of its own, for the customer of the card.
-    let mut hand = hand::Hand::new(other.terminal, &customer);
+    let mut hand = hand::Hand::new(other.terminal, &customer)?;
     let (mut apps, mut hands) = (Vec::new(), Vec::new());
     for number in 0..warm_up + repetitions {
         let (by_app, commands) = app.top_up(&desk).await?;
@@ -110,5 +112,15 @@ fn report(apps: &[Parts], hands: &[Parts]) -> Report {
             spreads: vec![app, hand],
         });
     }
+    let medians = |part: Part| {
+        let of = |all: &[Parts]| Spread::of(&all.iter().map(part).collect::<Vec<_>>(), 1).median_us;
+        (of(apps), of(hands))
+    };
+    let (app, hand) = medians(|it| it.load);
+    let (_, journal) = medians(|it| it.journal);
+    report.figures.extend([
+        Figure::new("the journal's writes in a load", journal / 1e3, "ms"),
+        Figure::ratio("load without them, app of by hand", (app - journal, hand)),
+    ]);
     report
 }
