@@ -55,24 +55,38 @@ pub(crate) async fn post(
         .value()
         .await?;
     let [debit, credit] = transfer.entries();
-    for entry in [debit, credit] {
-        let name = entry.account.to_string();
-        let change = "UPDATE account SET balance = balance + $2 WHERE bank = $1 AND name = $3";
-        let changed = conn.sql(change).bind(entry.amount).bind(&name);
-        if changed.execute().await? == 0 {
-            open(conn, entry.account).await?;
-            let changed = conn.sql(change).bind(entry.amount).bind(&name);
-            changed.execute().await?;
+    let (from, to) = (debit.account.to_string(), credit.account.to_string());
+    // Both at once: each statement is a way to the server and back.
+    let changed: Vec<(String,)> = conn
+        .sql(
+            "UPDATE account SET balance = balance + CASE WHEN name = $2 THEN $3 ELSE $4 END
+             WHERE bank = $1 AND name IN ($2, $5) RETURNING name",
+        )
+        .bind(&from)
+        .bind(debit.amount)
+        .bind(credit.amount)
+        .bind(&to)
+        .all()
+        .await?;
+    for (entry, name) in [(debit, &from), (credit, &to)] {
+        if changed.iter().any(|(there,)| there == name) {
+            continue;
         }
+        open(conn, entry.account).await?;
+        conn.sql("UPDATE account SET balance = balance + $2 WHERE bank = $1 AND name = $3")
+            .bind(entry.amount)
+            .bind(name)
+            .execute()
+            .await?;
     }
     conn.sql(
         "INSERT INTO entry (bank, transfer, account, amount)
          VALUES ($1, $2, $3, $4), ($1, $2, $5, $6)",
     )
     .bind(id)
-    .bind(debit.account.to_string())
+    .bind(from)
     .bind(debit.amount)
-    .bind(credit.account.to_string())
+    .bind(to)
     .bind(credit.amount)
     .execute()
     .await?;
