@@ -323,7 +323,6 @@ impl Actor {
             for (answer, result) in self.answers.drain(..) {
                 let _ = answer.send(result);
             }
-            self.settings.keep();
             tokio::select! {
                 // Not by lot: the same events at the same time give the same life.
                 biased;

@@ -152,7 +152,9 @@ impl Actor {
             TransactionKind::Resume => self.resume_this_card(),
             TransactionKind::Topup | TransactionKind::Activate => {}
         }
-        self.settings.saw(purse);
+        if let Err(error) = self.settings.saw(purse) {
+            log::warn!("a purse was not remembered: {error}");
+        }
         // What was submitted meanwhile waits for this.
         self.card_is_here();
     }
@@ -409,7 +411,9 @@ impl Actor {
             seen_ms: now_ms,
             ..purse.clone()
         };
-        self.settings.saw(purse);
+        if let Err(error) = self.settings.saw(purse) {
+            log::warn!("a balance was not remembered: {error}");
+        }
     }
 }
 

@@ -50,8 +50,6 @@ impl BankLimits {
 pub(crate) struct SettingsFile {
     path: PathBuf,
     pub(crate) now: Settings,
-    /// Something is remembered that the file does not have.
-    unkept: bool,
 }
 
 impl SettingsFile {
@@ -63,8 +61,7 @@ impl SettingsFile {
             Err(DiskError::Damaged) => Settings::default(),
             Err(error) => return Err(error),
         };
-        let unkept = false;
-        Ok(Self { path, now, unkept })
+        Ok(Self { path, now })
     }
 
     /// Changes the settings and keeps them.
@@ -74,59 +71,17 @@ impl SettingsFile {
         next.version = 1;
         disk::write_atomic(&self.path, &next)?;
         self.now = next;
-        self.unkept = false;
         Ok(())
     }
 
-    /// Puts a purse that was just read at the top of the list. The file has it with [`Self::keep`]: a person sees the
-    /// card before the disk does, and what is lost by a power cut between is what an earlier look at it said.
-    pub(crate) fn saw(&mut self, purse: PurseView) {
+    /// Puts a purse that was just read at the top of the list.
+    pub(crate) fn saw(&mut self, purse: PurseView) -> Result<(), DiskError> {
         const MOST_PURSES: usize = 20;
         let card = CardMark::from(&purse);
-        let purses = &mut self.now.purses;
-        purses.retain(|known| !card.is(&known.into()));
-        purses.insert(0, purse);
-        purses.truncate(MOST_PURSES);
-        self.unkept = true;
-    }
-
-    /// Writes what is only remembered so far.
-    pub(crate) fn keep(&mut self) {
-        if !std::mem::take(&mut self.unkept) {
-            return;
-        }
-        if let Err(error) = self.change(|_| {}) {
-            log::warn!("a purse was not remembered: {error}");
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_card_is_remembered_at_once_and_in_the_file_when_it_is_kept() {
-        let dir = tempfile::tempdir().unwrap();
-        let purse = PurseView {
-            industry: "0001".to_owned(),
-            name: ipc::LocalName::default(),
-            tail: "4471".to_owned(),
-            mark: Some(7),
-            balance: 12_850,
-            seen_ms: 1,
-            expiry: None,
-            active: true,
-        };
-        let mut settings = SettingsFile::open(dir.path()).unwrap();
-        settings.saw(purse.clone());
-        assert_eq!(settings.now.purses, std::slice::from_ref(&purse));
-        let kept = || SettingsFile::open(dir.path()).unwrap().now.purses;
-        assert!(kept().is_empty(), "nobody waits for the disk");
-        settings.keep();
-        assert_eq!(kept(), std::slice::from_ref(&purse));
-        settings.saw(PurseView { balance: 1, ..purse });
-        settings.change(|now| now.reader = None).unwrap();
-        assert_eq!(kept().first().unwrap().balance, 1, "along with the rest");
+        self.change(|settings| {
+            settings.purses.retain(|known| !card.is(&known.into()));
+            settings.purses.insert(0, purse);
+            settings.purses.truncate(MOST_PURSES);
+        })
     }
 }
