@@ -39,7 +39,7 @@ async fn a_queue_is_not_paid_from_accounts_that_are_elsewhere() {
         "queue": hex::encode([7_u8; 16]), "industry": "0001", "phone": "13800006021", "cards": 2, "total": 2_000,
     });
     let refused = terminal.ask("/v1/queue/send", body).await;
-    assert_eq!(code(refused), "queue-unserved");
+    assert_eq!(code(refused.unwrap_err()), "queue-unserved");
     assert_eq!(host.count("0200"), 0, "nobody was asked");
     close(stage, host, 0).await;
 }
