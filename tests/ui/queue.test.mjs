@@ -5,7 +5,7 @@ import { DEMO, enterCode, firstStart, home, typePassword } from "./lib/journeys.
 import { scenario } from "./lib/scenario.mjs";
 
 /** The demo card, and one that the bank knows and that is not active yet. */
-const LIST = `name;card;amount\nLi Na;${DEMO.number};50\nWang Wei;00006217000000008826;20.50\n`;
+const LIST = `name;card;amount\nSeat 1;${DEMO.number};50\nSeat 2;00006217000000008826;20.50\n`;
 
 /** The app takes this file instead of opening the system's dialog. */
 async function before(_rig, dir) {

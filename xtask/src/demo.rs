@@ -147,7 +147,12 @@ fn what_to_try(rig: &RigProcess, options: &Options) {
         println!(
             "  A card that is pulled in the middle: `tear 52 before` or `tear 52 after`, then `insert`,"
         );
-        println!("  one line each to the card's control port at {control} (docs/testing.md)");
+        println!(
+            "  one line each to the card's control port (docs/testing.md), from a second terminal:"
+        );
+        let port = control.replace(':', "/");
+        println!("    bash -c 'echo tear 52 after > /dev/tcp/{port}'");
+        println!("    bash -c 'echo insert > /dev/tcp/{port}'");
     }
     println!("Close the window, or press Ctrl-C here, to stop everything.\n");
 }

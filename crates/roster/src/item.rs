@@ -242,7 +242,7 @@ mod tests {
 
     pub(crate) fn item(tail: &str, mark: u16, standing: Standing) -> Item {
         Item {
-            name: "Li Na".to_owned(),
+            name: "Seat 1".to_owned(),
             tail: tail.to_owned(),
             marks: vec![mark],
             amount: 5_000,

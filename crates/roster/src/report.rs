@@ -134,16 +134,16 @@ mod tests {
     #[test]
     fn every_card_stands_there_once_and_the_sums_below() {
         let items = [
-            item("Li Na", Standing::Loaded),
-            item("Wang Wei", Standing::Waiting),
+            item("Seat 1", Standing::Loaded),
+            item("Seat 2", Standing::Waiting),
             item("Zhou, Min", Standing::Open),
         ];
         let text = report(&items, &WORDS, |ms| format!("at {ms}"));
         assert_eq!(
             text,
             "\u{feff}name,card tail,amount (CNY),state,reference,time (UTC)\r\n\
-             Li Na,0071,50.05,loaded,TF-7K2M-91QX,at 5\r\n\
-             Wang Wei,0071,50.05,waiting,,\r\n\
+             Seat 1,0071,50.05,loaded,TF-7K2M-91QX,at 5\r\n\
+             Seat 2,0071,50.05,waiting,,\r\n\
              \"Zhou, Min\",0071,50.05,unsettled,,\r\n\
              \r\n\
              paid,3,150.15\r\n\

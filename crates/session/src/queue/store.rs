@@ -226,7 +226,7 @@ mod tests {
 
     fn paid(id: u8, standing: Standing) -> Paid {
         let item = Item {
-            name: "Li Na".to_owned(),
+            name: "Seat 1".to_owned(),
             tail: "4471".to_owned(),
             marks: vec![7],
             amount: 5_000,

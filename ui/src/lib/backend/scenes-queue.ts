@@ -12,7 +12,7 @@ import type { TapView } from '../bindings/TapView';
 
 const MINUTE = 60_000;
 const PEOPLE: readonly (readonly [string, string, number])[] = [
-  ['李娜', '4471', 5000], ['Wang Wei', '8826', 5000], ['张敏', '1907', 2050], ['Chen Yu', '3350', 5000], ['赵子涵', '7012', 5000], ['Aisha Rahman', '5518', 10_000], ['刘洋', '2264', 5000],
+  ['3B-01', '4471', 5000], ['3B-02', '8826', 5000], ['3B-03', '1907', 2050], ['3B-04', '3350', 5000], ['三班 05 号', '7012', 5000], ['3B-06', '5518', 10_000], ['三班 07 号', '2264', 5000],
 ];
 
 function items(states: readonly QueueItemState[], now: number): QueueItemView[] {
