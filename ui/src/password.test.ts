@@ -65,3 +65,42 @@ describe('an Enter that is held', () => {
     expect(sent(backend, 'submit')).toEqual([]);
   });
 });
+
+describe('the keypad', () => {
+  it('sends six digits by an Enter on any of its keys, and only a digit before that', async () => {
+    const { backend } = await open('topup-amount');
+    await tap('amount-chip-50');
+    one('pin-key-2').focus();
+    for (const key of ['4', '6']) await press(key);
+    await press('Enter');
+    expect(sent(backend, 'submit'), 'five digits: the key itself is meant').toEqual([]);
+    await press('8');
+    expect(one('pin-pad').dataset.count).toBe('6');
+    one('pin-delete').focus();
+    await press('Enter');
+    expect(sent(backend, 'submit'), 'a digit is to be taken back').toEqual([]);
+    one('pin-key-2').focus();
+    await press('Enter');
+    expect(sent(backend, 'submit')).toEqual([{ command: 'submit', amount: 5000 }]);
+  });
+
+  it('sends nothing while the amount can not be paid', async () => {
+    const { backend } = await open('topup-amount');
+    backend.push({ transaction: transaction('topup', { stage: 'password', pinDigits: 6 }) });
+    await settle();
+    one('pin-key-2').focus();
+    await press('Enter');
+    expect([sent(backend, 'submit').length, focused(), text('error-code')]).toEqual([0, 'amount-input', 'amount-bad']);
+  });
+
+  it('is walked by arrow keys, in its rows and columns', async () => {
+    await open('topup-amount');
+    one('pin-pad').focus();
+    const walk: (string | null)[] = [];
+    for (const key of ['ArrowRight', 'ArrowRight', 'ArrowDown', 'ArrowDown', 'ArrowDown', 'ArrowRight', 'ArrowUp', 'ArrowDown', 'ArrowDown']) {
+      await press(key);
+      walk.push(focused());
+    }
+    expect(walk).toEqual(['1', '2', '5', '8', '0'].map((digit) => `pin-key-${digit}`).concat('pin-delete', 'pin-key-9', 'pin-delete', 'pin-delete'));
+  });
+});
