@@ -45,3 +45,12 @@ describe('the steps', () => {
     expect(names()[2]).toBe('step-write 写入卡片');
   });
 });
+
+describe('the choice of the language', () => {
+  it.each([['zh-CN', '语言'], ['zh-TW', '語言'], ['en', '语言']] as const)('is found by who reads none of the page, %s', async (language, word) => {
+    const { app } = await open('settings');
+    await app.run({ command: 'set-language', language });
+    await settle();
+    expect(document.querySelector('label[for="language"]')?.textContent).toBe(`Language / ${word}`);
+  });
+});
