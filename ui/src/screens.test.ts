@@ -1,58 +1,16 @@
-import { flushSync, mount, unmount } from 'svelte';
 import { afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
 
-import Root from './App.svelte';
-import { App } from './lib/app.svelte';
-import { FakeBackend } from './lib/backend/fake';
 import { failure, receipt, scenes, transaction } from './lib/backend/scenes';
 import { queue, tap as tapView } from './lib/backend/scenes-queue';
 import flawType from './lib/bindings/FlawKind.ts?raw';
 import { failureWord, loadFailureWords } from './lib/i18n/failures.svelte';
-import type { Command } from './lib/bindings/Command';
 import type { TransactionView } from './lib/bindings/TransactionView';
-
-let stop: (() => void) | undefined;
-
-async function open(scene: string): Promise<{ app: App; backend: FakeBackend }> {
-  const backend = new FakeBackend(scene);
-  const app = new App(backend);
-  const root = mount(Root, { target: document.body, props: { app } });
-  const end = await app.start();
-  if (scene.startsWith('history')) app.page = 'history';
-  if (scene.startsWith('settings')) app.page = 'settings';
-  stop = () => { end(); void unmount(root); document.body.replaceChildren(); };
-  await settle();
-  return { app, backend };
-}
-async function settle(): Promise<void> {
-  // The screens and the words of failures come by import: a busy machine takes its time for them.
-  await vi.dynamicImportSettled();
-  for (let i = 0; i < 4; i += 1) await new Promise((resolve) => setTimeout(resolve, 1));
-  flushSync();
-}
-const all = (id: string): HTMLElement[] => [...document.querySelectorAll<HTMLElement>(`[data-testid="${id}"]`)];
-function one(id: string): HTMLElement {
-  const found = all(id);
-  expect(found.length, `${id} is there once`).toBe(1);
-  return found[0] as HTMLElement;
-}
-const text = (id: string): string => one(id).textContent.trim();
-async function type(id: string, value: string): Promise<void> {
-  const input = one(id) as HTMLInputElement;
-  input.value = value;
-  input.dispatchEvent(new Event('input', { bubbles: true }));
-  await settle();
-}
-async function tap(id: string): Promise<void> {
-  one(id).click();
-  await settle();
-}
-const sent = (backend: FakeBackend, name: Command['command']): Command[] => backend.commands.filter((command) => command.command === name);
+import { all, one, open, sent, settle, stop, tap, text, type } from './testing';
 
 beforeAll(async () => {
   await Promise.all([loadFailureWords(), import('./features/screens')]);
 });
-afterEach(() => stop?.());
+afterEach(stop);
 
 describe('a phone with an almost empty battery', () => {
   it('is told before a load starts, and not while one runs', async () => {
@@ -61,7 +19,7 @@ describe('a phone with an almost empty battery', () => {
     backend.push({ reader: { state: 'empty', name: 'NFC', readers: ['NFC'], chosen: null, lowBattery: 17 } });
     await settle();
     expect(text('battery-low')).toContain('17');
-    stop?.();
+    stop();
     const running = await open('topup-running');
     running.backend.push({ reader: { state: 'card', name: 'NFC', readers: ['NFC'], chosen: null, lowBattery: 17 } });
     await settle();
@@ -75,7 +33,7 @@ describe('the back gesture', () => {
     window.dispatchEvent(new PopStateEvent('popstate'));
     await settle();
     expect(sent(backend, 'leave')).toHaveLength(1);
-    stop?.();
+    stop();
     const running = await open('topup-running');
     window.dispatchEvent(new PopStateEvent('popstate'));
     await settle();
@@ -144,11 +102,11 @@ describe('the contract for UI testers', () => {
   it('gives states as attributes', async () => {
     await open('topup-running');
     expect(['read', 'approve', 'write', 'confirm'].map((step) => one(`step-${step}`).dataset.state)).toEqual(['done', 'done', 'running', 'waiting']);
-    stop?.();
+    stop();
     for (const [scene, state] of [['resume-none', 'none'], ['resume-already', 'already-on-card'], ['resume-loaded', 'loaded'], ['resume-refunded', 'refunded'], ['resume-failed', 'failed'], ['resume-running', 'running']] as const) {
       await open(scene);
       expect(one('resume-state').dataset.state).toBe(state);
-      stop?.();
+      stop();
     }
     await open('home-trouble');
     expect([one('reader-state').dataset.state, one('network-state').dataset.state]).toEqual(['service-down', 'offline']);
@@ -184,6 +142,7 @@ describe('a top-up', () => {
 
   it('keeps the order of password digits and takes physical keys', async () => {
     const { backend } = await open('topup-amount');
+    await tap('amount-chip-50');
     for (const key of ['2', '4', '6', 'Backspace', '8']) window.dispatchEvent(new KeyboardEvent('keydown', { key }));
     await settle();
     const pressed = backend.commands.flatMap((c): (number | string)[] => (c.command === 'pin-press' ? [c.digit] : c.command === 'pin-delete' ? ['delete'] : []));
@@ -215,7 +174,7 @@ describe('a top-up', () => {
     await type('phone-input', '12');
     await tap('send-code');
     expect(text('error-code')).toBe('phone-bad');
-    stop?.();
+    stop();
     await open('topup-code');
     await type('code-input', '12');
     await tap('verify-code');
@@ -234,6 +193,7 @@ describe('a top-up', () => {
     expect(at()).toBe('code-input');
     await step({ stage: 'password' });
     expect(at(), 'typed digits are the amount before they are the password').toBe('amount-input');
+    await type('amount-input', '50');
     one('amount-input').dispatchEvent(new KeyboardEvent('keydown', { key: 'Enter', bubbles: true }));
     expect(at()).toBe('pin-pad');
     await step({ stage: 'wait-card', amount: 5000 });
@@ -293,14 +253,13 @@ describe('many cards, one payment', () => {
     for (const flaw of flaws) expect(flaw[2]?.length, String(flaw)).toBeGreaterThan(5);
     expect(flaws[3]?.[2]).toContain('1,000.00');
     expect(one('list-flaws').dataset.count).toBe('61');
-    stop?.();
+    stop();
     await open('queue-refused');
     expect(all('list-accept'), 'what is refused is not paid').toEqual([]);
     expect(all('list-flaw')).toHaveLength(2);
   });
 
   it('has words for every flaw that there is', () => {
-    stop = undefined;
     const kinds = [...flawType.matchAll(/"([a-z-]+)"/g)].map((match) => match[1] ?? '');
     expect(kinds.length).toBeGreaterThan(15);
     for (const kind of kinds) expect(failureWord(`flaw.${kind}`, { detail: '7' }), kind).not.toBe('');
@@ -322,12 +281,12 @@ describe('many cards, one payment', () => {
     await open('queue-unlisted');
     expect(text('error-code')).toBe('queue-unlisted');
     expect(all('retry'), 'the next card is all there is to do').toEqual([]);
-    stop?.();
+    stop();
     await open('queue-torn');
     expect(text('error-code')).toBe('card-lost');
     expect(text('queue-unsettled')).toBe('1');
     expect(text('error-money').length).toBeGreaterThan(5);
-    stop?.();
+    stop();
     const { backend } = await open('queue-offline');
     await tap('retry');
     expect(sent(backend, 'retry')).toHaveLength(1);
@@ -348,7 +307,7 @@ describe('many cards, one payment', () => {
     one('screen-queue');
     await tap('queue-save');
     expect(text('toast')).toContain('tapfill-list');
-    stop?.();
+    stop();
     const running = await open('queue-running');
     window.dispatchEvent(new PopStateEvent('popstate'));
     await settle();
@@ -382,9 +341,8 @@ describe('a link from outside', () => {
       // Home reads the records beside it as soon as it is drawn.
       expect(backend.commands.filter((it) => it.command !== 'history')).toEqual([{ command: 'drop-request' }]);
       one('screen-home');
-      stop?.();
+      stop();
     }
-    stop = undefined;
   });
 
   it('that can not be used offers nothing to go on with', async () => {
@@ -410,7 +368,7 @@ describe('the settings of a desktop', () => {
     const { backend } = await open('settings');
     await tap('tray-switch');
     expect(sent(backend, 'set-tray')).toEqual([{ command: 'set-tray', on: true }]);
-    stop?.();
+    stop();
     await open('settings-trayless');
     expect((one('tray-switch') as HTMLInputElement).disabled).toBe(true);
   });
@@ -474,9 +432,8 @@ describe('what is said of the money', () => {
       await open(scene);
       const said = document.body.textContent.includes('不会扣钱');
       expect(said, scene).toBe(['topup-read', 'topup-poor'].includes(scene));
-      stop?.();
+      stop();
     }
-    stop = undefined;
   });
 
   it.each(['resume-wait', 'resume-read', 'resume-running', 'resume-offline', 'resume-failed'])('%s tells amount and place', async (scene) => {
@@ -607,7 +564,7 @@ describe('the screens', () => {
     expect(hops).toEqual(['hop-card', 'hop-app', 'hop-cipher', 'hop-network', 'hop-bank', 'hop-total']);
     expect(one('times-topup').querySelector('.cipher td')?.textContent, 'less than 10 ms with a decimal').toBe('0.4 毫秒');
     expect(one('times-balance').querySelectorAll('tbody tr'), 'a balance needs no bank').toHaveLength(3);
-    stop?.();
+    stop();
     await open('settings-fresh');
     await tap('show-times');
     one('times-none');
@@ -632,7 +589,7 @@ describe('the screens', () => {
     await tap('check-reader');
     expect([app.screen, sent(backend, 'leave').length, sent(backend, 'run-diagnostics').length]).toEqual(['settings', 1, 1]);
     one('diagnostic-service');
-    stop?.();
+    stop();
     const home = await open('home-unsure');
     await tap('check-reader');
     expect(sent(home.backend, 'run-diagnostics')).toHaveLength(1);
@@ -646,7 +603,7 @@ describe('the screens', () => {
     const { backend } = await open('balance-busy');
     await tap('check');
     expect(sent(backend, 'run-diagnostics')).toHaveLength(1);
-    stop?.();
+    stop();
     await open('topup-funds');
     expect(all('check')).toEqual([]);
   });
@@ -662,7 +619,7 @@ describe('the screens', () => {
   it('say which part of the reader is missing', async () => {
     await open('balance-missing');
     const none = document.querySelector('.hold')?.textContent;
-    stop?.();
+    stop();
     await open('balance-service-down');
     expect(document.querySelector('.hold')?.textContent).not.toBe(none);
   });

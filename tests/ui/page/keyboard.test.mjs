@@ -47,6 +47,8 @@ for (const size of ["phone", "desktop"]) {
     await press("409128", Key.ENTER);
     await shown("amount-input");
     assert.equal(await focused(), "amount-input");
+    await press(Key.ENTER);
+    assert.equal(await focused(), "amount-input", "an empty amount leads nowhere");
     await press("50", Key.ENTER);
     assert.equal(await focused(), "pin-pad", "digits are the password's from here");
     await press("246810", Key.ENTER);
@@ -59,7 +61,12 @@ for (const size of ["phone", "desktop"]) {
     await page.show("topup-amount", { size });
     await tabTo("amount-chip-50");
     await press(Key.SPACE);
-    for (const digit of "810") await go(`pin-key-${digit}`);
+    await tabTo("pin-key-8");
+    await press(Key.ENTER);
+    await press(Key.ARROW_UP, Key.ARROW_UP, Key.ARROW_LEFT);
+    assert.equal(await focused(), "pin-key-1", "arrow keys walk the keypad");
+    await press(Key.ENTER);
+    await go("pin-key-0");
     await go("submit");
     await shown("receipt");
   });
