@@ -68,7 +68,7 @@ async fn where_all_is_well_every_part_is_so_and_the_report_tells_nothing_private
     }
     for useful in [
         "tls: ok",
-        "packages: 0001 v2 (bank)",
+        "packages: 0001 v1 (bank)",
         "times of topup, 1 runs",
         "readers: Tapfill Simulator",
     ] {
@@ -292,8 +292,8 @@ async fn a_package_that_is_older_than_the_banks_is_told_and_fetched() {
     stage.person.ready().await.unwrap();
     let online = |view: &ipc::AppView| view.network == ipc::NetworkState::Online;
     stage.person.until("the bank", online).await.unwrap();
-    let next = shipped("0001").replacen(r#""version": 2"#, r#""version": 3"#, 1);
-    liar.serve(&[offer(&stage, "0001", 3, &next)]);
+    let next = shipped("0001").replacen(r#""version": 1"#, r#""version": 2"#, 1);
+    liar.serve(&[offer(&stage, "0001", 2, &next)]);
     let (parts, _) = checked(&stage.person).await;
     assert_eq!(told(&parts), ["Packages: package-old"]);
     let packages = parts
@@ -301,7 +301,7 @@ async fn a_package_that_is_older_than_the_banks_is_told_and_fetched() {
         .find(|part| part.part == Part::Packages)
         .unwrap();
     assert_eq!(packages.params["industry"], "0001");
-    let second = |it: &ipc::PackageView| it.industry == "0001" && it.version == 3;
+    let second = |it: &ipc::PackageView| it.industry == "0001" && it.version == 2;
     let newer = |view: &ipc::AppView| view.packages.iter().any(second);
     stage
         .person

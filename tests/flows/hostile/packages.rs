@@ -40,8 +40,8 @@ fn signed(secret: &[u8; 32], industry: &str, version: u32, text: &str) -> Value 
 
 /// Every bad offer with the code that it is refused by.
 fn bad(stage: &Stage) -> Vec<(Code, Value)> {
-    let next = shipped("0001").replacen(r#""version": 2"#, r#""version": 3"#, 1);
-    let good = offer(stage, "0001", 3, &next);
+    let next = shipped("0001").replacen(r#""version": 1"#, r#""version": 2"#, 1);
+    let good = offer(stage, "0001", 2, &next);
     let without = |member: &str| {
         let mut changed = good.clone();
         changed.as_object_mut().unwrap().remove(member);
@@ -49,13 +49,13 @@ fn bad(stage: &Stage) -> Vec<(Code, Value)> {
     };
     let change = |from: &str, to: &str| {
         assert!(next.contains(from), "{from}");
-        offer(stage, "0001", 3, &next.replacen(from, to, 1))
+        offer(stage, "0001", 2, &next.replacen(from, to, 1))
     };
     let mut altered = good.clone();
     altered["package"] = json!(hex::encode(next.replacen("100000", "900000", 1)));
-    let mut same_version = offer(stage, "0001", 2, shipped("0001"));
+    let mut same_version = offer(stage, "0001", 1, shipped("0001"));
     same_version["package"] = json!(hex::encode(shipped("0001").replacen("100000", "900000", 1)));
-    let mut same_unsigned = offer(stage, "0001", 2, shipped("0001"));
+    let mut same_unsigned = offer(stage, "0001", 1, shipped("0001"));
     same_unsigned["signature"] = json!("");
     let many = format!(
         r#""steps": [{} {{ "run": "credit" }}]"#,
@@ -67,23 +67,23 @@ fn bad(stage: &Stage) -> Vec<(Code, Value)> {
         (Code::PackageUnsigned, same_unsigned),
         (Code::PackageAltered, altered),
         (Code::PackageAltered, same_version),
-        (Code::PackageSigner, signed(&[9; 32], "0001", 3, &next)),
+        (Code::PackageSigner, signed(&[9; 32], "0001", 2, &next)),
         (
             Code::PackageOlder,
             offer(
                 stage,
                 "0001",
-                2,
+                1,
                 &shipped("0001").replacen("Transit purse", "Other purse", 1),
             ),
         ),
         (
             Code::PackageEarly,
-            change(r#""version": 3"#, r#""version": 3, "valid_from": 20991231"#),
+            change(r#""version": 2"#, r#""version": 2, "valid_from": 20991231"#),
         ),
         (
             Code::PackageField,
-            change(r#""version": 3"#, r#""version": 3, "script": "80540100""#),
+            change(r#""version": 2"#, r#""version": 2, "script": "80540100""#),
         ),
         (
             Code::PackageField,
@@ -91,7 +91,7 @@ fn bad(stage: &Stage) -> Vec<(Code, Value)> {
         ),
         (
             Code::PackageOversized,
-            offer(stage, "0001", 3, &format!("{next}{}", " ".repeat(70_000))),
+            offer(stage, "0001", 2, &format!("{next}{}", " ".repeat(70_000))),
         ),
         (
             Code::PackageCommand,
@@ -114,13 +114,13 @@ fn bad(stage: &Stage) -> Vec<(Code, Value)> {
         ),
         (
             Code::PackageBomb,
-            change(r#""version": 3"#, r#""version": 1e300"#),
+            change(r#""version": 2"#, r#""version": 1e300"#),
         ),
         (Code::PackageBomb, change(r#""currency": "CNY""#, &deep)),
         // 42 kB that some would unpack to gigabytes: nobody here unpacks anything.
         (
             Code::PackageBad,
-            offer(stage, "0001", 3, &"\u{1f}\u{8b}\u{8}\0".repeat(10_000)),
+            offer(stage, "0001", 2, &"\u{1f}\u{8b}\u{8}\0".repeat(10_000)),
         ),
     ]
 }
@@ -140,7 +140,7 @@ async fn each_bad_package_is_told_by_its_code_and_the_good_one_goes_on_working()
         assert_eq!(view.refused_packages[0].industry, "0001");
         let known = |it: &&ipc::PackageView| it.industry == "0001";
         let used = view.packages.iter().find(known).unwrap();
-        assert_eq!((used.version, used.covers.len()), (2, 4), "{code:?}");
+        assert_eq!((used.version, used.covers.len()), (1, 4), "{code:?}");
         let read = stage.person.balance().await.unwrap().card.unwrap();
         assert_eq!(i64::from(read.balance), CARD_BEFORE, "{code:?}");
     }
@@ -162,7 +162,7 @@ async fn a_newer_package_of_the_bank_is_taken_among_bad_ones_and_stays_after_a_s
     let mut stage = Stage::ready().await;
     let liar = stage.lied_to();
     stage.person.ready().await.unwrap();
-    let newer = shipped("0001").replacen(r#""version": 2"#, r#""version": 5"#, 1);
+    let newer = shipped("0001").replacen(r#""version": 1"#, r#""version": 5"#, 1);
     let mut offers: Vec<_> = bad(&stage).into_iter().map(|(_, offer)| offer).collect();
     let count = offers.len();
     offers.insert(3, offer(&stage, "0001", 5, &newer));
@@ -177,7 +177,7 @@ async fn a_newer_package_of_the_bank_is_taken_among_bad_ones_and_stays_after_a_s
         (version(&view), view.refused_packages.len()),
         (Some(5), count)
     );
-    // The bank itself has version 2: a step back that nobody takes.
+    // The bank itself has version 1: a step back that nobody takes.
     stage.restart_app();
     stage.person.ready().await.unwrap();
     let told = |view: &ipc::AppView| !view.refused_packages.is_empty();

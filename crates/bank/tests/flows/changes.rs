@@ -70,8 +70,8 @@ async fn a_recipe_that_is_written_anew_leaves_no_open_load_behind() {
 async fn a_package_whose_day_has_not_come_makes_no_other_one_old() {
     for (day, expected) in [("20991231", "credit"), ("20261101", "package-old")] {
         let folder = tempfile::tempdir().unwrap();
-        let next = format!("\"version\": 3, \"valid_from\": {day}");
-        let next = TRANSIT.replacen("\"version\": 2", &next, 1);
+        let next = format!("\"version\": 2, \"valid_from\": {day}");
+        let next = TRANSIT.replacen("\"version\": 1", &next, 1);
         assert_ne!(next, TRANSIT);
         std::fs::write(folder.path().join("transit.json"), next).unwrap();
         let lines = format!("[bank]\npackages = {:?}", folder.path());

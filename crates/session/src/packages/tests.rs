@@ -9,7 +9,7 @@ const SECRET: [u8; 32] = [7; 32];
 
 fn transit(version: u32) -> String {
     let (_, text) = industries::ALL[0];
-    let from = r#""version": 2"#;
+    let from = r#""version": 1"#;
     assert!(text.contains(from));
     text.replacen(from, &format!(r#""version": {version}"#), 1)
 }
