@@ -18,6 +18,8 @@ scenario("the terminal stays the same after a restart", {}, async (world) => {
   await world.app.close();
   await world.restart();
   await settings(world.app);
+  // Home and settings are there before the keystore has answered.
+  await until(async () => /\d/.test(await world.app.text("terminal-id")), "the terminal's number");
   const after = [await world.app.text("terminal-id"), await world.app.text("key-check-value")];
   assert.deepEqual(after, before);
 });

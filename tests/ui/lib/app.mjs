@@ -52,11 +52,15 @@ export class App {
 
   /** The elements with this test id that are displayed. */
   async all(id) {
-    const shown = await this.driver.executeScript(
+    const find = () => this.driver.executeScript(
       `return [...document.querySelectorAll('[data-testid="' + arguments[0] + '"]')].filter((e) => e.checkVisibility())`,
       id,
     );
-    return shown;
+    // One that is drawn anew on its way here is none that the driver can hand over.
+    return find().catch((error) => {
+      if (error.name !== "StaleElementReferenceError") throw error;
+      return find();
+    });
   }
 
   async shows(id) {
