@@ -245,12 +245,12 @@ export function childRunning(parent, program) {
     try {
       const stat = readFileSync(`/proc/${pid}/stat`, "utf8");
       const ppid = Number(stat.slice(stat.lastIndexOf(")") + 2).split(" ")[1]);
-      if (ppid === parent && readlinkSync(`/proc/${pid}/exe`) === program) return Number(pid);
+      if (ppid === parent && readlinkSync(`/proc/${pid}/exe`).endsWith(program)) return Number(pid);
     } catch {
       // a process that ended while we looked
     }
   }
-  throw new Error(`no ${program} under the driver`);
+  throw new Error(`no ${program} under ${parent}`);
 }
 
 export function answers(port) {

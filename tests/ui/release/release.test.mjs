@@ -48,6 +48,15 @@ test("a released app can't be driven through WebDriver", { timeout: 120_000 }, a
   }
 });
 
+/** The process that has the page in it; none while the app is on its way there. */
+function webView(app) {
+  try {
+    return childRunning(app, "/WebKitWebProcess");
+  } catch {
+    return null;
+  }
+}
+
 /** Asks for a WebDriver session with `binary`: the answer's status (0: none came), and how the app fares. */
 async function session(rig, binary) {
   const port = await freePort();
@@ -71,7 +80,8 @@ async function session(rig, binary) {
     );
     const status = await Promise.race([asked, sleep(REFUSED_AFTER_MS, 0, { ref: false })]);
     pid = childRunning(driver.pid, binary);
-    const environ = readFileSync(`/proc/${pid}/environ`, "utf8");
+    const view = await until(() => webView(pid), "the web view's process");
+    const environ = readFileSync(`/proc/${view}/environ`, "utf8");
     return { status, runs: true, environment: environ };
   } finally {
     driver.kill("SIGTERM");
