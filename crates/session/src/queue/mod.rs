@@ -3,8 +3,10 @@
 //! A list is chosen, looked at and paid; from then on the numbers are forgotten, and cards are tapped one after the
 //! other, today or later. Each is a top-up like any other, with the list's proof instead of a password.
 
+mod choosing;
 mod paying;
 mod report;
+mod settling;
 mod store;
 mod tapping;
 
