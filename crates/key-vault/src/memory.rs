@@ -1,7 +1,7 @@
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use zeroize::Zeroizing;
 
@@ -17,6 +17,8 @@ pub struct MemoryVault {
 }
 
 const LOOK_AGAIN: Duration = Duration::from_millis(5);
+/// A test that fails while a vault waits must end all the same.
+const STALLED_AT_MOST: Duration = Duration::from_secs(20);
 
 impl MemoryVault {
     /// Every call fails so from now on; `None` heals.
@@ -24,7 +26,7 @@ impl MemoryVault {
         *self.fault.lock().unwrap_or_else(PoisonError::into_inner) = fault;
     }
 
-    /// Every call waits while it is so: a keystore that has a question of its own on the screen.
+    /// Every call waits while it is so, 20 s at most: a keystore that has a question of its own on the screen.
     pub fn stall(&self, stalled: bool) {
         self.stalled.store(stalled, Ordering::SeqCst);
     }
@@ -53,7 +55,8 @@ impl MemoryVault {
     }
 
     fn check(&self) -> Result<(), VaultError> {
-        while self.stalled.load(Ordering::SeqCst) {
+        let since = Instant::now();
+        while self.stalled.load(Ordering::SeqCst) && since.elapsed() < STALLED_AT_MOST {
             std::thread::sleep(LOOK_AGAIN);
         }
         match &*self.fault.lock().unwrap_or_else(PoisonError::into_inner) {

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use crate::bank::Bank;
 use crate::error::Problem;
-use crate::http::security::sms::{draw, rested};
+use crate::http::security::sms::{draw, on_its_way, rested};
 use crate::queues;
 use crate::sms::Sms;
 use crate::store::queue::{ItemLine, ItemState, QueueRow};
@@ -71,11 +71,7 @@ pub(super) async fn send(
         }
         new_code(bank, conn, (terminal, asked), (sends.saturating_add(1), now_ms)).await
     })?;
-    bank.outbox.notify_one();
-    let limits = &bank.settings.sms;
-    let resend_ms = limits.resend_s.saturating_mul(1_000);
-    let valid_ms = limits.valid_s.saturating_mul(1_000);
-    Ok(json!({"resend_after_ms": resend_ms, "valid_ms": valid_ms}))
+    Ok(on_its_way(bank))
 }
 
 /// A queue is paid from accounts of this store alone.

@@ -64,11 +64,16 @@ pub(super) async fn send(
         let sends = sends.saturating_add(1);
         new_code(bank, conn, (terminal, asked), (ceiling, sends), now_ms).await
     })?;
+    Ok(on_its_way(bank))
+}
+
+/// The answer to whoever asked for a code, whatever the number.
+pub(super) fn on_its_way(bank: &Bank) -> Value {
     bank.outbox.notify_one();
     let limits = &bank.settings.sms;
     let resend_ms = limits.resend_s.saturating_mul(1_000);
     let valid_ms = limits.valid_s.saturating_mul(1_000);
-    Ok(json!({"resend_after_ms": resend_ms, "valid_ms": valid_ms}))
+    json!({"resend_after_ms": resend_ms, "valid_ms": valid_ms})
 }
 
 /// How many codes this transaction has had, when it may have another one.
