@@ -151,14 +151,14 @@ impl<'a> Stage<'a> {
             drop(self.person.give(Command::Leave).await);
             // Proofs that wait are sent by themselves.
             sleep(Duration::from_secs(10)).await;
-            let (_, open) = self.books().await?;
+            let (money, open) = self.books().await?;
             let waiting = self.person.look().pending.len();
             let sleeping = activates && self.slot.profile().is_some_and(|c| c.enable_flag == 0);
             self.world.tell(format_args!(
                 "{open} loads open at the bank, {waiting} wait in the app"
             ));
             if open == 0 && waiting == 0 && !sleeping {
-                return self.settled().await;
+                return self.settled(&money).await;
             }
             let kind = if open == 0 && waiting == 0 {
                 TransactionKind::Activate
@@ -183,8 +183,7 @@ impl<'a> Stage<'a> {
     }
 
     /// After healing: nothing in doubt, every fen in its place, and the app tells the same story.
-    async fn settled(&self) -> Result<(), Broken> {
-        let (money, _) = self.books().await?;
+    async fn settled(&self, money: &Money) -> Result<(), Broken> {
         let gained = self.world.wallet.gained();
         let loaded = money.card_float - self.before.card_float;
         if loaded != gained {

@@ -18,6 +18,9 @@ use crate::vault::random;
 
 /// The bank that a file is of: a file has only one.
 const ONLY: i64 = 1;
+/// Connections of one process that read a file beside the one that writes it. A simulation has one, or each would be made
+/// anew in every run.
+const READERS: u32 = 4;
 /// Connections of one process to a server. More of them would only wait for each other there.
 const CONNECTIONS: u32 = 16;
 /// Distinct statements of the bank, each prepared once on each connection.
@@ -96,7 +99,7 @@ impl Opening {
         #[cfg(not(feature = "simulator"))]
         let alone = false;
         let (writer, reader) = match place {
-            Place::File(path) => self.file(path).await?,
+            Place::File(path) => self.file(path, if alone { 1 } else { READERS }).await?,
             Place::Server(options, _) => {
                 let pool = server(options, wait).await?;
                 (Engine::Postgres(pool.clone()), Engine::Postgres(pool))
@@ -120,7 +123,7 @@ impl Opening {
         })
     }
 
-    async fn file(self, path: &Path) -> Result<(Engine, Engine), StartError> {
+    async fn file(self, path: &Path, readers: u32) -> Result<(Engine, Engine), StartError> {
         let wait = self.wait;
         let options = SqliteConnectOptions::new()
             .filename(path)
@@ -128,6 +131,7 @@ impl Opening {
             .journal_mode(SqliteJournalMode::Wal)
             .synchronous(SqliteSynchronous::Full)
             .foreign_keys(true)
+            .statement_cache_capacity(STATEMENTS)
             .busy_timeout(wait);
         let writer = file_pool(1, wait);
         #[cfg(feature = "simulator")]
@@ -138,7 +142,7 @@ impl Opening {
         let writer = writer.connect_with(options.clone()).await.map_err(failed)?;
         let migrated = sqlx::migrate!("./migrations").run(&writer).await;
         migrated.map_err(failed)?;
-        let reader = file_pool(4, wait).connect_with(options).await;
+        let reader = file_pool(readers, wait).connect_with(options).await;
         let reader = reader.map_err(failed)?;
         Ok((Engine::Sqlite(writer), Engine::Sqlite(reader)))
     }
