@@ -9,6 +9,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { Builder, By } from "selenium-webdriver";
 import { answers, freePort, until } from "./app.mjs";
 import { faults } from "./axe.mjs";
+import { Display } from "./display.mjs";
 
 const BUILT = path.resolve(process.env.TAPFILL_PAGE ?? "target/ui-fake");
 const PICTURES = path.resolve(process.env.TAPFILL_SCREENS ?? "target/artefacts/screens", "../page");
@@ -27,6 +28,7 @@ export const SIZES = { small: [360, 640], phone: [390, 844], tablet: [820, 1180]
 export const THEMES = ["light", "dark"];
 
 export class Page {
+  #display;
   #driverProcess;
   #server;
   #origin;
@@ -43,9 +45,10 @@ export class Page {
     page.#server = http.createServer(serve);
     await new Promise((resolve) => page.#server.listen(0, "127.0.0.1", resolve));
     page.#origin = `http://127.0.0.1:${page.#server.address().port}`;
+    page.#display = await Display.start(WINDOW);
     const port = await freePort();
     page.#driverProcess = spawn("WebKitWebDriver", [`--port=${port}`, "--host=127.0.0.1"], {
-      env: { ...process.env, XDG_CONFIG_HOME: config },
+      env: { ...process.env, DISPLAY: page.#display.name, XDG_CONFIG_HOME: config },
       stdio: "ignore",
     });
     try {
@@ -174,6 +177,7 @@ export class Page {
   async close() {
     await this.driver?.quit().catch(() => {});
     this.#driverProcess.kill("SIGTERM");
+    this.#display.close();
     this.#server.close();
     this.#server.closeAllConnections();
     rmSync(this.#config, { recursive: true, force: true });
