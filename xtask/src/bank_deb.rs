@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use crate::Outcome;
-use crate::build::{self, root, target};
+use crate::build::{self, Made, root, target};
 use crate::process::{find, output, run as finish};
 
 const SCRIPTS: [&str; 3] = ["postinst", "prerm", "postrm"];
@@ -15,7 +15,7 @@ pub(crate) fn make() -> Outcome<()> {
     if find("dpkg-deb").is_none() {
         return Err("dpkg-deb is missing: Debian's packages are made on Debian".to_owned());
     }
-    build::release_bank()?;
+    build::release_bank(Made::ToUse)?;
     let folder = target().join("release/bundle/bank");
     let tree = folder.join("tree");
     if folder.exists() {

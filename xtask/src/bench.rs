@@ -1,7 +1,7 @@
 use std::fs;
 use std::process::Command;
 
-use crate::build::{self, cargo, root, target};
+use crate::build::{self, Made, cargo, root, target};
 use crate::install::{self, Extent};
 use crate::process::{find, run as finish};
 use crate::rig::RigProcess;
@@ -49,7 +49,7 @@ fn measured(words: &[String], names: &[String]) -> Outcome<()> {
     if wants("sizes") {
         released()?;
     } else if wants("idle") {
-        build::release_bank()?;
+        build::release_bank(Made::ToUse)?;
     }
     if wants("commands") {
         let python = build::python("pyscard", "tests/bench/peers/requirements.txt")?;
@@ -65,7 +65,7 @@ fn measured(words: &[String], names: &[String]) -> Outcome<()> {
 /// All that people are handed, in its installers.
 fn released() -> Outcome<()> {
     if !cfg!(target_os = "linux") {
-        return build::release();
+        return build::release(Made::ToUse);
     }
     let words = ["--bundles", "deb"].map(str::to_owned);
     bundle::run(&Options::parse(&words, &[], &["--bundles"])?)?;

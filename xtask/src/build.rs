@@ -52,52 +52,59 @@ pub(crate) fn cargo() -> Command {
 /// The bank, the virtual card and the headless run.
 pub(crate) fn headless() -> Outcome<()> {
     println!("Building the bank, the virtual card and the headless run ...");
-    run(cargo().args([
-        "build",
-        "-p",
-        "bank",
-        "-p",
-        "virtual-card",
-        "-p",
-        "tapfill-tests",
-        "--bins",
-    ]))
+    programs(&["bank", "virtual-card", "headless", "errand"], &[])
 }
 
 /// The app with its page, the bank and the virtual card.
 pub(crate) fn app() -> Outcome<()> {
     page()?;
     println!("Building the app, the bank and the virtual card (some minutes the first time) ...");
-    run(cargo()
-        .args([
-            "build",
-            "-p",
-            "tapfill",
-            "-p",
-            "bank",
-            "-p",
-            "virtual-card",
-            "--bins",
-        ])
-        .args(["--features", APP_FEATURES]))
+    programs(&["tapfill", "bank", "virtual-card"], &[])
 }
 
-/// The app and the bank as they are handed to people.
-pub(crate) fn release() -> Outcome<()> {
-    release_app(None)?;
-    release_bank()
+/// Programs for development, with `features` beside the usual ones. The whole workspace has a say in what libraries are
+/// built with, as it has for tests: each library is compiled once for all of them.
+pub(crate) fn programs(names: &[&str], features: &[&str]) -> Outcome<()> {
+    let features = [&[APP_FEATURES], features].concat().join(",");
+    let mut command = cargo();
+    command.args(["build", "--workspace", "--features", &features]);
+    run(command.args(names.iter().flat_map(|name| ["--bin", name])))
+}
+
+/// What a release is made for.
+#[derive(Clone, Copy)]
+pub(crate) enum Made {
+    /// Handed to people, or measured.
+    ToUse,
+    /// Looked at from outside: the same parts, and no machine time spent on making them fast.
+    ToLookAt,
+}
+
+impl Made {
+    /// For cargo, also for one that a test starts.
+    pub(crate) const fn environment(self) -> &'static [(&'static str, &'static str)] {
+        match self {
+            Self::ToUse => &[],
+            Self::ToLookAt => &[
+                ("CARGO_PROFILE_RELEASE_OPT_LEVEL", "0"),
+                ("CARGO_PROFILE_RELEASE_CODEGEN_UNITS", "256"),
+            ],
+        }
+    }
+}
+
+/// The app and the bank, without what is for development alone.
+pub(crate) fn release(made: Made) -> Outcome<()> {
+    release_app(None, made)?;
+    release_bank(made)
 }
 
 /// The bank alone, without its inbox and its demo.
-pub(crate) fn release_bank() -> Outcome<()> {
-    run(cargo().args([
-        "build",
-        "--release",
-        "-p",
-        "bank",
-        "--bins",
-        "--no-default-features",
-    ]))
+pub(crate) fn release_bank(made: Made) -> Outcome<()> {
+    run(cargo()
+        .args(["build", "--release", "-p", "bank", "--bins"])
+        .arg("--no-default-features")
+        .envs(made.environment().iter().copied()))
 }
 
 /// The release of the app, an empty window with the same features of the web view, and what looks at them.
@@ -113,12 +120,13 @@ pub(crate) fn starts() -> Outcome<()> {
 }
 
 /// The app alone. `config` is merged into `tauri.conf.json`.
-pub(crate) fn release_app(config: Option<&str>) -> Outcome<()> {
+pub(crate) fn release_app(config: Option<&str>, made: Made) -> Outcome<()> {
     page()?;
     println!("Building the release of the app (some minutes the first time) ...");
     run(cargo()
         .args(["build", "--release", "-p", "tapfill", "--bins"])
         .args(["--features", "tauri/custom-protocol"])
+        .envs(made.environment().iter().copied())
         .envs(config.map(|config| ("TAURI_CONFIG", config))))
 }
 

@@ -3,7 +3,7 @@
 use std::fs;
 use std::process::Command;
 
-use crate::build::{self, root, target};
+use crate::build::{self, Made, root, target};
 use crate::install::{self, Extent};
 use crate::process::run as finish;
 use crate::{Options, Outcome, bank_deb};
@@ -31,7 +31,7 @@ pub(crate) fn run(options: &Options) -> Outcome<()> {
     install::system_packages(Extent::Installers)?;
     let publisher = options.value("--publisher").map(read).transpose()?;
     let profile = options.value("--profile").map(resource).transpose()?;
-    build::release_app(publisher.as_deref())?;
+    build::release_app(publisher.as_deref(), Made::ToUse)?;
     let tool = root().join(TOOL);
     install::node_modules(&tool)?;
     let mut command = Command::new("node");

@@ -58,16 +58,7 @@ pub(crate) fn run(options: &Options) -> Outcome<()> {
 /// Runs every input of the corpora through its target, without libFuzzer.
 pub(crate) fn replay() -> Outcome<()> {
     println!("replaying the fuzzer's corpora ...");
-    finish(in_workspace().args(["test", "--quiet"]))
-}
-
-/// The fuzzing crate is a workspace of its own, built apart from everything else.
-fn in_workspace() -> Command {
-    let mut command = cargo();
-    command
-        .current_dir(folder())
-        .env("CARGO_TARGET_DIR", built());
-    command
+    finish(cargo().args(["test", "--quiet", "-p", "fuzz-targets"]))
 }
 
 fn folder() -> PathBuf {
@@ -103,9 +94,12 @@ fn host() -> Outcome<String> {
 fn build(host: &str) -> Outcome<()> {
     println!("building the fuzz targets ...");
     finish(
-        in_workspace()
-            .args(["build", "--quiet", "--release", "--bins"])
-            .args(["--features", "libfuzzer", "--target", host])
+        cargo()
+            .args(["build", "--quiet", "--release", "-p", "fuzz-targets"])
+            .args(["--bins", "--features", "libfuzzer", "--target", host])
+            .env("CARGO_TARGET_DIR", built())
+            .env("CARGO_PROFILE_RELEASE_DEBUG", "line-tables-only")
+            .env("CARGO_PROFILE_RELEASE_STRIP", "none")
             .env("RUSTFLAGS", INSTRUMENTATION),
     )
 }

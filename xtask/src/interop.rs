@@ -1,7 +1,7 @@
 use std::process::Command;
 
 use crate::Outcome;
-use crate::build::{self, cargo};
+use crate::build;
 use crate::install;
 use crate::process::run;
 
@@ -11,7 +11,7 @@ const CONSOLE: &str = "tests/console";
 /// The terminal in Python that shares no code with the rest, against the real bank.
 pub(crate) fn test() -> Outcome<()> {
     // With traces, which one of the tests collects.
-    run(cargo().args(["build", "-p", "bank", "--bins", "--features", "otel"]))?;
+    build::programs(&["bank"], &["bank/otel"])?;
     let python = build::python("interop", &format!("{TESTS}/requirements.txt"))?;
     let mut command = Command::new(python);
     command.current_dir(build::root());
@@ -21,7 +21,7 @@ pub(crate) fn test() -> Outcome<()> {
 
 /// The operators' page in Chromium, on a bank whose loads the same terminal makes.
 pub(crate) fn console() -> Outcome<()> {
-    run(cargo().args(["build", "-p", "bank", "--bins"]))?;
+    build::programs(&["bank"], &[])?;
     let python = build::python("console", &format!("{CONSOLE}/requirements.txt"))?;
     install::node_modules(&build::root().join("tests/ui"))?;
     let screens = build::target().join("artefacts/console");

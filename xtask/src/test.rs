@@ -2,11 +2,11 @@ use std::fs;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use crate::build::{self, APP_FEATURES, cargo};
+use crate::build::{self, APP_FEATURES, Made, cargo};
 use crate::install::{self, Extent};
 use crate::process::{find, run as finish};
 use crate::session::{Keyring, Session, SocketDir};
-use crate::{Options, Outcome, ci, fuzz, interop, kills, mobile};
+use crate::{Options, Outcome, ci, interop, kills, mobile};
 
 /// A part of the tests, as `--only` names it.
 #[derive(Clone, Copy, Eq, PartialEq)]
@@ -100,13 +100,9 @@ impl Part {
             // The same features as the app's build below: nothing is compiled twice.
             Self::Rust => {
                 build::page()?;
-                crate_tests(&["--workspace", "--features", APP_FEATURES])?;
-                fuzz::replay()
+                crate_tests(&["--workspace", "--features", APP_FEATURES])
             }
-            Self::Unit => {
-                crate_tests(&["--workspace", "--exclude", "tapfill", "--exclude", FLOWS])?;
-                fuzz::replay()
-            }
+            Self::Unit => crate_tests(&["--workspace", "--exclude", "tapfill", "--exclude", FLOWS]),
             Self::Flows => crate_tests(&["-p", FLOWS]),
             Self::Interop => interop::test(),
             Self::Console => interop::console(),
@@ -121,9 +117,9 @@ impl Part {
             Self::Samples => samples(),
             Self::Release => {
                 build::app()?;
-                build::release()?;
-                let mut command = node_tests(&format!("{WINDOW_TESTS}/release"), None)?;
-                finish(&mut command)
+                build::release(Made::ToLookAt)?;
+                let mut command = node_tests(&format!("{WINDOW_TESTS}/release"), None, 1)?;
+                finish(command.envs(Made::ToLookAt.environment().iter().copied()))
             }
             Self::Mobile => mobile::test(),
         }
@@ -134,6 +130,8 @@ impl Part {
 const KILLS: u64 = 20;
 const FLOWS: &str = "tapfill-tests";
 const WINDOW_TESTS: &str = "tests/ui";
+/// Each file of the page's tests has a browser and a screen of its own, and waits for it most of the time.
+const PAGES_AT_ONCE: u8 = 2;
 pub(crate) const SCREEN: &str = "-screen 0 1280x960x24";
 
 /// Installs what is missing, runs the parts asked for, and sums up. All parts run even when one fails.
@@ -202,7 +200,7 @@ fn window_tests(options: &Options) -> Outcome<()> {
     let _ = fs::remove_dir_all(&screens);
     fs::create_dir_all(&screens).map_err(|e| format!("{}: {e}", screens.display()))?;
     let filter = options.value("--filter");
-    let mut command = node_tests(WINDOW_TESTS, filter)?;
+    let mut command = node_tests(WINDOW_TESTS, filter, 1)?;
     command
         .env("TAPFILL_APP", build::binary("tapfill"))
         .env("TAPFILL_SCREENS", &screens);
@@ -218,7 +216,11 @@ fn window_tests(options: &Options) -> Outcome<()> {
 /// Every scene of the page in every language and theme: axe, the keyboard, large text.
 fn page_tests(options: &Options) -> Outcome<()> {
     build::npm(&["run", "--silent", "build:fake"])?;
-    let mut command = node_tests(&format!("{WINDOW_TESTS}/page"), options.value("--filter"))?;
+    let mut command = node_tests(
+        &format!("{WINDOW_TESTS}/page"),
+        options.value("--filter"),
+        PAGES_AT_ONCE,
+    )?;
     let outcome = finish(&mut command).or_else(|why| {
         println!("{why}\nOnce more, to tell a fault of the page from one of the driver.");
         finish(&mut command)
@@ -241,14 +243,15 @@ fn samples() -> Outcome<()> {
     Ok(())
 }
 
-/// Node's test runner on the files of a folder, with a display of its own.
-fn node_tests(folder: &str, filter: Option<&str>) -> Outcome<Command> {
+/// Node's test runner on the files of a folder, so many `at_once`, with a display of its own.
+fn node_tests(folder: &str, filter: Option<&str>, at_once: u8) -> Outcome<Command> {
     install::node_modules(&build::root().join(WINDOW_TESTS))?;
     let xvfb = find("xvfb-run").ok_or("xvfb-run is missing (package xvfb)")?;
     let program = std::env::current_exe().map_err(|e| format!("this program: {e}"))?;
     let mut command = Command::new(xvfb);
     command.current_dir(build::root());
-    command.args(["-a", "-s", SCREEN, "node", "--test", "--test-concurrency=1"]);
+    command.args(["-a", "-s", SCREEN, "node", "--test"]);
+    command.arg(format!("--test-concurrency={at_once}"));
     command.arg("--test-reporter=spec");
     command.args(filter.map(|text| format!("--test-name-pattern={text}")));
     command.env("TAPFILL_XTASK", program);
