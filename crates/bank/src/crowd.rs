@@ -4,17 +4,8 @@
 //! `busy`: whoever sends bodies by drops fills their own share and holds nobody up.
 
 use std::collections::HashMap;
-use std::future::Future;
-use std::io;
 use std::net::IpAddr;
-use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
-
-use axum::Extension;
-use axum::middleware::AddExtension;
-use axum_server::accept::Accept;
-use tokio::net::TcpStream;
-use tower::Layer;
 
 /// How many there may be.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -129,52 +120,6 @@ impl Drop for Sending {
             all.bodies = all.bodies.saturating_sub(1);
             one.bodies = one.bodies.saturating_sub(1);
         });
-    }
-}
-
-/// Puts the [`Presence`] of a connection into each of its requests, or closes the connection.
-#[derive(Clone)]
-pub(crate) struct WithPresence<A> {
-    pub(crate) inner: A,
-    pub(crate) crowd: Arc<Crowd>,
-    pub(crate) refused: Arc<dyn Fn() + Send + Sync>,
-}
-
-type Accepting<Stream, Service> = Pin<
-    Box<dyn Future<Output = io::Result<(Stream, AddExtension<Service, Arc<Presence>>)>> + Send>,
->;
-
-impl<A, S> Accept<TcpStream, S> for WithPresence<A>
-where
-    A: Accept<TcpStream, S>,
-    A::Future: Send + 'static,
-    A::Service: Send + 'static,
-    A::Stream: Send + 'static,
-    S: Send + 'static,
-{
-    type Stream = A::Stream;
-    type Service = AddExtension<A::Service, Arc<Presence>>;
-    type Future = Accepting<A::Stream, A::Service>;
-
-    fn accept(&self, stream: TcpStream, service: S) -> Self::Future {
-        let from = stream
-            .peer_addr()
-            .map(|address| address.ip().to_canonical());
-        let entered = from.map(|from| self.crowd.enter(from));
-        let presence = match entered {
-            Ok(Some(presence)) => presence,
-            Ok(None) => {
-                (self.refused)();
-                let error = io::Error::other("too many connections");
-                return Box::pin(std::future::ready(Err(error)));
-            }
-            Err(error) => return Box::pin(std::future::ready(Err(error))),
-        };
-        let accepting = self.inner.accept(stream, service);
-        Box::pin(async move {
-            let (stream, service) = accepting.await?;
-            Ok((stream, Extension(presence).layer(service)))
-        })
     }
 }
 

@@ -19,12 +19,14 @@ mod flow;
 mod http;
 #[cfg(feature = "development")]
 mod inbox;
+mod listening;
 mod loopback;
 mod metrics;
 mod operators;
 #[cfg(feature = "otel")]
 mod otel;
 mod packages;
+mod parking;
 mod password;
 mod peer;
 mod queues;

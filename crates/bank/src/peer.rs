@@ -3,22 +3,12 @@
 //! A terminal's certificate is signed by itself: its key follows from the master key that the bank has as well, so
 //! no authority is needed, and a terminal that is revoked or replaced loses its certificate with its key.
 
-use std::future::Future;
-use std::io;
-use std::pin::Pin;
-
-use axum::Extension;
-use axum::middleware::AddExtension;
-use axum_server::accept::Accept;
 use envelope::keys;
 use rustls::client::danger::HandshakeSignatureValid;
 use rustls::pki_types::{CertificateDer, UnixTime};
 use rustls::server::ParsedCertificate;
 use rustls::server::danger::{ClientCertVerified, ClientCertVerifier};
 use rustls::{CertificateError, DigitallySignedStruct, DistinguishedName, SignatureScheme};
-use tokio::io::{AsyncRead, AsyncWrite};
-use tokio_rustls::server::TlsStream;
-use tower::Layer;
 
 use crate::error::Problem;
 use crate::store::terminal::TerminalRow;
@@ -94,6 +84,13 @@ fn public_key(certificate: &CertificateDer<'_>) -> Option<[u8; 32]> {
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct PeerKey(Option<[u8; 32]>);
 
+impl PeerKey {
+    /// `shown`: the certificates of the handshake.
+    pub(crate) fn of(shown: Option<&[CertificateDer<'_>]>) -> Self {
+        Self(shown.and_then(<[_]>::first).and_then(public_key))
+    }
+}
+
 /// Where this bank asks for certificates, the connection must be of the terminal that the request speaks for.
 ///
 /// # Errors
@@ -105,35 +102,5 @@ pub(crate) fn owns(asks: bool, row: &TerminalRow, peer: PeerKey) -> Result<(), P
         Ok(())
     } else {
         Err(Problem::envelope_refused())
-    }
-}
-
-/// Puts the [`PeerKey`] of a connection into each of its requests.
-#[derive(Clone)]
-pub(crate) struct WithPeerKey<A>(pub(crate) A);
-
-type Accepting<Stream, Service> =
-    Pin<Box<dyn Future<Output = io::Result<(Stream, AddExtension<Service, PeerKey>)>> + Send>>;
-
-impl<A, I, S, Inner> Accept<I, S> for WithPeerKey<A>
-where
-    A: Accept<I, S, Stream = TlsStream<Inner>>,
-    A::Future: Send + 'static,
-    A::Service: Send + 'static,
-    Inner: AsyncRead + AsyncWrite + Unpin + Send + 'static,
-{
-    type Stream = TlsStream<Inner>;
-    type Service = AddExtension<A::Service, PeerKey>;
-    type Future = Accepting<Self::Stream, A::Service>;
-
-    fn accept(&self, stream: I, service: S) -> Self::Future {
-        let accepting = self.0.accept(stream, service);
-        Box::pin(async move {
-            let (stream, service) = accepting.await?;
-            let shown = stream.get_ref().1.peer_certificates();
-            let key = shown.and_then(<[_]>::first).and_then(public_key);
-            let service = Extension(PeerKey(key)).layer(service);
-            Ok((stream, service))
-        })
     }
 }

@@ -8,11 +8,9 @@ use std::time::Duration;
 
 use axum::Router;
 use axum_server::Handle;
-use axum_server::accept::NoDelayAcceptor;
-use axum_server::tls_rustls::{RustlsAcceptor, RustlsConfig};
 use rustls::ServerConfig;
 use serde_json::json;
-use tokio::sync::Notify;
+use tokio::sync::{Notify, watch};
 use tokio::task::JoinHandle;
 
 use crate::bank::Bank;
@@ -23,16 +21,16 @@ use crate::config::{
 };
 use crate::console;
 use crate::corebank::{self, Core};
-use crate::crowd::{Crowd, Shares, WithPresence};
+use crate::crowd::{Crowd, Shares};
 use crate::error::{Problem, StartError};
 use crate::files::{Directory, restrict};
 use crate::http;
 use crate::http::admission::Admission;
 use crate::http::rates::Rates;
+use crate::listening::{self, GRACE, Server, Stop};
 use crate::loopback;
 use crate::metrics::Metrics;
 use crate::packages::Shelf;
-use crate::peer::WithPeerKey;
 use crate::sms::post::{self, Posting};
 use crate::sms::sender::Sender;
 use crate::store::{Opening, Place, audit, commit, customer, owner, terminal};
@@ -41,22 +39,11 @@ use crate::token::Token;
 use crate::vault::Vault;
 use crate::worker;
 
-/// How long requests in work may take to finish when the bank stops.
-const GRACE: Duration = Duration::from_secs(5);
 /// How long a command of an operator waits for a store in use.
 const PATIENCE: Duration = Duration::from_secs(30);
-/// How long a peer may take for its first request's head, the TLS handshake included.
-const FIRST_REQUEST: Duration = Duration::from_secs(15);
-/// How long it may be silent before the next one, whose head is included: longer than a terminal keeps a connection
-/// that it does not use (50 s), so that none is closed under a request.
-const NEXT_REQUEST: Duration = Duration::from_secs(60);
 
-/// The longest head of a request, bytes: a terminal's has 400.
-const MOST_HEAD: usize = 16 * 1024;
 /// Bodies on their way that are always allowed.
 const FEWEST_BODIES: usize = 64;
-/// Requests of one connection at once: an app has one or two.
-const MOST_STREAMS: u32 = 32;
 
 /// A bank that serves. Dropping it does not stop it: call [`Running::stop`].
 pub struct Running {
@@ -71,6 +58,7 @@ pub struct Running {
     /// The profile that terminals of this bank are installed with.
     pub profile_path: PathBuf,
     bank: Arc<Bank>,
+    stopping: watch::Sender<bool>,
     handles: Vec<Handle<SocketAddr>>,
     servers: Vec<JoinHandle<()>>,
     worker: JoinHandle<()>,
@@ -115,13 +103,15 @@ pub async fn start(config: Config) -> Result<Running, StartError> {
     };
     let security_routes = counted("security", security_routes);
     let transaction_routes = counted("transaction", http::transaction::routes());
-    let handles: Vec<_> = std::iter::repeat_with(Handle::new).take(4).collect();
+    let (stopping, stop) = watch::channel(false);
+    let stop = || Stop(stop.clone());
+    let handles: Vec<_> = std::iter::repeat_with(Handle::new).take(2).collect();
     let mut free = handles.iter().cloned();
     let mut handle = || free.next().unwrap_or_default();
     let (tls, other_tls) = (identity.security, identity.transaction);
     let mut servers = vec![
-        serve(&bank, security, security_routes, tls, handle())?,
-        serve(&bank, transaction, transaction_routes, other_tls, handle())?,
+        serve(&bank, security, security_routes, tls, stop())?,
+        serve(&bank, transaction, transaction_routes, other_tls, stop())?,
     ];
     let [metrics_addr, console_addr] = [&metrics, &console].map(|it| Some(it.as_ref()?.1));
     if let Some((listener, _)) = metrics {
@@ -143,6 +133,7 @@ pub async fn start(config: Config) -> Result<Running, StartError> {
         console_addr,
         profile_path,
         bank,
+        stopping,
         handles,
         servers,
         worker,
@@ -154,6 +145,7 @@ pub async fn start(config: Config) -> Result<Running, StartError> {
 impl Running {
     /// Lets requests in work finish, closes the store.
     pub async fn stop(self) {
+        self.stopping.send_replace(true);
         for handle in &self.handles {
             handle.graceful_shutdown(Some(GRACE));
         }
@@ -162,6 +154,8 @@ impl Running {
                 log::error!("a server ended badly: {error}");
             }
         }
+        // Each connection holds its end of it.
+        self.stopping.closed().await;
         // Its end is waited for: a round still in work would find the store closed.
         for own in std::iter::once(self.worker).chain(self.core) {
             own.abort();
@@ -435,42 +429,20 @@ fn serve(
     listener: TcpListener,
     routes: Router,
     tls: Arc<ServerConfig>,
-    handle: Handle<SocketAddr>,
+    stop: Stop,
 ) -> Result<JoinHandle<()>, StartError> {
-    let config = RustlsConfig::from_config(tls);
-    // One round trip of a card is worth more than a full packet.
-    let acceptor = RustlsAcceptor::new(config).acceptor(NoDelayAcceptor::new());
-    let server =
-        axum_server::from_tcp(listener).map_err(|error| StartError::Tls(error.to_string()))?;
     let counting = bank.clone();
-    let acceptor = WithPresence {
-        inner: WithPeerKey(acceptor),
-        crowd: bank.crowd.clone(),
-        refused: Arc::new(move || counting.metrics.connection_refused()),
-    };
-    let mut server = server
-        .acceptor(acceptor)
-        .handle(handle)
-        .first_request_timeout(FIRST_REQUEST);
-    let builder = server.http_builder();
-    builder
-        .http1()
-        .header_read_timeout(NEXT_REQUEST)
-        .max_buf_size(MOST_HEAD);
-    builder
-        .http2()
-        .max_concurrent_streams(MOST_STREAMS)
-        .max_header_list_size(MOST_HEAD as u32)
-        .keep_alive_interval(FIRST_REQUEST)
-        .keep_alive_timeout(FIRST_REQUEST);
-    Ok(tokio::spawn(async move {
-        if let Err(error) = server
-            .serve(routes.into_make_service_with_connect_info::<SocketAddr>())
-            .await
-        {
-            log::error!("a server stopped: {error}");
-        }
-    }))
+    let refused = move || counting.metrics.connection_refused();
+    let server = Server::new(
+        (routes, tls),
+        bank.crowd.clone(),
+        refused,
+        listening::PATIENCE,
+    );
+    let running = server
+        .run(listener, stop)
+        .map_err(|error| StartError::Tls(error.to_string()))?;
+    Ok(tokio::spawn(running))
 }
 
 fn profile(

@@ -72,7 +72,8 @@ fn server_config(
     let mut server = builder
         .with_single_cert(vec![certificate.clone()], private)
         .map_err(tls)?;
-    server.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+    // What an idle terminal costs is a third with HTTP/1.1 (decision 22).
+    server.alpn_protocols = vec![b"http/1.1".to_vec(), b"h2".to_vec()];
     Ok(server)
 }
 

@@ -368,6 +368,7 @@ async fn under_overload_the_bank_sheds_at_once_answers_what_it_takes_and_loses_n
         "{text}"
     );
     let done = terminals[0].ask("/v1/limits", json!({"industry": "0001"}));
-    assert!(done.await.is_ok(), "and afterwards all is well");
+    let done = done.await;
+    assert!(done.is_ok(), "and afterwards all is well: {done:?}");
     stage.close(5_000).await;
 }
