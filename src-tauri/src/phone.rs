@@ -1,5 +1,7 @@
 //! What a phone does around the page.
 
+#[cfg(any(mobile, test))]
+use ipc::ReaderKind;
 use ipc::{Language, QueueStage, Stage};
 
 /// As every screen starts, nothing of all this.
@@ -49,18 +51,56 @@ const fn stage_of(list: QueueStage) -> Option<Stage> {
     }
 }
 
+/// Whether our own plugin's word on NFC and that of tauri-plugin-nfc, which knows no more than yes and no, are two
+/// different ones.
+#[cfg(any(mobile, test))]
+const fn is_disputed(ours: ReaderKind, usable: bool) -> bool {
+    match ours {
+        ReaderKind::Empty | ReaderKind::Card => !usable,
+        // No NFC, or ours has not told yet; and switched off.
+        ReaderKind::None | ReaderKind::ServiceDown => usable,
+    }
+}
+
 #[cfg(mobile)]
-pub(crate) use on_phones::{confirm, follow};
+pub(crate) use on_phones::{confirm, follow, page_loads};
 
 #[cfg(mobile)]
 mod on_phones {
     use ipc::{AppView, Command};
     use session::Session;
     use session::shells::VaultError;
-    use tauri::{AppHandle, Manager};
+    use tauri::webview::{PageLoadEvent, PageLoadPayload};
+    use tauri::{AppHandle, Manager, Webview};
     use tauri_plugin_iso_dep::{Confirmed, IsoDepExt};
+    use tauri_plugin_nfc::NfcExt;
 
-    use super::Screen;
+    use super::{Screen, is_disputed};
+
+    /// A page that is there is the earliest moment at which tauri-plugin-nfc may be asked (decision 0021).
+    pub(crate) fn page_loads(webview: &Webview, load: &PageLoadPayload<'_>) {
+        if load.event() == PageLoadEvent::Finished {
+            ask_other_plugin(webview.app_handle().clone());
+        }
+    }
+
+    /// The second opinion on NFC goes to the log, for whoever looks into a phone that finds no card.
+    fn ask_other_plugin(app: AppHandle) {
+        // Its call waits for Kotlin's or Swift's answer.
+        tauri::async_runtime::spawn_blocking(move || {
+            let usable = match app.nfc().is_available() {
+                Ok(usable) => usable,
+                Err(error) => return log::warn!("tauri-plugin-nfc says nothing: {error}"),
+            };
+            let Some(session) = app.try_state::<Session>() else {
+                return;
+            };
+            let ours = session.view().borrow().reader.state;
+            if is_disputed(ours, usable) {
+                log::warn!("NFC: {ours:?}, but tauri-plugin-nfc says that it is usable: {usable}");
+            }
+        });
+    }
 
     /// Tells the phone when something of it changes.
     pub(crate) fn follow(app: &AppHandle, before: &mut Screen, view: &AppView) {
@@ -140,6 +180,18 @@ mod tests {
         assert!(around(Some(Stage::Code)).code);
         assert!(!around(Some(Stage::Phone)).code, "no message was sent yet");
         assert!(!around(Some(Stage::Password)).code);
+    }
+
+    #[test]
+    fn a_second_opinion_on_nfc_is_told_only_where_it_is_another_one() {
+        for ours in [ReaderKind::ServiceDown, ReaderKind::None] {
+            assert!(is_disputed(ours, true), "{ours:?}: the other finds NFC");
+            assert!(!is_disputed(ours, false), "{ours:?}: it finds none either");
+        }
+        for ours in [ReaderKind::Empty, ReaderKind::Card] {
+            assert!(is_disputed(ours, false), "{ours:?}: the other finds none");
+            assert!(!is_disputed(ours, true), "{ours:?}: both find NFC");
+        }
     }
 
     #[test]

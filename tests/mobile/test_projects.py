@@ -1,6 +1,7 @@
 """What the projects for Android and iOS must say, or the code in them can't work. Standard library alone.
 
-TAPFILL_ANDROID names the Android project as it is after a build, with what build scripts added.
+TAPFILL_ANDROID names the Android project as it is after a build, with what build scripts added, TAPFILL_NFC the sources
+of the tauri-plugin-nfc that the app is built with.
 """
 
 import json
@@ -14,6 +15,7 @@ import xml.etree.ElementTree as xml
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 PLUGIN = ROOT / "plugins/iso-dep"
 A = "{http://schemas.android.com/apk/res/android}"
+TOOLS = "{http://schemas.android.com/tools}"
 
 
 def text(folder, *patterns):
@@ -100,6 +102,70 @@ class BuiltAndroid(Android):
     """The same of what build scripts made of it."""
 
     project = pathlib.Path(os.environ.get("TAPFILL_ANDROID", ""))
+
+
+def keys(activity):
+    """What Android's manifest merger knows an activity's children by: a filter by its actions and categories."""
+    for it in activity:
+        yield it, (it.tag, it.get(A + "name"), *sorted(part.get(A + "name") for part in it))
+
+
+@unittest.skipUnless("TAPFILL_NFC" in os.environ, "no sources of it")
+class OtherPlugin(unittest.TestCase):
+    """tauri-plugin-nfc: what decision 0021 rests on, in its own sources."""
+
+    def setUp(self):
+        self.sources = pathlib.Path(os.environ["TAPFILL_NFC"])
+        self.rust = text(ROOT / "src-tauri/src", "**/*.rs")
+
+    def test_what_its_build_script_adds_is_removed_in_each_kind_of_build(self):
+        added = re.search(r'"activity",\s*r#"(.*?)"#', (self.sources / "build.rs").read_text(), re.S).group(1)
+        space = A.strip("{}")
+        added = xml.fromstring(f'<activity xmlns:android="{space}">{added}</activity>')
+        added = {key for _, key in keys(added)}
+        self.assertEqual(len(added), 4, "three filters and their list")
+        gradle = (ROOT / "gen/android/app/build.gradle.kts").read_text()
+        kinds = re.findall(r'getByName\("(\w+)"\)', gradle)
+        self.assertEqual(sorted(kinds), ["debug", "release"])
+        for kind in kinds:
+            over = xml.parse(ROOT / f"gen/android/app/src/{kind}/AndroidManifest.xml").getroot()
+            activity = over.find("application/activity")
+            self.assertEqual(activity.get(A + "name"), ".MainActivity", "as the main manifest spells it")
+            removed = {key for it, key in keys(activity) if it.get(TOOLS + "node") == "remove"}
+            self.assertEqual(removed, added, kind)
+            self.assertEqual(len(list(activity)), len(removed), "nothing is added")
+
+    def test_it_is_set_up_and_asked_for_nothing_but_availability(self):
+        self.assertIn(".plugin(tauri_plugin_nfc::init())", self.rust)
+        self.assertEqual(re.findall(r"\.nfc\(\)\s*\.(\w+)\(", self.rust), ["is_available"])
+
+    def test_the_page_may_not_call_it(self):
+        for capability in ROOT.glob("capabilities/*.json"):
+            for permission in json.loads(capability.read_text())["permissions"]:
+                name = permission if isinstance(permission, str) else permission["identifier"]
+                self.assertFalse(name.startswith("nfc:"), f"{capability.name}: Rust needs no permission")
+
+    def test_it_polls_for_nothing_unless_it_is_asked_to(self):
+        kotlin = text(self.sources, "android/src/main/java/*.kt")
+        swift = text(self.sources, "ios/Sources/*.swift")
+        self.assertNotIn("enableReaderMode", kotlin)
+        callers = re.findall(r"    (?:override )?fun (\w+)\((?:(?!\n    \}).)*?\n\s+enableNFCInForeground\(", kotlin, re.S)
+        self.assertEqual(callers, ["onResume", "scan", "write"])
+        resume = re.search(r"fun onResume\(\) \{(.*?)\n    \}", kotlin, re.S).group(1)
+        self.assertRegex(resume, r"session\?\.let \{\s+enableNFCInForeground", "only in a session of its own")
+        self.assertEqual(len(re.findall(r"NFC\w+ReaderSession\(\n", swift)), 2, "both in startScanSession")
+        begun = re.findall(r"(?:self\.)startScanSession\(", swift)
+        self.assertEqual(len(begun), 2, "scan and write")
+
+    def test_its_answer_is_worth_nothing_before_a_page_is_there(self):
+        """Before `load` Kotlin has no adapter and says no, and Swift unwraps what is not there yet."""
+        kotlin = text(self.sources, "android/src/main/java/*.kt")
+        swift = text(self.sources, "ios/Sources/*.swift")
+        self.assertIn("private var nfcAdapter: NfcAdapter? = null", kotlin)
+        self.assertIn("var status: NfcStatus!", swift)
+        asked = re.search(r"fn page_loads\(.*?\n    \}", self.rust, re.S).group(0)
+        self.assertIn("load.event() == PageLoadEvent::Finished", asked)
+        self.assertEqual(self.rust.count("ask_other_plugin("), 2, "there, and where it is defined")
 
 
 class Plugin(unittest.TestCase):
