@@ -5,6 +5,8 @@ mod commands;
 mod desk;
 #[cfg(target_os = "linux")]
 mod environment;
+#[cfg(any(mobile, test))]
+mod exports;
 mod lists;
 mod parts;
 #[cfg(any(mobile, test))]

@@ -85,6 +85,21 @@ class Android(unittest.TestCase):
         self.assertEqual(survives, set(f"{around} {screen}".split()))
         self.assertEqual(activity.get(A + "launchMode"), "singleTask")
 
+    def test_an_export_goes_where_the_person_says(self):
+        """The folder that Tauri calls documents on Android is the app's own: nobody else sees into it."""
+        rust = ROOT / "src-tauri/src"
+        android = r'cfg\(target_os = "android"\)\]\n'
+        parts = (rust / "parts.rs").read_text()
+        folder = re.search(rf'{android}fn documents\(.*?\n\}}', parts, re.S).group(0)
+        self.assertIn('app.path().app_cache_dir()?.join("exports")', folder)
+        self.assertEqual(parts.count("document_dir()"), 1, "that of the other systems")
+        commands = (rust / "commands.rs").read_text()
+        self.assertRegex(commands, rf"{android}async fn within_reach\([^}}]*exports::handed_over\(")
+        self.assertIn("within_reach(app, reply).await", commands)
+        exports = (rust / "exports.rs").read_text()
+        for step in (".save_file(", "app.fs().open(document, options)", "options.write(true).truncate(true)"):
+            self.assertIn(step, exports)
+
     def test_the_app_has_the_name_that_the_page_has(self):
         for folder, page in (("values", "en"), ("values-zh", "zh-CN"), ("values-b+zh+Hant", "zh-TW")):
             name = json.loads((ROOT / f"ui/messages/{page}.json").read_text())["app"]["name"]
@@ -240,6 +255,16 @@ class Ios(unittest.TestCase):
         # Tauri's folder for local data is below this one.
         self.assertIn("for: .applicationSupportDirectory", kept)
         self.assertIn("app.path().app_local_data_dir()", (ROOT / "src-tauri/src/parts.rs").read_text())
+
+    def test_files_shows_what_was_exported_and_nothing_else(self):
+        for key in ("UIFileSharingEnabled", "LSSupportsOpeningDocumentsInPlace"):
+            self.assertIs(self.info.get(key), True, key)
+        parts = (ROOT / "src-tauri/src/parts.rs").read_text()
+        # Journal, settings, packages, what the keys sealed: below Application Support, never below Documents.
+        self.assertRegex(parts, r"None => app\.path\(\)\.app_local_data_dir\(\)\?,")
+        everywhere = text(ROOT / "src-tauri/src", "**/*.rs") + text(ROOT / "plugins", "**/*.rs", "**/*.swift")
+        self.assertEqual(everywhere.count("document_dir()"), 1, "exports")
+        self.assertNotIn(".documentDirectory", everywhere)
 
     def test_the_system_knows_each_language_of_the_page(self):
         names = {"zh-CN": "zh-Hans", "zh-TW": "zh-Hant", "en": "en"}
