@@ -363,7 +363,13 @@ fn swift() -> Outcome<()> {
 fn projects(built: bool) -> Outcome<()> {
     let mut command = Command::new("python3");
     command.current_dir(build::root());
-    command.env("TAPFILL_NFC", sources_of("tauri-plugin-nfc")?);
+    let nfc = sources_of("tauri-plugin-nfc")?;
+    let mut swift = vec![nfc.clone()];
+    for name in ["tauri", "tauri-plugin-dialog", "tauri-plugin-fs"] {
+        swift.push(sources_of(name)?);
+    }
+    let swift = std::env::join_paths(swift).map_err(|e| format!("where cargo keeps crates: {e}"))?;
+    command.env("TAPFILL_NFC", nfc).env("TAPFILL_SWIFT", swift);
     if built {
         command.env("TAPFILL_ANDROID", folder().join("android-project"));
     }
