@@ -43,6 +43,8 @@ class Android(unittest.TestCase):
         needed = {"INTERNET", "NFC"}
         if "navigator.vibrate" in text(ROOT / "ui/src", "**/*.ts", "**/*.svelte"):
             needed.add("VIBRATE")
+        if "setHideOverlayWindows" in text(PLUGIN, "android/src/main/**/*.kt"):
+            needed.add("HIDE_OVERLAY_WINDOWS")
         self.assertEqual(asked, {f"android.permission.{it}" for it in needed})
 
     def test_a_device_without_nfc_may_install_it(self):

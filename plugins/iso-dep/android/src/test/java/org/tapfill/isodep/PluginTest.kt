@@ -24,6 +24,7 @@ import com.google.android.gms.common.api.Status
 import java.util.concurrent.LinkedBlockingQueue
 import java.util.concurrent.TimeUnit
 import org.junit.Assert.assertEquals
+import org.junit.Assert.assertFalse
 import org.junit.Assert.assertNotNull
 import org.junit.Assert.assertNull
 import org.junit.Assert.assertTrue
@@ -170,6 +171,18 @@ class PluginTest {
         assertEquals(LayoutParams.FLAG_SECURE or LayoutParams.FLAG_KEEP_SCREEN_ON, activity.window.flags)
         call("screen", """{"secret":false,"awake":true}""")
         assertEquals(LayoutParams.FLAG_KEEP_SCREEN_ON, activity.window.flags)
+    }
+
+    @Test
+    fun `the page gets no touch through another app's window while a secret is typed`() {
+        val page = android.webkit.WebView()
+        plugin.load(page)
+        val touch = android.view.MotionEvent(0, android.view.MotionEvent.FLAG_WINDOW_IS_OBSCURED)
+        call("screen", """{"secret":true,"awake":false}""")
+        assertTrue("the pad", page.touched!!.onTouch(page, touch))
+        assertTrue("where Android can", activity.window.hidesOverlays)
+        call("screen", """{"secret":false,"awake":false}""")
+        assertFalse("the rest of the page", page.touched!!.onTouch(page, touch))
     }
 
     @Test
