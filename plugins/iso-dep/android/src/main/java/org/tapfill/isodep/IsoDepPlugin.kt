@@ -103,6 +103,7 @@ class IsoDepPlugin(private val activity: Activity) : Plugin(activity) {
 
     private fun asks(invoke: Invoke, ask: Intent): Boolean = try {
         startActivityForResult(invoke, ask, "consented")
+        consent.asks = true
         true
     } catch (_: ActivityNotFoundException) {
         false
@@ -110,8 +111,10 @@ class IsoDepPlugin(private val activity: Activity) : Plugin(activity) {
 
     @ActivityCallback
     fun consented(invoke: Invoke, result: ActivityResult) {
+        consent.asks = false
         val message = result.data?.getStringExtra(SmsRetriever.EXTRA_SMS_MESSAGE)
-        invoke.resolveObject(Code(message?.let(::codeIn)))
+        val about = invoke.parseArgs(CodeArgs::class.java).about
+        invoke.resolveObject(Code(message?.let { codeIn(it, about) }))
     }
 
     @Command
