@@ -20,6 +20,8 @@ class Refused(val code: String) : Exception(code)
  * One session at a time with one card at a time. No class of the OS in here.
  *
  * A card whose outcome became unknown is given up and the field polls anew, so that the next contact is a new tag.
+ * Whatever waits for a card happens on the worker's one thread, closing it too: the screen's own comes by here when the
+ * app leaves it, and a card may be silent for seconds.
  */
 class Desk(
     private val field: Field,
@@ -58,7 +60,7 @@ class Desk(
     fun found(card: Card) {
         val session = session
         if (session == null || paused) {
-            card.close()
+            worker.execute(card::close)
             return
         }
         drop()
@@ -182,7 +184,7 @@ class Desk(
     }
 
     private fun drop() {
-        card?.close()
+        card?.let { worker.execute(it::close) }
         card = null
     }
 }

@@ -91,6 +91,14 @@ class PluginTest {
     }
 
     @Test
+    fun `a tag of before that is closed late shortens no patience with this one`() {
+        val radio = hold { byteArrayOf(0x90.toByte(), 0) }
+        radio.timeout = IsoDep.DEFAULT_MS
+        assertEquals("done", call("transceive", batch)["stop"].asText())
+        assertEquals("Android sets it back for all tags", 5000, radio.timeout)
+    }
+
+    @Test
     fun `reader mode is asked for with what keeps Android's own hands off the card`() {
         hold { it }
         val wanted = NfcAdapter.FLAG_READER_NFC_A or NfcAdapter.FLAG_READER_NFC_B or
