@@ -418,6 +418,12 @@ class Bridge(unittest.TestCase):
         reason = re.search(r"func reason\(_ code: Int\) -> String \{(.*?)\n\}", self.swift, re.S).group(1)
         self.assertEqual(re.findall(r'return "([a-z-]+)"', reason), self.variants("Why"))
 
+    def test_the_state_of_nfc_is_asked_anew_when_the_app_comes_back(self):
+        ios = re.search(r"func watch\(.*?\n  \}\n\n", self.swift, re.S).group(0)
+        self.assertRegex(ios, r"didBecomeActiveNotification[^{]*\{ \[weak self\] _ in\s+self\?\.queue\.async \{ self\?\.desk\.tellState\(\) \}")
+        android = re.search(r"fun resume\(\) \{(.*?)\n    \}", self.kotlin, re.S).group(1)
+        self.assertIn("switched()", android)
+
     def test_a_refusal_has_a_code_that_rust_knows(self):
         begin = re.search(r"\nasync fn begin\(.*?\n\}", self.rust, re.S).group(0)
         known = set(re.findall(r'Some\("([a-z]+)"\)', begin))

@@ -368,7 +368,8 @@ fn projects(built: bool) -> Outcome<()> {
     for name in ["tauri", "tauri-plugin-dialog", "tauri-plugin-fs"] {
         swift.push(sources_of(name)?);
     }
-    let swift = std::env::join_paths(swift).map_err(|e| format!("where cargo keeps crates: {e}"))?;
+    let swift =
+        std::env::join_paths(swift).map_err(|e| format!("where cargo keeps crates: {e}"))?;
     command.env("TAPFILL_NFC", nfc).env("TAPFILL_SWIFT", swift);
     if built {
         command.env("TAPFILL_ANDROID", folder().join("android-project"));

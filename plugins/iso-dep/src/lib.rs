@@ -81,10 +81,7 @@ impl<R: Runtime, T: Manager<R>> IsoDepExt<R> for T {
         }
     }
 
-    fn sms_code(
-        &self,
-        about: String,
-    ) -> impl Future<Output = Option<String>> + Send + 'static {
+    fn sms_code(&self, about: String) -> impl Future<Output = Option<String>> + Send + 'static {
         let bridge = bridge_of(self);
         async move {
             let wanted = serde_json::json!(Wanted { about });

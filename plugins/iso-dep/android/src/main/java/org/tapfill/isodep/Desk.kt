@@ -126,10 +126,11 @@ class Desk(
         }
     }
 
-    /** The app is back: who still waits for a card gets one. */
+    /** The app is back: who still waits for a card gets one. A frozen app hears of no switch, so it is asked for. */
     @Synchronized
     fun resume() {
         paused = false
+        switched()
         if (session != null) {
             field.open(options)
         }

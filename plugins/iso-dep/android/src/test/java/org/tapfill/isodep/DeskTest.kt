@@ -189,6 +189,20 @@ class DeskTest {
     }
 
     @Test
+    fun `NFC switched while the app was frozen is told when it comes back`() {
+        desk.begin(BeginArgs())
+        desk.pause()
+        field.state = "off"
+        desk.resume()
+        assertEquals("off", told.last().nfc)
+        assertFalse("nothing to open", field.open)
+        desk.pause()
+        field.state = "on"
+        desk.resume()
+        assertEquals("and on again", "on", told.last().nfc)
+    }
+
+    @Test
     fun `a card that came while the app was away is let go`() {
         desk.begin(BeginArgs())
         desk.pause()
