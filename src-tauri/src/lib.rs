@@ -5,6 +5,8 @@ mod commands;
 mod desk;
 #[cfg(target_os = "linux")]
 mod environment;
+#[cfg(any(mobile, test))]
+mod exports;
 mod lists;
 mod parts;
 #[cfg(any(mobile, test))]
@@ -40,7 +42,9 @@ pub fn run() {
     #[cfg(mobile)]
     let builder = builder
         .plugin(tauri_plugin_fs::init())
-        .plugin(tauri_plugin_iso_dep::init());
+        .plugin(tauri_plugin_nfc::init())
+        .plugin(tauri_plugin_iso_dep::init())
+        .on_page_load(phone::page_loads);
     let built = builder
         .setup(|app| {
             let session = tauri::async_runtime::block_on(begin(app))?;

@@ -25,7 +25,7 @@ pub(crate) fn of(app: &App) -> Result<Parts, Failure> {
         Some(dir) => PathBuf::from(dir),
         None => app.path().app_local_data_dir()?,
     };
-    let documents = app.path().document_dir().unwrap_or_else(|_| dir.clone());
+    let documents = documents(app).unwrap_or_else(|_| dir.clone());
     Ok(Parts {
         reader: reader(app)?,
         bank: BankClient::with_builder(profile, builder, proxies())?,
@@ -36,6 +36,18 @@ pub(crate) fn of(app: &App) -> Result<Parts, Failure> {
         version: app.package_info().version.to_string(),
         development: cfg!(feature = "simulator"),
     })
+}
+
+/// Where exports go. iOS shows this folder in "Files" (`Info.ios.plist`): journal and keys are never below it.
+#[cfg(not(target_os = "android"))]
+fn documents(app: &App) -> tauri::Result<PathBuf> {
+    app.path().document_dir()
+}
+
+/// Android's has none that a person reaches: exports lie here while the person says where they go (`exports`).
+#[cfg(target_os = "android")]
+fn documents(app: &App) -> tauri::Result<PathBuf> {
+    Ok(app.path().app_cache_dir()?.join("exports"))
 }
 
 /// What environment and system say of the way out.

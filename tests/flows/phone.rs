@@ -11,6 +11,7 @@ use virtual_card::{CardProfile, Fault, Moment};
 
 use crate::stage::{CARD_BEFORE, Stage, failure};
 use crate::torn::{torn_again, torn_anywhere};
+use crate::wire::Mode;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_card_torn_at_any_command_of_a_load_is_settled_on_android() {
@@ -373,4 +374,38 @@ async fn a_slow_bank_that_says_no_asks_for_no_second_contact() {
     tokio::time::sleep(A_WHILE).await;
     assert!(!polls(&stage), "the password is typed anew first");
     stage.healed().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_slow_bank_that_never_answers_asks_for_no_second_contact() {
+    let stage = Stage::wired_on_phone(System::Ios).await;
+    let person = &stage.person;
+    person.balance().await.unwrap();
+    person.begin(TransactionKind::Topup).await.unwrap();
+    person.verify().await.unwrap();
+    stage.wire().hold(1);
+    person.submit(&person.password, Some(1_000)).await.unwrap();
+    let free = |view: &ipc::AppView| {
+        let transaction = view.transaction.as_ref();
+        transaction.is_some_and(|it| it.contact == Some(ContactView::Free))
+    };
+    person.until("the card may go", free).await.unwrap();
+    stage.slot.remove();
+    stage.wire().cut(Mode::Dead, 0);
+    let failed = |view: &ipc::AppView| {
+        let transaction = view.transaction.as_ref();
+        transaction.is_some_and(|it| it.error.is_some())
+    };
+    person.until("no answer", failed).await.unwrap();
+    let transaction = person.look().transaction.unwrap();
+    assert_eq!(
+        transaction.kind,
+        TransactionKind::Topup,
+        "no second contact"
+    );
+    assert_eq!(transaction.place, MoneyPlace::Unsure, "and said so");
+    tokio::time::sleep(A_WHILE).await;
+    assert!(!polls(&stage), "no sheet without a reason");
+    stage.wire().whole();
+    stage.wire().release();
 }

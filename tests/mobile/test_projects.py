@@ -1,6 +1,7 @@
 """What the projects for Android and iOS must say, or the code in them can't work. Standard library alone.
 
-TAPFILL_ANDROID names the Android project as it is after a build, with what build scripts added.
+TAPFILL_ANDROID names the Android project as it is after a build, with what build scripts added, TAPFILL_NFC the sources
+of the tauri-plugin-nfc that the app is built with, TAPFILL_SWIFT those of every crate whose Swift goes into the app.
 """
 
 import json
@@ -14,6 +15,7 @@ import xml.etree.ElementTree as xml
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 PLUGIN = ROOT / "plugins/iso-dep"
 A = "{http://schemas.android.com/apk/res/android}"
+TOOLS = "{http://schemas.android.com/tools}"
 
 
 def text(folder, *patterns):
@@ -41,6 +43,8 @@ class Android(unittest.TestCase):
         needed = {"INTERNET", "NFC"}
         if "navigator.vibrate" in text(ROOT / "ui/src", "**/*.ts", "**/*.svelte"):
             needed.add("VIBRATE")
+        if "setHideOverlayWindows" in text(PLUGIN, "android/src/main/**/*.kt"):
+            needed.add("HIDE_OVERLAY_WINDOWS")
         self.assertEqual(asked, {f"android.permission.{it}" for it in needed})
 
     def test_a_device_without_nfc_may_install_it(self):
@@ -83,6 +87,21 @@ class Android(unittest.TestCase):
         self.assertEqual(survives, set(f"{around} {screen}".split()))
         self.assertEqual(activity.get(A + "launchMode"), "singleTask")
 
+    def test_an_export_goes_where_the_person_says(self):
+        """The folder that Tauri calls documents on Android is the app's own: nobody else sees into it."""
+        rust = ROOT / "src-tauri/src"
+        android = r'cfg\(target_os = "android"\)\]\n'
+        parts = (rust / "parts.rs").read_text()
+        folder = re.search(rf'{android}fn documents\(.*?\n\}}', parts, re.S).group(0)
+        self.assertIn('app.path().app_cache_dir()?.join("exports")', folder)
+        self.assertEqual(parts.count("document_dir()"), 1, "that of the other systems")
+        commands = (rust / "commands.rs").read_text()
+        self.assertRegex(commands, rf"{android}async fn within_reach\([^}}]*exports::handed_over\(")
+        self.assertIn("within_reach(app, reply).await", commands)
+        exports = (rust / "exports.rs").read_text()
+        for step in (".save_file(", "app.fs().open(document, options)", "options.write(true).truncate(true)"):
+            self.assertIn(step, exports)
+
     def test_the_app_has_the_name_that_the_page_has(self):
         for folder, page in (("values", "en"), ("values-zh", "zh-CN"), ("values-b+zh+Hant", "zh-TW")):
             name = json.loads((ROOT / f"ui/messages/{page}.json").read_text())["app"]["name"]
@@ -100,6 +119,70 @@ class BuiltAndroid(Android):
     """The same of what build scripts made of it."""
 
     project = pathlib.Path(os.environ.get("TAPFILL_ANDROID", ""))
+
+
+def keys(activity):
+    """What Android's manifest merger knows an activity's children by: a filter by its actions and categories."""
+    for it in activity:
+        yield it, (it.tag, it.get(A + "name"), *sorted(part.get(A + "name") for part in it))
+
+
+@unittest.skipUnless("TAPFILL_NFC" in os.environ, "no sources of it")
+class OtherPlugin(unittest.TestCase):
+    """tauri-plugin-nfc: what decision 0021 rests on, in its own sources."""
+
+    def setUp(self):
+        self.sources = pathlib.Path(os.environ["TAPFILL_NFC"])
+        self.rust = text(ROOT / "src-tauri/src", "**/*.rs")
+
+    def test_what_its_build_script_adds_is_removed_in_each_kind_of_build(self):
+        added = re.search(r'"activity",\s*r#"(.*?)"#', (self.sources / "build.rs").read_text(), re.S).group(1)
+        space = A.strip("{}")
+        added = xml.fromstring(f'<activity xmlns:android="{space}">{added}</activity>')
+        added = {key for _, key in keys(added)}
+        self.assertEqual(len(added), 4, "three filters and their list")
+        gradle = (ROOT / "gen/android/app/build.gradle.kts").read_text()
+        kinds = re.findall(r'getByName\("(\w+)"\)', gradle)
+        self.assertEqual(sorted(kinds), ["debug", "release"])
+        for kind in kinds:
+            over = xml.parse(ROOT / f"gen/android/app/src/{kind}/AndroidManifest.xml").getroot()
+            activity = over.find("application/activity")
+            self.assertEqual(activity.get(A + "name"), ".MainActivity", "as the main manifest spells it")
+            removed = {key for it, key in keys(activity) if it.get(TOOLS + "node") == "remove"}
+            self.assertEqual(removed, added, kind)
+            self.assertEqual(len(list(activity)), len(removed), "nothing is added")
+
+    def test_it_is_set_up_and_asked_for_nothing_but_availability(self):
+        self.assertIn(".plugin(tauri_plugin_nfc::init())", self.rust)
+        self.assertEqual(re.findall(r"\.nfc\(\)\s*\.(\w+)\(", self.rust), ["is_available"])
+
+    def test_the_page_may_not_call_it(self):
+        for capability in ROOT.glob("capabilities/*.json"):
+            for permission in json.loads(capability.read_text())["permissions"]:
+                name = permission if isinstance(permission, str) else permission["identifier"]
+                self.assertFalse(name.startswith("nfc:"), f"{capability.name}: Rust needs no permission")
+
+    def test_it_polls_for_nothing_unless_it_is_asked_to(self):
+        kotlin = text(self.sources, "android/src/main/java/*.kt")
+        swift = text(self.sources, "ios/Sources/*.swift")
+        self.assertNotIn("enableReaderMode", kotlin)
+        callers = re.findall(r"    (?:override )?fun (\w+)\((?:(?!\n    \}).)*?\n\s+enableNFCInForeground\(", kotlin, re.S)
+        self.assertEqual(callers, ["onResume", "scan", "write"])
+        resume = re.search(r"fun onResume\(\) \{(.*?)\n    \}", kotlin, re.S).group(1)
+        self.assertRegex(resume, r"session\?\.let \{\s+enableNFCInForeground", "only in a session of its own")
+        self.assertEqual(len(re.findall(r"NFC\w+ReaderSession\(\n", swift)), 2, "both in startScanSession")
+        begun = re.findall(r"(?:self\.)startScanSession\(", swift)
+        self.assertEqual(len(begun), 2, "scan and write")
+
+    def test_its_answer_is_worth_nothing_before_a_page_is_there(self):
+        """Before `load` Kotlin has no adapter and says no, and Swift unwraps what is not there yet."""
+        kotlin = text(self.sources, "android/src/main/java/*.kt")
+        swift = text(self.sources, "ios/Sources/*.swift")
+        self.assertIn("private var nfcAdapter: NfcAdapter? = null", kotlin)
+        self.assertIn("var status: NfcStatus!", swift)
+        asked = re.search(r"fn page_loads\(.*?\n    \}", self.rust, re.S).group(0)
+        self.assertIn("load.event() == PageLoadEvent::Finished", asked)
+        self.assertEqual(self.rust.count("ask_other_plugin("), 2, "there, and where it is defined")
 
 
 class Plugin(unittest.TestCase):
@@ -175,10 +258,50 @@ class Ios(unittest.TestCase):
         self.assertIn("for: .applicationSupportDirectory", kept)
         self.assertIn("app.path().app_local_data_dir()", (ROOT / "src-tauri/src/parts.rs").read_text())
 
+    def test_files_shows_what_was_exported_and_nothing_else(self):
+        for key in ("UIFileSharingEnabled", "LSSupportsOpeningDocumentsInPlace"):
+            self.assertIs(self.info.get(key), True, key)
+        parts = (ROOT / "src-tauri/src/parts.rs").read_text()
+        # Journal, settings, packages, what the keys sealed: below Application Support, never below Documents.
+        self.assertRegex(parts, r"None => app\.path\(\)\.app_local_data_dir\(\)\?,")
+        everywhere = text(ROOT / "src-tauri/src", "**/*.rs") + text(ROOT / "plugins", "**/*.rs", "**/*.swift")
+        self.assertEqual(everywhere.count("document_dir()"), 1, "exports")
+        self.assertNotIn(".documentDirectory", everywhere)
+
     def test_the_system_knows_each_language_of_the_page(self):
         names = {"zh-CN": "zh-Hans", "zh-TW": "zh-Hant", "en": "en"}
         pages = {it.stem for it in ROOT.glob("ui/messages/*.json")}
         self.assertEqual(set(self.info["CFBundleLocalizations"]), {names[it] for it in pages})
+
+    def test_what_apple_wants_a_reason_for_has_one(self):
+        """https://developer.apple.com/documentation/bundleresources/describing-use-of-required-reason-api"""
+        told = plistlib.loads((ROOT / "src-tauri/ios/PrivacyInfo.xcprivacy").read_bytes())
+        self.assertIs(told["NSPrivacyTracking"], False)
+        self.assertEqual(told["NSPrivacyTrackingDomains"], [])
+        kinds = {it["NSPrivacyAccessedAPIType"]: it["NSPrivacyAccessedAPITypeReasons"] for it in told["NSPrivacyAccessedAPITypes"]}
+        category = "NSPrivacyAccessedAPICategory"
+        # Of Rust's standard library, which asks for a file's size so: the app's own, and one that the person chose.
+        reasons = {f"{category}FileTimestamp": ["C617.1", "3B52.1"]}
+        swift = "".join(text(pathlib.Path(it), "**/*.swift") for it in os.environ.get("TAPFILL_SWIFT", "").split(os.pathsep) if it)
+        swift += text(PLUGIN, "ios/Sources/**/*.swift")
+        for name, used, reason in (
+            ("SystemBootTime", r"\bsystemUptime\b|\bmach_absolute_time\b", "35F9.1"),
+            ("UserDefaults", r"\b(?:NS)?UserDefaults\b|@AppStorage", "CA92.1"),
+            ("DiskSpace", r"\bvolumeAvailableCapacity\w*|\bvolumeTotalCapacity\w*|\bsystemFreeSize\b|\bstatv?fs\b", "E174.1"),
+            ("ActiveKeyboards", r"\bactiveInputModes\b", "3EC4.1"),
+        ):
+            if re.search(used, swift):
+                reasons[category + name] = [reason]
+        self.assertEqual(kinds, reasons)
+
+    def test_what_the_bank_keeps_of_a_person_is_told(self):
+        told = plistlib.loads((ROOT / "src-tauri/ios/PrivacyInfo.xcprivacy").read_bytes())
+        kept = [it.pop("NSPrivacyCollectedDataType").removeprefix("NSPrivacyCollectedDataType") for it in told["NSPrivacyCollectedDataTypes"]]
+        self.assertEqual(kept, ["PhoneNumber", "PaymentInfo", "DeviceID"])
+        purpose = ["NSPrivacyCollectedDataTypePurposeAppFunctionality"]
+        ours = {"NSPrivacyCollectedDataTypeLinked": True, "NSPrivacyCollectedDataTypeTracking": False, "NSPrivacyCollectedDataTypePurposes": purpose}
+        for it in told["NSPrivacyCollectedDataTypes"]:
+            self.assertEqual(it, ours)
 
     def test_the_entitlement_is_for_tags(self):
         entitled = plistlib.loads((ROOT / "src-tauri/ios/tapfill.entitlements").read_bytes())
@@ -259,16 +382,18 @@ class Bridge(unittest.TestCase):
             "End": "EndArgs",
             "Screen": "ScreenArgs",
             "Power": "Power",
+            "Wanted": "CodeArgs",
             "Code": "Code",
             "Answer": "Confirmed",
         }
-        of_android_alone = {"presenceCheckMs"}
+        of_android_alone = {"presenceCheckMs", "about"}
         for rust, other in pairs.items():
             members = of_rust(self.rust, rust)
             self.assertTrue(members, rust)
             self.assertEqual(of_kotlin(self.kotlin, other), members, f"{other} of Kotlin")
             members = {name: kind for name, kind in members.items() if name not in of_android_alone}
-            self.assertEqual(of_swift(self.swift, other), members, f"{other} of Swift")
+            if members:
+                self.assertEqual(of_swift(self.swift, other), members, f"{other} of Swift")
         self.assertLessEqual(set(re.findall(r"parseArgs\((\w+)(?:::class|\.self)", self.kotlin + self.swift)), set(pairs.values()))
 
     def test_what_the_phone_tells_has_the_same_words_and_members(self):
@@ -293,6 +418,12 @@ class Bridge(unittest.TestCase):
         reason = re.search(r"func reason\(_ code: Int\) -> String \{(.*?)\n\}", self.swift, re.S).group(1)
         self.assertEqual(re.findall(r'return "([a-z-]+)"', reason), self.variants("Why"))
 
+    def test_the_state_of_nfc_is_asked_anew_when_the_app_comes_back(self):
+        ios = re.search(r"func watch\(.*?\n  \}\n\n", self.swift, re.S).group(0)
+        self.assertRegex(ios, r"didBecomeActiveNotification[^{]*\{ \[weak self\] _ in\s+self\?\.queue\.async \{ self\?\.desk\.tellState\(\) \}")
+        android = re.search(r"fun resume\(\) \{(.*?)\n    \}", self.kotlin, re.S).group(1)
+        self.assertIn("switched()", android)
+
     def test_a_refusal_has_a_code_that_rust_knows(self):
         begin = re.search(r"\nasync fn begin\(.*?\n\}", self.rust, re.S).group(0)
         known = set(re.findall(r'Some\("([a-z]+)"\)', begin))
@@ -316,6 +447,15 @@ class Bridge(unittest.TestCase):
         for command in called:
             self.assertRegex(self.kotlin, rf"@Command\n    fun {command}\(invoke: Invoke\)")
             self.assertIn(f"@objc public func {command}(_ invoke: Invoke)", self.swift)
+
+    def test_a_message_is_known_by_the_words_that_the_bank_puts_behind_the_code(self):
+        server = ROOT / "crates/bank/src/http/security"
+        worded = r'"\[\{\}\] Code \{code\} (.*?\.) Valid \{\} min\.'
+        told = {re.search(worded, (server / name).read_text()).group(1) for name in ("sms.rs", "queue.rs")}
+        phone = (ROOT / "src-tauri/src/phone.rs").read_text()
+        self.assertEqual(set(re.findall(r'about: format!\(\s*"(.*?)"', phone)), told)
+        pattern = re.search(r'Regex\("(.*?)" \+ Regex\.escape\(about\)\)', self.kotlin).group(1)
+        self.assertEqual(pattern, r"\\bCode ([0-9]{6}) ")
 
     def test_the_words_over_the_page_are_in_its_languages(self):
         pages = {it.stem for it in ROOT.glob("ui/messages/*.json")}

@@ -204,7 +204,7 @@ fn kotlin() -> Outcome<()> {
     let compiler = build::root()
         .join(HERE)
         .join("node_modules/kotlin-compiler");
-    let tauri = tauri_sources()?.join("mobile");
+    let tauri = sources_of("tauri")?.join("mobile");
     let made = folder().join("kotlin");
     let written = |e: std::io::Error| format!("{}: {e}", made.display());
     fs::create_dir_all(&made).map_err(written)?;
@@ -329,24 +329,26 @@ fn files(path: &Path, kind: &str) -> Outcome<Vec<PathBuf>> {
     Ok(found)
 }
 
-/// Where cargo keeps the very Tauri that the app is built with.
-fn tauri_sources() -> Outcome<PathBuf> {
+/// Where cargo keeps the very sources of a crate that the app is built with.
+fn sources_of(crate_name: &str) -> Outcome<PathBuf> {
     let query = output(cargo().args(["metadata", "--format-version", "1", "--locked"]))?;
     let manifest = query
         .split("\"manifest_path\":\"")
         .filter_map(|rest| rest.split('"').next())
         .find(|path| {
             let folder = Path::new(path).parent().and_then(Path::file_name);
-            folder.is_some_and(|name| is_tauri(&name.to_string_lossy()))
+            folder.is_some_and(|name| is_crate(&name.to_string_lossy(), crate_name))
         })
-        .ok_or("cargo metadata names no Tauri")?;
-    let folder = Path::new(manifest).parent().ok_or("no folder of Tauri")?;
-    Ok(folder.to_owned())
+        .ok_or_else(|| format!("cargo metadata names no {crate_name}"))?;
+    let folder = Path::new(manifest).parent();
+    Ok(folder.ok_or("a manifest without a folder")?.to_owned())
 }
 
-fn is_tauri(folder: &str) -> bool {
-    let version = folder.strip_prefix("tauri-").unwrap_or_default();
-    version.starts_with(|first: char| first.is_ascii_digit())
+fn is_crate(folder: &str, name: &str) -> bool {
+    let version = folder
+        .strip_prefix(name)
+        .and_then(|rest| rest.strip_prefix('-'));
+    version.is_some_and(|version| version.starts_with(|first: char| first.is_ascii_digit()))
 }
 
 fn swift() -> Outcome<()> {
@@ -361,6 +363,14 @@ fn swift() -> Outcome<()> {
 fn projects(built: bool) -> Outcome<()> {
     let mut command = Command::new("python3");
     command.current_dir(build::root());
+    let nfc = sources_of("tauri-plugin-nfc")?;
+    let mut swift = vec![nfc.clone()];
+    for name in ["tauri", "tauri-plugin-dialog", "tauri-plugin-fs"] {
+        swift.push(sources_of(name)?);
+    }
+    let swift =
+        std::env::join_paths(swift).map_err(|e| format!("where cargo keeps crates: {e}"))?;
+    command.env("TAPFILL_NFC", nfc).env("TAPFILL_SWIFT", swift);
     if built {
         command.env("TAPFILL_ANDROID", folder().join("android-project"));
     }
@@ -373,8 +383,9 @@ mod tests {
 
     #[test]
     fn tauri_is_told_from_what_is_named_after_it() {
-        assert!(is_tauri("tauri-2.12.5"));
-        assert!(!is_tauri("tauri-plugin-nfc-2.4.2"));
-        assert!(!is_tauri("mobile"));
+        assert!(is_crate("tauri-2.12.5", "tauri"));
+        assert!(!is_crate("tauri-plugin-nfc-2.4.2", "tauri"));
+        assert!(is_crate("tauri-plugin-nfc-2.4.2", "tauri-plugin-nfc"));
+        assert!(!is_crate("mobile", "tauri"));
     }
 }

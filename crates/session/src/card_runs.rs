@@ -317,7 +317,9 @@ impl Actor {
                 let card = transaction.mark();
                 self.remember_balance(card.as_ref(), &closing);
             }
-            Err(_) if let_go && ended.place == MoneyPlace::InTransit => self.ask_card_again(),
+            Err(failure) if let_go && waits_for_card(&failure, ended.place) => {
+                self.ask_card_again();
+            }
             Err(failure) => self.ended_badly(failure, ended.times.requests > 0),
         }
     }
@@ -415,6 +417,12 @@ impl Actor {
             log::warn!("a balance was not remembered: {error}");
         }
     }
+}
+
+/// The bank's yes found a card that was let go: that one is wanted again. A bank that said anything else, or nothing,
+/// left nothing to write, and no card helps with that.
+fn waits_for_card(failure: &Failure, place: MoneyPlace) -> bool {
+    failure.code == Code::CardLost && place == MoneyPlace::InTransit
 }
 
 /// Reads the card on the reader.
@@ -532,5 +540,28 @@ fn finish(transaction: &mut Transaction, closing: &industry::Closing, now_ms: u6
         let loaded_now = closing.new_balance.filter(|_| !closing.already);
         card.balance = loaded_now.unwrap_or(card.balance);
         card.active |= transaction.kind == TransactionKind::Activate;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_card_that_was_let_go_is_wanted_again_after_the_banks_yes_alone() {
+        let wants = |code: Code, place| waits_for_card(&Failure::from(code), place);
+        assert!(
+            wants(Code::CardLost, MoneyPlace::InTransit),
+            "its money waits"
+        );
+        for unanswered in [Code::Offline, Code::BankSilent, Code::Deadline] {
+            for place in [MoneyPlace::InTransit, MoneyPlace::Unsure] {
+                assert!(
+                    !wants(unanswered, place),
+                    "{unanswered:?}: nothing to write"
+                );
+            }
+        }
+        assert!(!wants(Code::CardLost, MoneyPlace::Account), "nothing moved");
     }
 }

@@ -28,8 +28,8 @@ pub trait IsoDepExt<R: Runtime> {
     /// Makes the screen what the page in it needs.
     fn set_screen(&self, screen: Screen);
     /// The code out of the bank's message, once it came and the person let us have it; none when nothing is to be
-    /// hoped for.
-    fn sms_code(&self) -> impl Future<Output = Option<String>> + Send + 'static;
+    /// hoped for. `about` is what that message says right behind its code.
+    fn sms_code(&self, about: String) -> impl Future<Output = Option<String>> + Send + 'static;
     /// Asks the person to prove that it is them, by whatever unlocks the phone.
     fn confirm(&self) -> impl Future<Output = Confirmed> + Send + 'static;
 }
@@ -55,6 +55,11 @@ pub enum Confirmed {
     Unable,
 }
 
+#[derive(Serialize)]
+struct Wanted {
+    about: String,
+}
+
 #[derive(Deserialize)]
 struct Code {
     code: Option<String>,
@@ -76,10 +81,11 @@ impl<R: Runtime, T: Manager<R>> IsoDepExt<R> for T {
         }
     }
 
-    fn sms_code(&self) -> impl Future<Output = Option<String>> + Send + 'static {
+    fn sms_code(&self, about: String) -> impl Future<Output = Option<String>> + Send + 'static {
         let bridge = bridge_of(self);
         async move {
-            let told = call::<Code>(bridge, "code", Value::Null).await;
+            let wanted = serde_json::json!(Wanted { about });
+            let told = call::<Code>(bridge, "code", wanted).await;
             told.ok().and_then(|told| told.code)
         }
     }

@@ -15,12 +15,15 @@ class Bundle {
 
 object Build {
     object VERSION {
-        const val SDK_INT = 35
+        /** A test plays older phones, too. */
+        @JvmField
+        var SDK_INT = 35
     }
 
     object VERSION_CODES {
         const val N = 24
         const val P = 28
+        const val S = 31
         const val TIRAMISU = 33
     }
 }

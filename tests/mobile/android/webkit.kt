@@ -1,6 +1,6 @@
 package android.webkit
 
-open class WebView {
+open class WebView : android.view.View() {
     fun canGoBack() = false
     fun goBack() {}
 }

@@ -38,6 +38,12 @@ public final class Desk {
     self.tell = tell
   }
 
+  /// Asks the system anew, and tells; a sheet that is open says by itself how it ends.
+  public func tellState() {
+    guard session == nil && opening == nil else { return }
+    tell(PhoneEvent(.state, nfc: field.state))
+  }
+
   public func begin(
     _ options: BeginArgs, _ answer: @escaping (Result<UInt64, Refused>) -> Void
   ) {

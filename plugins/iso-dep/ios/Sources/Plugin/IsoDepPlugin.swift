@@ -27,8 +27,14 @@ class IsoDepPlugin: Plugin {
     let args = try invoke.parseArgs(WatchArgs.self)
     queue.async { [self] in
       channel = args.channel
-      try? channel?.send(PhoneEvent(.state, nfc: field.state))
+      desk.tellState()
       invoke.resolve()
+    }
+    // What there was at the start may be otherwise by then: iOS tells no changes of it.
+    NotificationCenter.default.addObserver(
+      forName: UIApplication.didBecomeActiveNotification, object: nil, queue: nil
+    ) { [weak self] _ in
+      self?.queue.async { self?.desk.tellState() }
     }
   }
 

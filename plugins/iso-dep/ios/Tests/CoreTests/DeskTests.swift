@@ -90,6 +90,17 @@ final class DeskTests: XCTestCase {
     XCTAssertFalse(field.isOpen)
   }
 
+  func testTheStateIsAskedAnewEachTimeThatItIsTold() {
+    field.state = "none"
+    desk.tellState()
+    field.state = "on"
+    desk.tellState()
+    held(FakeCard([]))
+    field.state = "none"
+    desk.tellState()
+    XCTAssertEqual(told.map { $0.nfc }, ["none", "on", nil], "a card is held, which says more")
+  }
+
   func testTheSheetSpeaksTheLanguageOfTheAppOrElseThatOfThePhone() {
     XCTAssertEqual(Words.of("en", ["zh-Hans-CN"]), Words.english, "chosen in the app")
     XCTAssertEqual(Words.of("zh-TW", ["en-GB"]), Words.traditional)

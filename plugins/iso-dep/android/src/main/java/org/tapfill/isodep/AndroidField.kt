@@ -52,8 +52,6 @@ internal class AndroidField(
         val radio = IsoDep.get(tag) ?: return missed()
         try {
             radio.connect()
-            // Lost when it is set before connect.
-            radio.timeout = options.transceiveMs
         } catch (_: IOException) {
             return missed()
         } catch (_: SecurityException) {
@@ -74,6 +72,8 @@ internal class IsoDepCard(private val radio: IsoDep, private val limitMs: Int) :
     override fun transceive(command: ByteArray): ByteArray {
         val began = System.nanoTime()
         try {
+            // Closing a tag of before sets it back for all of them.
+            radio.timeout = limitMs
             return radio.transceive(command)
         } catch (_: TagLostException) {
             // Android says the same of a card that left and of one that took too long.

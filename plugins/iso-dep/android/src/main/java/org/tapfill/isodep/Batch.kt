@@ -8,7 +8,7 @@ interface Card {
     @Throws(IOException::class)
     fun transceive(command: ByteArray): ByteArray
 
-    /** Ends a [transceive] that waits, too. */
+    /** Waits as long as a [transceive] that is under way: never on a thread that somebody looks at. */
     fun close()
 }
 

@@ -20,6 +20,8 @@ class Refused(val code: String) : Exception(code)
  * One session at a time with one card at a time. No class of the OS in here.
  *
  * A card whose outcome became unknown is given up and the field polls anew, so that the next contact is a new tag.
+ * Whatever waits for a card happens on the worker's one thread, closing it too: the screen's own comes by here when the
+ * app leaves it, and a card may be silent for seconds.
  */
 class Desk(
     private val field: Field,
@@ -58,7 +60,7 @@ class Desk(
     fun found(card: Card) {
         val session = session
         if (session == null || paused) {
-            card.close()
+            worker.execute(card::close)
             return
         }
         drop()
@@ -124,10 +126,11 @@ class Desk(
         }
     }
 
-    /** The app is back: who still waits for a card gets one. */
+    /** The app is back: who still waits for a card gets one. A frozen app hears of no switch, so it is asked for. */
     @Synchronized
     fun resume() {
         paused = false
+        switched()
         if (session != null) {
             field.open(options)
         }
@@ -182,7 +185,7 @@ class Desk(
     }
 
     private fun drop() {
-        card?.close()
+        card?.let { worker.execute(it::close) }
         card = null
     }
 }

@@ -9,6 +9,7 @@ import android.content.IntentFilter
 import android.nfc.NfcAdapter
 import android.os.BatteryManager
 import android.view.WindowManager
+import android.webkit.WebView
 import androidx.activity.result.ActivityResult
 import androidx.appcompat.app.AppCompatActivity
 import app.tauri.annotation.ActivityCallback
@@ -40,12 +41,15 @@ class IsoDepPlugin(private val activity: Activity) : Plugin(activity) {
 
     private val consent = SmsConsent(activity)
     private val person = Person(activity)
+    private val cover = Cover(activity) { Words.of(language, Locale.getDefault()) }
 
     init {
         // Before Rust asks for the first secret.
         prepareSealingKey(AndroidKeySmith(activity))
         activity.registerReceiver(switch, IntentFilter(NfcAdapter.ACTION_ADAPTER_STATE_CHANGED))
     }
+
+    override fun load(webView: WebView) = cover.watch(webView)
 
     @Command
     fun watch(invoke: Invoke) {
@@ -85,6 +89,7 @@ class IsoDepPlugin(private val activity: Activity) : Plugin(activity) {
         language = wanted.language
         activity.runOnUiThread {
             flag(WindowManager.LayoutParams.FLAG_SECURE, wanted.secret)
+            cover.keepOff(wanted.secret)
             flag(WindowManager.LayoutParams.FLAG_KEEP_SCREEN_ON, wanted.awake)
         }
         invoke.resolve()
@@ -98,6 +103,7 @@ class IsoDepPlugin(private val activity: Activity) : Plugin(activity) {
 
     private fun asks(invoke: Invoke, ask: Intent): Boolean = try {
         startActivityForResult(invoke, ask, "consented")
+        consent.asks = true
         true
     } catch (_: ActivityNotFoundException) {
         false
@@ -105,8 +111,10 @@ class IsoDepPlugin(private val activity: Activity) : Plugin(activity) {
 
     @ActivityCallback
     fun consented(invoke: Invoke, result: ActivityResult) {
+        consent.asks = false
         val message = result.data?.getStringExtra(SmsRetriever.EXTRA_SMS_MESSAGE)
-        invoke.resolveObject(Code(message?.let(::codeIn)))
+        val about = invoke.parseArgs(CodeArgs::class.java).about
+        invoke.resolveObject(Code(message?.let { codeIn(it, about) }))
     }
 
     @Command

@@ -71,6 +71,12 @@ class ScreenArgs {
     var language: String? = null
 }
 
+@InvokeArg
+class CodeArgs {
+    /** What the bank's message says right behind its code: what that one is for. No other message has it. */
+    lateinit var about: String
+}
+
 /** The code out of the bank's message, if one came and the person let us have it. */
 @InvokeArg
 class Code(@JvmField val code: String?)

@@ -17,6 +17,10 @@ import com.google.android.gms.common.api.Status
 internal class SmsConsent(private val activity: Activity) : BroadcastReceiver() {
     private var heard: ((Intent?) -> Unit)? = null
 
+    /** The dialog is open. Tauri would give what comes of it to whoever opened the last one. */
+    @Volatile
+    var asks = false
+
     /** Tells the intent that asks the person; none when no message came within 5 minutes. Ends the waiting before it. */
     @Synchronized
     fun listen(heard: (Intent?) -> Unit) {
@@ -40,12 +44,13 @@ internal class SmsConsent(private val activity: Activity) : BroadcastReceiver() 
         val heard = this.heard ?: return
         this.heard = null
         activity.unregisterReceiver(this)
-        heard(ask)
+        heard(ask.takeUnless { asks })
     }
 }
 
-/** The one group of six digits in a message; a message with two of them is the person's to read. */
-internal fun codeIn(message: String): String? =
-    SIX.findAll(message).map { it.value }.distinct().singleOrNull()
-
-private val SIX = Regex("(?<![0-9])[0-9]{6}(?![0-9])")
+/**
+ * The code of a message about what was asked for, as the bank words it (`docs/mobile.md`); none of any other message,
+ * and none of one that tells two.
+ */
+internal fun codeIn(message: String, about: String): String? =
+    Regex("\\bCode ([0-9]{6}) " + Regex.escape(about)).findAll(message).map { it.groupValues[1] }.distinct().singleOrNull()

@@ -1,7 +1,9 @@
 package org.tapfill.isodep
 
 import java.io.IOException
+import java.util.concurrent.CountDownLatch
 import java.util.concurrent.Executor
+import java.util.concurrent.Executors
 import org.junit.Assert.assertEquals
 import org.junit.Assert.assertFalse
 import org.junit.Assert.assertThrows
@@ -90,14 +92,15 @@ class DeskTest {
 
     @Test
     fun `a pause in mid-batch closes it, and coming back polls again`() {
-        val card = FakeCard("9000", "9000")
+        val card = FakeCard("9000", "9001", "9000")
         val session = held(card)
         card.before = { if (card.sent.size == 1) desk.pause() }
-        send(session, order("01"), order("02"))
+        send(session, order("01"), order("02"), order("03"))
         run()
         assertEquals(listOf("closed"), stops())
-        assertEquals(1, answers[0].replies.size)
-        assertEquals(listOf("01"), card.sent)
+        assertEquals("what was under way is known", listOf("9000", "9001"), answers[0].replies)
+        assertEquals("and nothing follows", listOf("01", "02"), card.sent)
+        assertTrue(card.closed)
         assertFalse(field.open)
         desk.resume()
         assertTrue("the session outlives the pause", field.open)
@@ -112,6 +115,7 @@ class DeskTest {
         assertFalse(field.open)
         val late = FakeCard()
         desk.found(late)
+        run()
         assertTrue("nobody wants it", late.closed)
         assertEquals(emptyList<PhoneEvent>(), told)
     }
@@ -131,8 +135,10 @@ class DeskTest {
         val card = FakeCard("9000")
         val session = held(card)
         desk.release(session, 7)
+        run()
         assertFalse("another tag", card.closed)
         desk.release(session, 1)
+        run()
         assertTrue(card.closed)
         assertEquals("lost", told.last().kind)
         assertEquals("the field polls anew", 2, field.openings)
@@ -176,9 +182,24 @@ class DeskTest {
         field.state = "off"
         desk.switched()
         assertEquals("off", told.last().nfc)
+        run()
         assertTrue(card.closed)
         send(session, order("01"))
         assertEquals(listOf("closed"), stops())
+    }
+
+    @Test
+    fun `NFC switched while the app was frozen is told when it comes back`() {
+        desk.begin(BeginArgs())
+        desk.pause()
+        field.state = "off"
+        desk.resume()
+        assertEquals("off", told.last().nfc)
+        assertFalse("nothing to open", field.open)
+        desk.pause()
+        field.state = "on"
+        desk.resume()
+        assertEquals("and on again", "on", told.last().nfc)
     }
 
     @Test
@@ -187,7 +208,37 @@ class DeskTest {
         desk.pause()
         val card = FakeCard()
         desk.found(card)
+        run()
         assertTrue(card.closed)
+    }
+
+    @Test(timeout = 5_000)
+    fun `a silent card keeps nobody waiting who leaves the app, switches NFC off or ends the session`() {
+        val leaves = listOf<(Desk, Long) -> Unit>(
+            { desk, _ -> desk.pause() },
+            { desk, session -> desk.end(session) },
+            { desk, session -> desk.release(session, 1) },
+            { desk, _ -> field.state = "off"; desk.switched() },
+        )
+        for (leave in leaves) {
+            field.state = "on"
+            val card = SilentCard()
+            val thread = Executors.newSingleThreadExecutor()
+            val desk = Desk(field, thread) {}
+            val session = desk.begin(BeginArgs())
+            desk.found(card)
+            val batch = TransceiveArgs()
+            batch.session = session
+            batch.tag = 1
+            batch.commands = listOf(order("01"))
+            desk.transceive(batch) {}
+            card.asked.await()
+            leave(desk, session)
+            assertEquals("the thread that left did not wait", 1, card.answer.count)
+            card.answer.countDown()
+            card.closed.await()
+            thread.shutdown()
+        }
     }
 }
 
@@ -216,6 +267,24 @@ private class FakeCard(private vararg val replies: Any) : Card {
 
     override fun close() {
         closed = true
+    }
+}
+
+/** As Android's: whoever closes it waits for the reply that is under way. */
+private class SilentCard : Card {
+    val asked = CountDownLatch(1)
+    val answer = CountDownLatch(1)
+    val closed = CountDownLatch(1)
+
+    override fun transceive(command: ByteArray): ByteArray {
+        asked.countDown()
+        answer.await()
+        throw CardGone()
+    }
+
+    override fun close() {
+        answer.await()
+        closed.countDown()
     }
 }
 

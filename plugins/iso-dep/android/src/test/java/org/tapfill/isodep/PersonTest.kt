@@ -10,11 +10,15 @@ import org.junit.Test
 /** What is not about cards: the code in a message, the words, the key in the StrongBox. */
 class PersonTest {
     @Test
-    fun `the code of a message is its one group of six digits`() {
-        assertEquals("482913", codeIn("【随手充】验证码 482913，为尾号 4471 的卡充值，5 分钟内有效。"))
-        assertEquals("482913", codeIn("482913 is your code: 482913"))
-        assertNull("a longer number holds no code", codeIn("call 13800006021"))
-        assertNull("two of them are the person's to read", codeIn("482913 or 482914"))
+    fun `the code of a message stands before what it is for, as the bank words it`() {
+        val about = "for topping up the card ending in 4471."
+        assertEquals("482913", codeIn("[Bank] Code 482913 $about Valid 5 min. Tell it to nobody.", about))
+        assertEquals("what the provider puts around it", "482913", codeIn("【随手充】[Bank] Code 482913 $about 回T退订", about))
+        assertNull("another card", codeIn("[Bank] Code 482913 for topping up the card ending in 44710.", about))
+        assertNull("six digits and the card", codeIn("482913 $about", about))
+        assertNull("a longer number holds no code", codeIn("Code 1380006021 $about", about))
+        assertNull("two of them are the person's to read", codeIn("Code 482913 $about Code 482914 $about", about))
+        assertNull("a dot is a dot", codeIn("Code 482913 for topping up the card ending in 4471x", about))
     }
 
     @Test

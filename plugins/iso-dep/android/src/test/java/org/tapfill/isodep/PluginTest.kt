@@ -24,6 +24,7 @@ import com.google.android.gms.common.api.Status
 import java.util.concurrent.LinkedBlockingQueue
 import java.util.concurrent.TimeUnit
 import org.junit.Assert.assertEquals
+import org.junit.Assert.assertFalse
 import org.junit.Assert.assertNotNull
 import org.junit.Assert.assertNull
 import org.junit.Assert.assertTrue
@@ -87,6 +88,14 @@ class PluginTest {
         assertEquals("00A40000023F009000", answer["replies"][0].asText())
         assertEquals("00B095001E9000", answer["replies"][1].asText())
         assertEquals("set after connect, or Android forgets it", 5000, radio.timeout)
+    }
+
+    @Test
+    fun `a tag of before that is closed late shortens no patience with this one`() {
+        val radio = hold { byteArrayOf(0x90.toByte(), 0) }
+        radio.timeout = IsoDep.DEFAULT_MS
+        assertEquals("done", call("transceive", batch)["stop"].asText())
+        assertEquals("Android sets it back for all tags", 5000, radio.timeout)
     }
 
     @Test
@@ -173,6 +182,18 @@ class PluginTest {
     }
 
     @Test
+    fun `the page gets no touch through another app's window while a secret is typed`() {
+        val page = android.webkit.WebView()
+        plugin.load(page)
+        val touch = android.view.MotionEvent(0, android.view.MotionEvent.FLAG_WINDOW_IS_OBSCURED)
+        call("screen", """{"secret":true,"awake":false}""")
+        assertTrue("the pad", page.touched!!.onTouch(page, touch))
+        assertTrue("where Android can", activity.window.hidesOverlays)
+        call("screen", """{"secret":false,"awake":false}""")
+        assertFalse("the rest of the page", page.touched!!.onTouch(page, touch))
+    }
+
+    @Test
     fun `the app that leaves the screen gives reader mode back`() {
         hold { it }
         plugin.onPause(activity)
@@ -193,7 +214,8 @@ class PluginTest {
         assertTrue("$ms ms", ms < 2)
     }
 
-    private fun message(status: Int, text: String?) {
+    /** A message comes; Play services tell how that went. */
+    private fun come(status: Int): Intent {
         val ask = Intent()
         val told = Intent(SmsRetriever.SMS_RETRIEVED_ACTION)
         told.extras = Bundle().also {
@@ -201,35 +223,74 @@ class PluginTest {
             it.values[SmsRetriever.EXTRA_CONSENT_INTENT] = ask
         }
         activity.receivers.getValue(SmsRetriever.SMS_RETRIEVED_ACTION).onReceive(activity, told)
-        if (status != CommonStatusCodes.SUCCESS) return
-        assertEquals("the person is asked", ask, activity.launched)
+        return ask
+    }
+
+    /** The person lets us have it, or not. */
+    private fun give(text: String?) {
         val given = Intent().also { it.extras = Bundle() }
         given.extras?.values?.set(SmsRetriever.EXTRA_SMS_MESSAGE, text)
         activity.answer(ActivityResult(if (text == null) 0 else Activity.RESULT_OK, given))
     }
 
-    private fun code(then: () -> Unit): String? {
+    private fun message(status: Int, text: String?) {
+        val ask = come(status)
+        if (status != CommonStatusCodes.SUCCESS) return
+        assertEquals("the person is asked", ask, activity.launched)
+        give(text)
+    }
+
+    private val topUp = "for topping up the card ending in 4471."
+
+    private fun code(about: String = topUp, then: () -> Unit): String? {
         PluginManager.activity = activity
         PluginManager.onCreate(activity)
         val answered = LinkedBlockingQueue<String>()
-        handle.invoke(Invoke(1, "code", 0, 1, { _, data -> answered.add(data) }, "{}", mapper))
+        ask(about) { answered.add(it) }
         then()
         val answer = answered.poll(PATIENCE_S, TimeUnit.SECONDS)
         assertNotNull("an answer", answer)
         return mapper.readTree(answer)["code"].textValue()
     }
 
+    private fun ask(about: String, answered: (String) -> Unit) =
+        handle.invoke(Invoke(1, "code", 0, 1, { _, data -> answered(data) }, """{"about":"$about"}""", mapper))
+
     @Test
     fun `the code of a message comes when the person lets us have it`() {
-        assertEquals("482913", code { message(CommonStatusCodes.SUCCESS, "code 482913, card 4471") })
+        assertEquals("482913", code { message(CommonStatusCodes.SUCCESS, BANK_SAYS) })
         assertNull("refused", code { message(CommonStatusCodes.SUCCESS, null) })
         assertNull("no message came", code { message(CommonStatusCodes.TIMEOUT, null) })
         SmsRetriever.present = false
         assertNull("no Play services", code {})
         SmsRetriever.present = true
-        assertNull("another one is waited for", code { handle.invoke(Invoke(1, "code", 0, 1, { _, _ -> }, "{}", mapper)) })
+        assertNull("another one is waited for", code { ask(topUp) {} })
         plugin.onDestroy(activity)
         assertTrue("nobody listens any more", activity.receivers.isEmpty())
+    }
+
+    @Test
+    fun `a code of another sender, or of another request, is not typed`() {
+        val other = "Your login code is 482913. Card 4471 for topping up."
+        assertNull("six digits of somebody else", code { message(CommonStatusCodes.SUCCESS, other) })
+        assertNull("another card", code(topUp.replace("4471", "9035")) { message(CommonStatusCodes.SUCCESS, BANK_SAYS) })
+        val list = "for paying 1250.00 yuan for 25 cards."
+        assertNull("a list", code(list) { message(CommonStatusCodes.SUCCESS, BANK_SAYS) })
+    }
+
+    @Test
+    fun `while the dialog of an older request is open no other one takes its answer`() {
+        PluginManager.activity = activity
+        PluginManager.onCreate(activity)
+        val older = LinkedBlockingQueue<String>()
+        ask(topUp) { older.add(it) }
+        come(CommonStatusCodes.SUCCESS)
+        val dialog = activity.launched
+        assertNull("another message meanwhile", code { come(CommonStatusCodes.SUCCESS) })
+        assertEquals("no dialog over the first", dialog, activity.launched)
+        give(BANK_SAYS)
+        assertEquals("whose answer it is", "482913", mapper.readTree(older.poll(PATIENCE_S, TimeUnit.SECONDS))["code"].textValue())
+        assertEquals("and the next may ask again", "482913", code { message(CommonStatusCodes.SUCCESS, BANK_SAYS) })
     }
 
     @Test
@@ -250,6 +311,7 @@ class PluginTest {
     }
 
     private companion object {
+        const val BANK_SAYS = "[Bank] Code 482913 for topping up the card ending in 4471. Valid 5 min. Tell it to nobody."
         const val PATIENCE_S = 5L
         const val WARM = 500
         const val MEASURED = 2_000
