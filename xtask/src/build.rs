@@ -64,6 +64,14 @@ pub(crate) fn headless() -> Outcome<()> {
     ]))
 }
 
+/// The bank and what loads it.
+pub(crate) fn soak(is_released: bool) -> Outcome<()> {
+    println!("Building the bank and what loads it ...");
+    run(cargo()
+        .args(["build", "-p", "bank", "-p", "tapfill-bench", "--bins"])
+        .args(is_released.then_some("--release")))
+}
+
 /// The app with its page, the bank and the virtual card.
 pub(crate) fn app() -> Outcome<()> {
     page()?;
