@@ -55,6 +55,23 @@ pub(crate) fn headless() -> Outcome<()> {
     programs(&["bank", "virtual-card", "headless", "errand"], &[])
 }
 
+/// The bank and what loads it.
+pub(crate) fn soak(is_released: bool) -> Outcome<()> {
+    println!("Building the bank and what loads it ...");
+    if !is_released {
+        return programs(&["bank", "bench"], &[]);
+    }
+    run(cargo().args([
+        "build",
+        "--release",
+        "-p",
+        "bank",
+        "-p",
+        "tapfill-bench",
+        "--bins",
+    ]))
+}
+
 /// The app with its page, the bank and the virtual card.
 pub(crate) fn app() -> Outcome<()> {
     page()?;

@@ -25,8 +25,8 @@ const AFTER_MS: u64 = 15;
 
 /// `cargo xtask kills`.
 pub(crate) fn asked(options: &Options) -> Outcome<()> {
-    let count = number(options, "--count", 500)?;
-    let seed = number(options, "--seed", 1)?;
+    let count = options.number("--count", 500)?;
+    let seed = options.number("--seed", 1)?;
     install::system_packages(Extent::Headless)?;
     run(count, seed)
 }
@@ -65,14 +65,6 @@ pub(crate) fn run(count: u64, seed: u64) -> Outcome<()> {
         f64::from(u32::try_from(count).unwrap_or(u32::MAX)) / minutes
     );
     Ok(())
-}
-
-fn number(options: &Options, name: &str, usual: u64) -> Outcome<u64> {
-    let text = options.value(name);
-    text.map_or(Ok(usual), |text| {
-        text.parse()
-            .map_err(|_| format!("{name} {text}: not a number"))
-    })
 }
 
 /// What the kills met.

@@ -17,6 +17,7 @@ mod process;
 mod rig;
 mod session;
 mod simulate;
+mod soak;
 mod surroundings;
 mod test;
 
@@ -32,7 +33,7 @@ usage: cargo xtask <verb>
         --external-card PORT    leaves the virtual reader on PORT (and PORT + 1) empty for a card of your own
         --bank-config FILE      configuration for the bank (docs/testing.md)
         --keep                  goes on with the bank and the app data of the last demo
-  test [--only unit|flows|interop|console|kills|web|page|ui|samples|release|mobile] [--filter TEXT]
+  test [--only unit|flows|interop|console|kills|soak|web|page|ui|samples|release|mobile] [--filter TEXT]
         everything, or one part; --filter takes the tests of page and ui whose name contains TEXT
   fuzz [--minutes N] [--only TARGET] [--replay] [--minimise]
         each target for N minutes (5); --replay runs the corpora through the targets without the fuzzer,
@@ -46,6 +47,9 @@ usage: cargo xtask <verb>
         --most=LOADS            how many loads a store has at most, where one is made to grow
   kills [--count N] [--seed N]
         kills app or bank N times (500) at moments that the seed chooses, heals, and counts the money
+  soak [--minutes N] [--seed N]
+        two processes of one bank at full load on PostgreSQL for N minutes (10), one of them killed every 5 to 20
+        seconds; then every invariant is asked and every card compared (docs/testing.md)
   mobile-check [--only android|ios|kotlin|swift|projects]
         the code for phones: Rust checked for both systems, Kotlin compiled and tested on the JVM, Swift parsed,
         manifest and plist read (docs/mobile.md says what that proves)
@@ -106,6 +110,7 @@ fn run(arguments: &[String]) -> Outcome<()> {
         "replay" => simulate::replay(rest),
         "bench" => bench::run(rest),
         "kills" => kills::asked(&Options::parse(rest, &[], &["--count", "--seed"])?),
+        "soak" => soak::asked(&Options::parse(rest, &[], &["--minutes", "--seed"])?),
         "mobile-check" => mobile::asked(&Options::parse(rest, &[], &["--only"])?),
         "package" => package::run(rest),
         "bundle" => bundle::run(&Options::parse(
@@ -170,6 +175,13 @@ impl Options {
             .find(|(given, _)| given == name)?
             .1
             .as_deref()
+    }
+
+    pub(crate) fn number(&self, name: &str, usual: u64) -> Outcome<u64> {
+        self.value(name).map_or(Ok(usual), |text| {
+            text.parse()
+                .map_err(|_| format!("{name} {text}: not a number"))
+        })
     }
 
     pub(crate) fn port(&self, name: &str) -> Outcome<Option<u16>> {

@@ -6,7 +6,7 @@ use crate::build::{self, APP_FEATURES, Made, cargo};
 use crate::install::{self, Extent};
 use crate::process::{find, run as finish};
 use crate::session::{Keyring, Session, SocketDir};
-use crate::{Options, Outcome, ci, interop, kills, mobile};
+use crate::{Options, Outcome, ci, interop, kills, mobile, soak};
 
 /// A part of the tests, as `--only` names it.
 #[derive(Clone, Copy, Eq, PartialEq)]
@@ -23,6 +23,8 @@ enum Part {
     Console,
     /// App and bank killed at seeded moments.
     Kills,
+    /// Two processes of a bank at full load, one killed now and then.
+    Soak,
     /// The page's checks and tests, and the bindings.
     Web,
     /// The page alone, on its scripted views, in the window's engine.
@@ -38,25 +40,27 @@ enum Part {
 }
 
 impl Part {
-    const EVERYTHING: [Self; 10] = [
+    const EVERYTHING: [Self; 11] = [
         Self::Web,
         Self::Page,
         Self::Rust,
         Self::Interop,
         Self::Console,
         Self::Kills,
+        Self::Soak,
         Self::Ui,
         Self::Samples,
         Self::Release,
         Self::Mobile,
     ];
-    const NAMED: [Self; 12] = [
+    const NAMED: [Self; 13] = [
         Self::Rust,
         Self::Unit,
         Self::Flows,
         Self::Interop,
         Self::Console,
         Self::Kills,
+        Self::Soak,
         Self::Web,
         Self::Page,
         Self::Ui,
@@ -73,6 +77,7 @@ impl Part {
             Self::Interop => "interop",
             Self::Console => "console",
             Self::Kills => "kills",
+            Self::Soak => "soak",
             Self::Web => "web",
             Self::Page => "page",
             Self::Ui => "ui",
@@ -84,7 +89,7 @@ impl Part {
 
     const fn needs(self) -> Extent {
         match self {
-            Self::Unit | Self::Flows | Self::Interop | Self::Kills | Self::Web => {
+            Self::Unit | Self::Flows | Self::Interop | Self::Kills | Self::Soak | Self::Web => {
                 Extent::HeadlessTests
             }
             Self::Console => Extent::ConsoleTests,
@@ -111,6 +116,11 @@ impl Part {
                 Ok(())
             }
             Self::Kills => kills::run(KILLS, 1),
+            Self::Soak if !cfg!(target_os = "linux") => {
+                println!("left out: its PostgreSQL server is looked for on Linux only");
+                Ok(())
+            }
+            Self::Soak => soak::share(),
             Self::Web => ci::web().and_then(|()| ci::bindings(true)),
             Self::Page => page_tests(options),
             Self::Ui => window_tests(options),

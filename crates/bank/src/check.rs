@@ -13,9 +13,9 @@ use crate::bank::Bank;
 use crate::config::Settings;
 use crate::corebank;
 use crate::error::{Problem, StartError};
-use crate::files::Directory;
+use crate::files::{Directory, STORE_KEY};
 use crate::running::{store_failed, text};
-use crate::store::{Conn, Opening, Place, Store};
+use crate::store::{Conn, Opening, Place, Store, owner};
 use crate::token::Token;
 use crate::vault::Vault;
 
@@ -303,17 +303,34 @@ pub(crate) async fn opened(
         server @ Place::Server(..) => server,
     };
     let token = hsm.map(Token::open).transpose()?.map(Arc::new);
-    let vault = Vault::new(Directory::open(dir, token)?.secret("store.key")?);
+    existing(&dir.join(STORE_KEY))?;
+    let vault = Vault::new(Directory::open(dir, token)?.secret(STORE_KEY)?);
     let store = Opening::after(Duration::from_secs(5)).open(&place).await?;
-    Ok((store, vault))
+    let ours = async { owner::is_free_or_ours(&mut store.read().await?, &vault).await };
+    match ours.await {
+        Ok(true) => Ok((store, vault)),
+        other => {
+            store.close().await;
+            other.map_err(store_failed)?;
+            Err(StartError::another_store_key())
+        }
+    }
 }
 
-fn existing(database: &Path) -> Result<PathBuf, StartError> {
-    if database.is_file() {
-        return Ok(database.to_owned());
+/// Whether a bank was ever started in `dir`, whose folder and keys a command must not make.
+///
+/// # Errors
+/// When there is none.
+pub fn existing_bank(dir: &Path) -> Result<(), StartError> {
+    existing(&dir.join(STORE_KEY)).map(drop)
+}
+
+fn existing(file: &Path) -> Result<PathBuf, StartError> {
+    if file.is_file() {
+        return Ok(file.to_owned());
     }
     Err(StartError::File {
-        path: database.display().to_string(),
+        path: file.display().to_string(),
         cause: "there is no bank here".to_owned(),
     })
 }

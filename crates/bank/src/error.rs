@@ -56,6 +56,13 @@ pub enum StartError {
     Tls(String),
 }
 
+impl StartError {
+    pub(crate) fn another_store_key() -> Self {
+        let cause = "the store is of another bank, or made with another store.key";
+        Self::Store(cause.to_owned())
+    }
+}
+
 /// Why one request is not answered as asked.
 #[derive(Clone, Debug)]
 pub(crate) enum Problem {

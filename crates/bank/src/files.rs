@@ -16,6 +16,8 @@ pub(crate) struct Directory {
     token: Option<Arc<Token>>,
 }
 
+/// Without it there is no bank in a folder.
+pub(crate) const STORE_KEY: &str = "store.key";
 /// Stands before the hex digits of a sealed file.
 const SEALED: &str = "sealed:";
 

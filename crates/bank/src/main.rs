@@ -258,8 +258,14 @@ fn read<T: std::str::FromStr<Err = String>>(word: &str, value: &str) -> Result<T
         .map_err(|what| format!("bank: {word} needs {what}"))
 }
 
+/// Commands that make a bank's folder; for all others there must be one.
+const MAKERS: [&str; 2] = ["run", "restore"];
+
 /// The configuration that `--config` names, or the demo bank's.
 fn config(arguments: &Arguments) -> Result<Config, StartError> {
+    if !MAKERS.contains(&arguments.command.as_str()) && !arguments.command.ends_with("-key") {
+        bank::existing_bank(&arguments.dir)?;
+    }
     let settings = match &arguments.config {
         Some(file) => Settings::read(file)?,
         #[cfg(feature = "development")]

@@ -36,8 +36,8 @@ impl std::str::FromStr for Day {
 }
 
 impl Day {
-    /// The day of this moment.
-    pub(crate) fn of_ms(now_ms: u64) -> Option<Self> {
+    /// The day of this moment; none far beyond all calendars.
+    pub fn of_ms(now_ms: u64) -> Option<Self> {
         let shifted = i64::try_from(now_ms).ok()?.checked_add(OFFSET_MS)?;
         let timestamp = jiff::Timestamp::from_millisecond(shifted).ok()?;
         Some(Self(jiff::tz::Offset::UTC.to_datetime(timestamp).date()))

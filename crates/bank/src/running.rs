@@ -23,7 +23,7 @@ use crate::console;
 use crate::corebank::{self, Core};
 use crate::crowd::{Crowd, Shares};
 use crate::error::{Problem, StartError};
-use crate::files::{Directory, restrict};
+use crate::files::{Directory, STORE_KEY, restrict};
 use crate::http;
 use crate::http::admission::Admission;
 use crate::http::rates::Rates;
@@ -246,7 +246,7 @@ pub(crate) fn store_failed(error: Problem) -> StartError {
 
 pub(crate) async fn bank(config: &Config, dir: &Directory) -> Result<Bank, StartError> {
     let settings = config.settings.clone();
-    let vault = Arc::new(Vault::new(dir.secret("store.key")?));
+    let vault = Arc::new(Vault::new(dir.secret(STORE_KEY)?));
     let hpke_seed = dir.secret("enrolment.key")?;
     let (enrolment_secret, enrolment_public) = envelope::enrol::hpke_key_pair(&hpke_seed);
     let signer = dir.secret("package-signer.key")?;
@@ -257,8 +257,7 @@ pub(crate) async fn bank(config: &Config, dir: &Directory) -> Result<Bank, Start
     let store = opening(config, wait).open(&place(&settings, dir)?).await?;
     if !owner::claim(&store, &vault).await.map_err(store_failed)? {
         store.close().await;
-        let cause = "the store is of another bank, or made with another store.key";
-        return Err(StartError::Store(cause.to_owned()));
+        return Err(StartError::another_store_key());
     }
     let hsm = hsm(&settings, dir.token())?;
     let metrics = Metrics::new();

@@ -13,8 +13,17 @@ mod idle;
 mod interpreter;
 mod issuer;
 mod loads;
+// Of the bank's own test with two processes.
+#[allow(clippy::unwrap_used)]
+#[path = "../../../crates/bank/tests/postgres/person.rs"]
+mod person;
+#[allow(clippy::unwrap_used)]
+#[path = "../../../crates/bank/tests/flows/program.rs"]
+mod program;
 mod served;
 mod sizes;
+#[allow(clippy::unwrap_used)]
+mod soak;
 #[allow(clippy::unwrap_used)]
 #[path = "loads/stage.rs"]
 mod stage;
@@ -93,9 +102,16 @@ const BENCHES: [Bench; 7] = [
     ),
 ];
 
+/// No measurement, but the same terminals: `cargo xtask soak`.
+const SOAK: &str = "soak";
+
 fn main() -> ExitCode {
     let words: Vec<String> = std::env::args().skip(1).collect();
-    match run(&words) {
+    let outcome = match words.split_first() {
+        Some((first, rest)) if first == SOAK => soak::run(rest),
+        Some(_) | None => run(&words),
+    };
+    match outcome {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::FAILURE,
         Err(why) => {

@@ -39,18 +39,35 @@ pub(crate) fn tail(serial: &[u8]) -> String {
     digits.get(start..).unwrap_or_default().to_owned()
 }
 
+/// The serial of a card of the configuration.
+fn serial(bank: &Bank, card: &CardSettings) -> Result<Vec<u8>, Problem> {
+    let scheme = bank
+        .industry(&card.industry)
+        .map(|industry| industry.scheme);
+    card.serial_bytes(scheme.unwrap_or_default())
+        .ok_or_else(|| Problem::internal("serial not checked"))
+}
+
+/// Whether [`seed`] would change nothing.
+pub(crate) async fn is_as_told(
+    bank: &Bank,
+    conn: &mut Conn,
+    customer: i64,
+    card: &CardSettings,
+) -> Result<bool, Problem> {
+    let hash = number_hash(bank, &card.industry, &serial(bank, card)?);
+    let sql = "SELECT customer, status FROM card WHERE bank = $1 AND number_hash = $2";
+    let found: Option<(i64, String)> = conn.sql(sql).bind(&hash).optional().await?;
+    Ok(found.is_some_and(|(of, status)| of == customer && status == card.status.name()))
+}
+
 pub(crate) async fn seed(
     bank: &Bank,
     conn: &mut Conn,
     customer: i64,
     card: &CardSettings,
 ) -> Result<(), Problem> {
-    let scheme = bank
-        .industry(&card.industry)
-        .map(|industry| industry.scheme);
-    let serial = card
-        .serial_bytes(scheme.unwrap_or_default())
-        .ok_or_else(|| Problem::internal("serial not checked"))?;
+    let serial = serial(bank, card)?;
     let hash = number_hash(bank, &card.industry, &serial);
     let known = conn
         .sql("UPDATE card SET customer = $3, status = $4 WHERE bank = $1 AND number_hash = $2")

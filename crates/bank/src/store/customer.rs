@@ -27,20 +27,102 @@ pub(crate) enum Try {
     Locked,
 }
 
+/// Customers that are written in one commit.
+const AT_ONCE: usize = 64;
+
 /// Brings the store up to the configuration. Balances are deposited once, with a new customer.
+///
+/// Whoever is as the configuration says is only looked at: their rows are those that loads write, and a process that
+/// starts while another one serves would never come to the end of its commit, nor let that one come to the end of its.
 pub(crate) async fn seed(bank: &Bank) -> Result<(), Problem> {
-    commit!(bank.store, conn => {
-        for customer in &bank.settings.customers {
-            let id = seed_customer(bank, conn, customer).await?;
-            if let Some(account) = &customer.account {
-                keep_account(bank, conn, id, account).await?;
-            }
-            for settings in &customer.cards {
-                card::seed(bank, conn, id, settings).await?;
-            }
+    let mut conn = bank.store.snapshot().await?;
+    let mut others = Vec::new();
+    for customer in &bank.settings.customers {
+        if !is_as_told(bank, &mut conn, customer).await? {
+            others.push(customer);
         }
-        Ok(())
-    })
+    }
+    drop(conn);
+    for some in others.chunks(AT_ONCE) {
+        commit!(bank.store, conn => {
+            for customer in some {
+                let id = seed_customer(bank, conn, customer).await?;
+                if let Some(account) = &customer.account {
+                    keep_account(bank, conn, id, account).await?;
+                }
+                for settings in &customer.cards {
+                    card::seed(bank, conn, id, settings).await?;
+                }
+            }
+            Ok::<_, Problem>(())
+        })?;
+    }
+    Ok(())
+}
+
+/// What the store has of a customer of the configuration.
+#[derive(sqlx::FromRow)]
+struct Stored {
+    id: i64,
+    password_salt: Vec<u8>,
+    password_hash: Vec<u8>,
+    password_rounds: i64,
+    account_sealed: Option<Vec<u8>>,
+}
+
+async fn stored(conn: &mut Conn, phone_hash: &[u8; 32]) -> Result<Option<Stored>, Problem> {
+    conn.sql(
+        "SELECT id, password_salt, password_hash, password_rounds, account_sealed FROM customer
+         WHERE bank = $1 AND phone_hash = $2",
+    )
+    .bind(&phone_hash[..])
+    .optional()
+    .await
+}
+
+impl Stored {
+    fn has_password(&self, bank: &Bank, password: &str) -> Result<bool, Problem> {
+        let rounds = rounds(self.password_rounds)?;
+        let hash = bank
+            .vault
+            .slow_hash(password.as_bytes(), &self.password_salt, rounds);
+        Ok(hash.ct_eq(&self.password_hash[..]).into())
+    }
+
+    fn has_account(&self, bank: &Bank, account: Option<&str>) -> Result<bool, Problem> {
+        let (Some(account), Some(sealed)) = (account, &self.account_sealed) else {
+            return Ok(account.is_none());
+        };
+        let kept = bank.vault.open("account", sealed)?;
+        Ok(kept.ct_eq(account.as_bytes()).into())
+    }
+}
+
+/// Whether nothing of a customer would be written anew.
+async fn is_as_told(
+    bank: &Bank,
+    conn: &mut Conn,
+    customer: &CustomerSettings,
+) -> Result<bool, Problem> {
+    let Some(stored) = stored(conn, &phone_hash(bank, customer)).await? else {
+        return Ok(false);
+    };
+    if !stored.has_password(bank, &customer.password)?
+        || !stored.has_account(bank, customer.account.as_deref())?
+    {
+        return Ok(false);
+    }
+    for settings in &customer.cards {
+        if !card::is_as_told(bank, conn, stored.id, settings).await? {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
+fn phone_hash(bank: &Bank, customer: &CustomerSettings) -> [u8; 32] {
+    bank.vault
+        .hash(Purpose::Phone, &[customer.phone.as_bytes()])
 }
 
 async fn seed_customer(
@@ -48,44 +130,31 @@ async fn seed_customer(
     conn: &mut Conn,
     customer: &CustomerSettings,
 ) -> Result<i64, Problem> {
-    let phone_hash = bank
-        .vault
-        .hash(Purpose::Phone, &[customer.phone.as_bytes()]);
-    let found: Option<(i64, Vec<u8>, Vec<u8>, i64)> = conn
-        .sql(
-            "SELECT id, password_salt, password_hash, password_rounds FROM customer
-         WHERE bank = $1 AND phone_hash = $2",
-        )
-        .bind(&phone_hash[..])
-        .optional()
-        .await?;
-    let Some((id, salt, hash, rounds)) = found else {
+    let phone_hash = phone_hash(bank, customer);
+    let Some(stored) = stored(conn, &phone_hash).await? else {
         return new_customer(bank, conn, customer, &phone_hash).await;
     };
-    let password = customer.password.as_bytes();
-    let same: bool = bank
-        .vault
-        .slow_hash(password, &salt, self::rounds(rounds)?)
-        .ct_eq(&hash[..])
-        .into();
-    if !same {
+    if !stored.has_password(bank, &customer.password)? {
         let salt: [u8; 16] = random()?;
         let rounds = bank.settings.password.rounds;
+        let hash = bank
+            .vault
+            .slow_hash(customer.password.as_bytes(), &salt, rounds);
         conn.sql(
             "UPDATE customer SET password_salt = $2, password_hash = $3, password_rounds = $4,
              tries_left = $5, locked_ms = NULL, activation_tries_left = $6, activation_locked_ms = NULL
              WHERE bank = $1 AND id = $7",
         )
         .bind(&salt[..])
-        .bind(&bank.vault.slow_hash(password, &salt, rounds)[..])
+        .bind(&hash[..])
         .bind(rounds.get())
         .bind(bank.settings.password.tries)
         .bind(bank.settings.password.tries)
-        .bind(id)
+        .bind(stored.id)
         .execute()
         .await?;
     }
-    Ok(id)
+    Ok(stored.id)
 }
 
 async fn new_customer(

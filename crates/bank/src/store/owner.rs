@@ -28,6 +28,13 @@ pub(crate) async fn claim(store: &Store, vault: &Vault) -> Result<bool, Problem>
     })
 }
 
+/// Whether it is this bank's, or nobody's yet; makes nothing.
+pub(crate) async fn is_free_or_ours(conn: &mut Conn, vault: &Vault) -> Result<bool, Problem> {
+    let ours = vault.hash(Purpose::Owner, &[]);
+    let known = known(conn).await?;
+    Ok(known.is_none_or(|known| known.ct_eq(&ours[..]).into()))
+}
+
 async fn known(conn: &mut Conn) -> Result<Option<Vec<u8>>, Problem> {
     let sql = "SELECT key_check FROM owner WHERE bank = $1";
     let known: Option<(Vec<u8>,)> = conn.sql(sql).optional().await?;

@@ -16,9 +16,12 @@ mod hosted_stage;
 #[cfg(target_os = "linux")]
 mod hsm;
 mod keys;
+mod operations;
 mod packages;
 mod people;
 mod process;
+#[allow(dead_code)] // a bank with two processes is not among these flows
+mod program;
 mod queues;
 mod receipts;
 mod reference;

@@ -1,11 +1,13 @@
 //! Metrics, health and readiness on a listener of their own.
 
+use std::collections::BTreeSet;
 use std::net::SocketAddr;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
 use crate::card::Card;
+use crate::operations::{DOCUMENT, named};
 use crate::stage::{PHONE, Stage};
 use crate::terminal::{code, new_id, outcome};
 
@@ -160,4 +162,59 @@ async fn metrics_are_told_on_the_loopback_interface_or_nowhere() {
     config.metrics = Some("0.0.0.0:0".parse().unwrap());
     let error = bank::start(config).await.err().unwrap().to_string();
     assert!(error.starts_with("address-unusable: 0.0.0.0:0"), "{error}");
+}
+
+/// First column of the tables of metrics, without labels.
+fn metrics_of_the_document() -> BTreeSet<String> {
+    let head = "| metric | what it is | alarm |";
+    let tables = DOCUMENT.split(head).skip(1);
+    let rows = tables.flat_map(|rest| {
+        let lines = rest.lines().skip(1);
+        lines.take_while(|line| line.starts_with('|'))
+    });
+    rows.flat_map(|row| named(row.split('|').nth(1).unwrap()))
+        .map(|name| name.split('{').next().unwrap().to_owned())
+        .collect()
+}
+
+/// Those that have nothing to tell of a bank without a core banking host and without an incident.
+const SILENT: [&str; 4] = [
+    "core_answers_total",
+    "core_reversals_total",
+    "core_strays_total",
+    "incidents",
+];
+
+#[tokio::test]
+async fn every_metric_of_the_document_is_told_and_no_other() {
+    let stage = Stage::with(watched).await;
+    let (mut terminal, mut card) = (stage.terminal().await, Card::demo());
+    terminal.top_up(&stage, &mut card, 1_000).await;
+    let refused = terminal.verify(&new_id(), "123456").await;
+    assert!(refused.is_err(), "a refusal to be counted");
+    let address = stage.bank.metrics_addr.unwrap();
+    let mut told = BTreeSet::new();
+    // Moves are counted by the bank's own work, a moment later.
+    for _ in 0..100 {
+        told = told_metrics(address).await;
+        if told.contains("load_moves_total") {
+            break;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+    }
+    let named = metrics_of_the_document();
+    let silent = SILENT.map(str::to_owned);
+    assert_eq!(named, told.into_iter().chain(silent).collect());
+    stage.close(1_000).await;
+}
+
+async fn told_metrics(address: SocketAddr) -> BTreeSet<String> {
+    let (status, text) = get(address, "/metrics").await;
+    assert_eq!(status, 200, "{text}");
+    let types = text.lines().filter_map(|line| {
+        let (name, kind) = line.strip_prefix("# TYPE tapfill_bank_")?.split_once(' ')?;
+        let total = if kind == "counter" { "_total" } else { "" };
+        Some(format!("{name}{total}"))
+    });
+    types.collect()
 }

@@ -5,6 +5,8 @@
 
 mod engine;
 #[cfg(unix)]
+mod person;
+#[cfg(unix)]
 mod processes;
 mod reversals;
 mod store;
@@ -27,8 +29,12 @@ mod hosted;
 mod hosted_stage;
 #[path = "../flows/keys.rs"]
 mod keys;
+#[path = "../flows/operations.rs"]
+mod operations;
 #[path = "../flows/people.rs"]
 mod people;
+#[path = "../flows/program.rs"]
+mod program;
 #[path = "../flows/queues/mod.rs"]
 mod queues;
 #[path = "../flows/receipts.rs"]

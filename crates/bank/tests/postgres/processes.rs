@@ -1,24 +1,21 @@
 //! Two processes of one bank on one database, both at work, one of them killed again and again.
 
-use std::io::{BufRead, BufReader};
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use bank::{Clock, ManualClock, SystemClock};
-use bank_client::{BankClient, ClientError};
-use relay::{Letter, Message, Operation};
+use bank_client::BankClient;
+use relay::{Letter, Operation};
 use serde_json::{Value, json};
 
-use crate::card::Card;
-use crate::terminal::{Terminal, new_id, outcome, phase};
+use crate::person::{AMOUNT, Person, Phones};
+use crate::program::{self, Process};
+use crate::terminal::outcome;
 
 const PEOPLE: usize = 6;
 /// Top-ups of each person.
 const TOP_UPS: usize = 6;
-const AMOUNT: u32 = 100;
 /// Fen, of each person at the start.
 const BALANCE: u32 = 100_000;
 const KILLS: usize = 4;
@@ -50,161 +47,19 @@ fn configuration(store: &str) -> String {
     text
 }
 
-/// One process of the bank, on the addresses that it got at first.
-struct Process {
-    dir: PathBuf,
-    config: PathBuf,
-    addresses: Option<[String; 2]>,
-    child: Option<Child>,
-}
+/// The inboxes of both processes.
+#[derive(Clone)]
+struct Inboxes([BankClient; 2]);
 
-impl Process {
-    fn start(&mut self) {
-        let free = || ["127.0.0.1:0".to_owned(), "127.0.0.1:0".to_owned()];
-        let [security, transaction] = self.addresses.clone().unwrap_or_else(free);
-        let mut command = Command::new(env!("CARGO_BIN_EXE_bank"));
-        command
-            .args(["run", "--dev", "--log", "warn", "--dir"])
-            .arg(&self.dir);
-        command.arg("--config").arg(&self.config);
-        command.args(["--security", &security, "--transaction", &transaction]);
-        command.stdout(Stdio::piped()).stderr(Stdio::null());
-        let mut child = command.spawn().unwrap();
-        let mut line = String::new();
-        let mut said = BufReader::new(child.stdout.take().unwrap());
-        said.read_line(&mut line).unwrap();
-        let address = |name: &str| {
-            let found = line
-                .split(name)
-                .nth(1)
-                .and_then(|rest| rest.split(' ').next());
-            found
-                .unwrap_or_else(|| panic!("not ready: {line}"))
-                .to_owned()
-        };
-        self.addresses = Some([address("security="), address("transaction=")]);
-        self.child = Some(child);
-    }
-
-    fn kill(&mut self) {
-        let mut child = self.child.take().unwrap();
-        child.kill().unwrap();
-        child.wait().unwrap();
-    }
-
-    fn client(&self) -> BankClient {
-        Terminal::client_of(&self.dir.join("profile.json"))
-    }
-}
-
-impl Drop for Process {
-    fn drop(&mut self) {
-        if self.child.is_some() {
-            self.kill();
-        }
-    }
-}
-
-/// Keys and certificates of the bank, for its second process.
-fn copy_folder(from: &Path, to: &Path) {
-    std::fs::create_dir_all(to).unwrap();
-    for item in std::fs::read_dir(from).unwrap() {
-        let item = item.unwrap();
-        if item.file_name() != "profile.json" {
-            std::fs::copy(item.path(), to.join(item.file_name())).unwrap();
-        }
-    }
-}
-
-/// A person with a terminal that knows both processes, and asks the other one when one does not answer.
-struct Person {
-    number: usize,
-    terminal: Terminal,
-    clients: [BankClient; 2],
-    at: usize,
-    card: Card,
-}
-
-impl Person {
-    async fn new(number: usize, clients: [BankClient; 2]) -> Self {
-        let clock = Arc::new(ManualClock::new(SystemClock.now_ms()));
-        let terminal = Terminal::enrol_with(clients[0].clone(), clock).await;
-        let card = Card::new(&serial(number), true, 0);
-        let at = number % 2;
-        let mut person = Self {
-            number,
-            terminal,
-            clients,
-            at,
-            card,
-        };
-        person.terminal.fetch_key().await.unwrap();
-        person
-    }
-
-    /// The same question again, here or there, until somebody answers it.
-    async fn next(&mut self, error: ClientError) {
-        match error {
-            ClientError::Offline | ClientError::Silent => {}
-            ClientError::Refused { code, .. } if code == "busy" || code == "late" => {}
-            ClientError::Refused { .. } | ClientError::Untrusted(_) | ClientError::BadAnswer => {
-                panic!("{error}")
-            }
-        }
-        self.at = 1 - self.at;
-        self.terminal.client = self.clients[self.at].clone();
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
-
-    async fn ask(&mut self, path: &str, body: &Value) -> Value {
-        for _ in 0..500 {
-            match self.terminal.ask(path, body.clone()).await {
-                Ok(answer) => return answer,
-                Err(error) => self.next(error).await,
-            }
-        }
-        panic!("nobody answers {path}");
-    }
-
-    /// One envelope under one counter, sent until its answer is here.
-    async fn relay(&mut self, message: &Message) -> Message {
-        let sealed = self.terminal.seal(&message.encode().unwrap());
-        for _ in 0..500 {
-            match self.terminal.client.relay(sealed.clone()).await {
-                Ok(answer) => return Message::parse(&self.terminal.open(&answer)).unwrap(),
-                Err(error) => self.next(error).await,
-            }
-        }
-        panic!("nobody answers a message");
-    }
-
-    /// The proof of a code, which either process may have delivered, and lost when it was killed.
-    async fn sms_proof(&mut self, id: &[u8; 16]) -> [u8; 16] {
-        let send = json!({"transaction": hex::encode(id), "industry": "0001",
-            "card_tail": self.card.tail(), "phone": phone(self.number)});
-        for _ in 0..4 {
-            let since_ms = SystemClock.now_ms();
-            self.ask("/v1/sms/send", &send).await;
-            let Some(code) = self.code(since_ms).await else {
-                continue;
-            };
-            let verify = json!({"transaction": hex::encode(id), "code": code});
-            let answer = self.ask("/v1/sms/verify", &verify).await;
-            let proof = hex::decode(answer["proof"].as_str().unwrap()).unwrap();
-            return proof.try_into().unwrap();
-        }
-        panic!("no code came");
-    }
-
-    /// The newest code that was sent since then.
-    async fn code(&self, since_ms: u64) -> Option<String> {
+impl Phones for Inboxes {
+    async fn code(&self, phone: &str, since_ms: u64) -> Option<String> {
         for _ in 0..150 {
             tokio::time::sleep(Duration::from_millis(20)).await;
             let mut codes: Vec<(u64, String)> = Vec::new();
-            for client in &self.clients {
+            for client in &self.0 {
                 let page = client.page("/dev/sms.json").await.unwrap_or_default();
                 let all: Vec<Value> = serde_json::from_slice(&page).unwrap_or_default();
-                let ours = all.iter().filter(|sms| sms["phone"] == phone(self.number));
+                let ours = all.iter().filter(|sms| sms["phone"] == phone);
                 let read = |sms: &Value| {
                     let code = sms["code"].as_str().unwrap().to_owned();
                     (sms["sent_ms"].as_u64().unwrap(), code)
@@ -217,48 +72,23 @@ impl Person {
         }
         None
     }
+}
 
-    async fn top_up(&mut self) {
-        let id = new_id();
-        let proof = self.sms_proof(&id).await;
-        let load = self
-            .terminal
-            .load_message(id, &mut self.card, (AMOUNT, proof));
-        let answer = self.relay(&load).await;
-        assert_eq!(phase(&answer), "credit");
-        let tac = self.card.credit(answer.body.field("credit_data").unwrap());
-        let credit = self.terminal.credit_message(Operation::TopUp, (id, 2), tac);
-        let done = self.relay(&credit).await;
-        assert_eq!((done.letter, outcome(&done)), (Letter::A, "ok"));
-    }
+async fn person(number: usize, clients: &[BankClient; 2], at: usize) -> Person<Inboxes> {
+    let inboxes = Inboxes(clients.clone());
+    let own = (phone(number), serial(number));
+    Person::new((own.0, &own.1), (clients.clone(), at), inboxes).await
 }
 
 fn checked(process: &Process) -> Value {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_bank"));
-    command.args(["check", "--dir"]).arg(&process.dir);
-    let said = command
-        .arg("--config")
-        .arg(&process.config)
-        .output()
-        .unwrap();
-    serde_json::from_slice(&said.stdout).unwrap()
+    process.told(&["check"])
 }
 
 /// Two running processes of one bank.
 fn pair(folder: &Path, store: &str) -> [Process; 2] {
-    let config = folder.join("bank.toml");
-    std::fs::write(&config, configuration(store)).unwrap();
-    let process = |name: &str| Process {
-        dir: folder.join(name),
-        config: config.clone(),
-        addresses: None,
-        child: None,
-    };
-    let (mut one, mut two) = (process("one"), process("two"));
-    one.start();
-    copy_folder(&one.dir, &two.dir);
-    two.start();
-    [one, two]
+    let program = Path::new(env!("CARGO_BIN_EXE_bank"));
+    let first = Process::new(program, &["--dev"], folder.join("one"));
+    program::pair(first, &configuration(store))
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -271,13 +101,13 @@ async fn two_processes_on_one_database_lose_and_make_no_fen_while_one_is_killed(
     let clients = [one.client(), two.client()];
     let mut people = Vec::new();
     for number in 0..PEOPLE {
-        people.push(Person::new(number, clients.clone()).await);
+        people.push(person(number, &clients, number % 2).await);
     }
     let done = Arc::new(AtomicBool::new(false));
     let work = people.into_iter().map(|mut person| {
         tokio::spawn(async move {
             for _ in 0..TOP_UPS {
-                person.top_up().await;
+                person.top_up(None).await;
             }
             person.card.balance
         })
@@ -326,20 +156,19 @@ async fn two_processes_debit_once_for_two_terminals_at_once_with_one_card() {
     let folder = tempfile::tempdir().unwrap();
     let [one, two] = pair(folder.path(), &store);
     let clients = [one.client(), two.client()];
-    let mut here = Person::new(0, clients.clone()).await;
-    let mut there = Person::new(0, clients).await;
-    there.at = 1;
-    there.terminal.client = there.clients[1].clone();
+    let mut here = person(0, &clients, 0).await;
+    let mut there = person(0, &clients, 1).await;
     for round in 0..5 {
-        let (first, second) = (new_id(), new_id());
-        let proofs = (here.sms_proof(&first).await, there.sms_proof(&second).await);
+        let (first, one_proof) = here.sms_proof().await;
+        let (second, other_proof) = there.sms_proof().await;
         there.card = here.card.clone();
         let one_load = here
             .terminal
-            .load_message(first, &mut here.card, (AMOUNT, proofs.0));
-        let other_load = there
-            .terminal
-            .load_message(second, &mut there.card, (AMOUNT, proofs.1));
+            .load_message(first, &mut here.card, (AMOUNT, one_proof));
+        let other_load =
+            there
+                .terminal
+                .load_message(second, &mut there.card, (AMOUNT, other_proof));
         let (mine, theirs) = tokio::join!(here.relay(&one_load), there.relay(&other_load));
         let issued = [&mine, &theirs]
             .iter()

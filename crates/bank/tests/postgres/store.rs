@@ -232,3 +232,45 @@ async fn both_schemas_have_the_same_columns() {
     file.close(0).await;
     server.close(0).await;
 }
+
+/// A new schema as an earlier release made it.
+async fn earlier(url: &str, released: i64) {
+    let mut conn = PgConnection::connect(url).await.unwrap();
+    let all = sqlx::migrate!("./migrations/postgres");
+    let earlier = all.iter().filter(|it| it.version <= released).cloned();
+    let mut earlier = sqlx::migrate::Migrator::with_migrations(earlier.collect());
+    earlier.set_locking(false);
+    earlier.run(&mut conn).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_server_with_the_schema_of_every_earlier_release_is_brought_up_to_date_and_serves() {
+    for released in [1, 5, 6] {
+        let Some(url) = crate::engine::store() else {
+            return;
+        };
+        earlier(&url, released).await;
+        let stage = Stage::on(Some(url), |text| text).await;
+        let (mut terminal, mut card) = (stage.terminal().await, Card::demo());
+        let done = terminal.top_up(&stage, &mut card, 5_000).await;
+        assert_eq!(outcome(&done), "ok", "{released}");
+        stage.close(5_000).await;
+    }
+}
+
+#[tokio::test]
+async fn a_process_that_starts_is_in_nobodys_way_when_the_configuration_says_nothing_new() {
+    let stage = Stage::new().await;
+    let Some(mut other) = database(&stage).await else {
+        return stage.close(0).await;
+    };
+    // Somebody's load has written the rows of every customer and card, and is not over.
+    let held =
+        "BEGIN; UPDATE customer SET tries_left = tries_left; UPDATE card SET status = status";
+    sqlx::raw_sql(held).execute(&mut other).await.unwrap();
+    let starts = bank::start(stage.config());
+    let second = tokio::time::timeout(std::time::Duration::from_secs(60), starts);
+    second.await.unwrap().unwrap().stop().await;
+    sqlx::raw_sql("ROLLBACK").execute(&mut other).await.unwrap();
+    stage.close(0).await;
+}

@@ -22,6 +22,8 @@ pub(crate) const DEMO_SERIAL: [u8; 10] = [0, 0, 0x62, 0x17, 0, 0, 0, 0, 0, 0];
 /// 2026-11-23 10:00:00 UTC. It stands still: nothing grows old in a measurement.
 pub(crate) const NOW_MS: u64 = 1_795_428_000_000;
 const AMOUNT: u32 = 100;
+/// Fen, of each customer.
+pub(crate) const BALANCE: u32 = 100_000_000;
 
 pub(crate) struct Stage {
     dir: TempDir,
@@ -63,15 +65,21 @@ pub(crate) struct Customer {
     pub(crate) serial: [u8; 10],
 }
 
-fn serial(person: usize) -> String {
+pub(crate) fn serial(person: usize) -> String {
     format!("0000621700000000{person:04}")
 }
 
-fn phone(person: usize) -> String {
+pub(crate) fn phone(person: usize) -> String {
     format!("138{person:04}0000")
 }
 
-fn configuration(store: Option<String>, people: usize) -> String {
+/// Of whoever measures: nobody is sent away, since it is told how long everything takes, on a machine that others use too.
+const PATIENT: &str = "\n[password]\nrounds = 1\n\n[limits]\nenrolments_per_address_per_hour = 1000\n\
+    requests_per_terminal_per_minute = 1000000\nanswer_ms = 60000\n\
+    database_wait_ms = 20000\nrequest_timeout_ms = 60000\n";
+
+/// The demo's industries with these settings, and so many people with a card each.
+pub(crate) fn configuration(store: Option<String>, settings: &str, people: usize) -> String {
     let demo = DEMO.split("[[customer]]").next().unwrap_or_default();
     let bank = match store {
         Some(url) => format!("[bank]\nstore = \"{url}\"\n"),
@@ -81,13 +89,10 @@ fn configuration(store: Option<String>, people: usize) -> String {
         .replacen("[bank]\n", &bank, 1)
         .replace("= 1000\n", "= 1000000\n");
     text = text.replace("max_balance = 100000\n", "max_balance = 100000000\n");
-    text.push_str("\n[password]\nrounds = 1\n\n[limits]\nenrolments_per_address_per_hour = 1000\n");
-    // Nobody is sent away: what is measured is how long everything takes, on a machine that others use too.
-    text.push_str("requests_per_terminal_per_minute = 1000000\nanswer_ms = 60000\n");
-    text.push_str("database_wait_ms = 20000\nrequest_timeout_ms = 60000\n");
+    text.push_str(settings);
     for person in 0..people {
         text.push_str(&format!(
-            "\n[[customer]]\nphone = \"{}\"\npassword = \"{PASSWORD}\"\nbalance = 100000000\n\
+            "\n[[customer]]\nphone = \"{}\"\npassword = \"{PASSWORD}\"\nbalance = {BALANCE}\n\
              \n[[customer.card]]\nindustry = \"0001\"\nserial = \"{}\"\n",
             phone(person),
             serial(person)
@@ -109,7 +114,7 @@ impl Stage {
         counter: u16,
     ) -> Self {
         let clock = Arc::new(ManualClock::new(NOW_MS));
-        let settings = Settings::parse(&configuration(store, people)).unwrap();
+        let settings = Settings::parse(&configuration(store, PATIENT, people)).unwrap();
         let mut config = Config::new(dir.path(), settings)
             .with_inbox()
             .on_free_ports();
