@@ -45,14 +45,14 @@ export function failure(code: Code, money: MoneyPlace, retry: Retry, params: Rec
   return { code, params, retry, money, reference: money === 'none' || money === 'account' ? null : 'TF-7K2M-91QX' };
 }
 
-function localTime(ms: number): string {
-  const date = new Date(ms - new Date(ms).getTimezoneOffset() * MINUTE);
-  return date.toISOString().slice(0, 19);
+/** As terminals in China write it. */
+function chinaTime(ms: number): string {
+  return new Date(ms + 480 * MINUTE).toISOString().slice(0, 19);
 }
 
 function log(now: number): LogEntryView[] {
   const entry = (kind: LogEntryView['kind'], amount: number, hoursAgo: number, terminal: string, balanceAfter: number): LogEntryView =>
-    ({ kind, amount, time: localTime(now - hoursAgo * 60 * MINUTE), terminal, balanceAfter });
+    ({ kind, amount, time: chinaTime(now - hoursAgo * 60 * MINUTE), terminal, balanceAfter });
   return [
     entry('purchase', 200, 1, '310000000411', 12_850), entry('load', 5000, 9, '310000004471', 13_050), entry('purchase', 400, 26, '310000000387', 8050),
     entry('purchase', 200, 33, '310000000411', 8450), entry('load', 5000, 96, '310000004471', 8650), entry('purchase', 350, 120, '310000000387', 3650),
