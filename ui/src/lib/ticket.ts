@@ -71,7 +71,9 @@ function draw(pen: CanvasRenderingContext2D, ticket: Drawn, { height, top, head,
     pen.fillStyle = INK.line;
     pen.fillRect(MARGIN, y - 16, WIDTH - 2 * MARGIN, 1);
     write(label, MARGIN, y + 26, '400 26px', INK.soft, 'left', 220);
-    write(value, WIDTH - MARGIN, y + 26, '600 26px', INK.ink, 'right', WIDTH - 2 * MARGIN - 236);
+    // As wide as the label leaves room: a bank with a long name is not squeezed beside a short word.
+    const left = Math.min(220, pen.measureText(label).width) + 16;
+    write(value, WIDTH - MARGIN, y + 26, '600 26px', INK.ink, 'right', WIDTH - 2 * MARGIN - left);
   });
   if (ticket.code && ticket.code.rows.length > 0) {
     const below = top + ticket.lines.length * ROW;

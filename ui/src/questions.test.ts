@@ -1,0 +1,39 @@
+import { afterEach, beforeAll, describe, expect, it } from 'vitest';
+
+import { loadFailureWords } from './lib/i18n/failures.svelte';
+import { all, open, settle, stop, text } from './testing';
+
+/** What people asked who saw the app for the first time: each has its answer on the screen. */
+beforeAll(async () => {
+  await Promise.all([loadFailureWords(), import('./features/screens')]);
+});
+afterEach(stop);
+
+describe('which account pays', () => {
+  it.each(['topup-amount', 'topup-password-wrong', 'queue-password'])('is said beside the button that pays, %s', async (scene) => {
+    await open(scene);
+    expect(text('payer')).toContain('138\u00a0••••\u00a06021');
+    expect(text('payer')).toContain('Tapfill Demo Bank');
+  });
+
+  it('is on the receipt, and of a load that somebody else may have paid only the bank', async () => {
+    await open('topup-done');
+    expect(text('receipt-account')).toBe('Tapfill Demo Bank，手机 138\u00a0••••\u00a06021');
+    stop();
+    await open('resume-loaded');
+    expect(text('receipt-account')).toBe('Tapfill Demo Bank');
+    stop();
+    await open('history');
+    all('history-open')[1]?.click();
+    await settle();
+    expect(text('detail-account')).toBe('Tapfill Demo Bank');
+  });
+
+  it('is nothing where no money moves', async () => {
+    for (const scene of ['activate-password', 'activate-done', 'balance']) {
+      await open(scene);
+      expect([...all('payer'), ...all('receipt-account')], scene).toEqual([]);
+      stop();
+    }
+  });
+});
