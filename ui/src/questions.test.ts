@@ -1,7 +1,7 @@
-import { afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
 
 import { loadFailureWords } from './lib/i18n/failures.svelte';
-import { all, open, settle, stop, text } from './testing';
+import { all, open, settle, stop, tap, text } from './testing';
 
 /** What people asked who saw the app for the first time: each has its answer on the screen. */
 beforeAll(async () => {
@@ -35,5 +35,23 @@ describe('which account pays', () => {
       expect([...all('payer'), ...all('receipt-account')], scene).toEqual([]);
       stop();
     }
+  });
+});
+
+describe('where a file is that was saved', () => {
+  it.each([
+    ['history', 'export-history', 'Documents/tapfill-history.csv'],
+    ['queue-next', 'queue-save', 'Documents/tapfill-list-cccccccc.csv'],
+    ['settings', 'export-trace', 'Documents/tapfill-trace.jsonl'],
+  ])('stays on the screen and can be copied, %s', async (scene, button, path) => {
+    const writeText = vi.fn(() => Promise.resolve());
+    vi.stubGlobal('navigator', { ...navigator, userAgent: navigator.userAgent, clipboard: { writeText } });
+    await open(scene);
+    expect(all('saved')).toEqual([]);
+    await tap(button);
+    expect(text('saved')).toContain(path);
+    await tap('copy-path');
+    expect(writeText).toHaveBeenCalledWith(path);
+    vi.unstubAllGlobals();
   });
 });
