@@ -1,7 +1,8 @@
 import { afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
 
+import { canCheck } from './lib/errors';
 import { loadFailureWords } from './lib/i18n/failures.svelte';
-import { all, open, settle, stop, tap, text } from './testing';
+import { all, one, open, sent, settle, stop, tap, text } from './testing';
 
 /** What people asked who saw the app for the first time: each has its answer on the screen. */
 beforeAll(async () => {
@@ -53,5 +54,31 @@ describe('where a file is that was saved', () => {
     await tap('copy-path');
     expect(writeText).toHaveBeenCalledWith(path);
     vi.unstubAllGlobals();
+  });
+});
+
+describe('what is wrong with a reader', () => {
+  const follows = (id: string, other: string): boolean => (one(id).compareDocumentPosition(all(other)[0] as HTMLElement) & Node.DOCUMENT_POSITION_FOLLOWING) !== 0;
+
+  it('is found out near the top of the settings, in a window and on a phone', async () => {
+    const { app } = await open('settings');
+    expect(app.wide).toBe(true);
+    expect(follows('run-diagnostics', 'package-row')).toBe(true);
+    vi.stubGlobal('innerWidth', 390);
+    app.measure();
+    await settle();
+    expect(app.wide).toBe(false);
+    for (const other of ['package-row', 'terminal-id', 'tray-switch']) expect(follows('run-diagnostics', other), other).toBe(true);
+    vi.unstubAllGlobals();
+  });
+
+  it.each(['service-down', 'reader-none', 'reader-busy', 'reader-denied', 'nfc-off', 'nfc-none'] as const)('is one step from the failure %s', (code) => {
+    expect(canCheck(code)).toBe(true);
+  });
+
+  it('is one step from a screen where no card is noticed', async () => {
+    const { app, backend } = await open('topup-wait');
+    await tap('check-reader');
+    expect([app.screen, sent(backend, 'run-diagnostics').length]).toEqual(['settings', 1]);
   });
 });
