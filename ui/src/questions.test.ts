@@ -1,5 +1,6 @@
 import { afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
 
+import { card, transaction } from './lib/backend/scenes';
 import { canCheck } from './lib/errors';
 import { loadFailureWords } from './lib/i18n/failures.svelte';
 import { all, one, open, sent, settle, stop, tap, text } from './testing';
@@ -45,15 +46,14 @@ describe('where a file is that was saved', () => {
     ['queue-next', 'queue-save', 'Documents/tapfill-list-cccccccc.csv'],
     ['settings', 'export-trace', 'Documents/tapfill-trace.jsonl'],
   ])('stays on the screen and can be copied, %s', async (scene, button, path) => {
-    const writeText = vi.fn(() => Promise.resolve());
-    vi.stubGlobal('navigator', { ...navigator, userAgent: navigator.userAgent, clipboard: { writeText } });
+    const writeText = vi.spyOn(navigator.clipboard, 'writeText').mockResolvedValue();
     await open(scene);
     expect(all('saved')).toEqual([]);
     await tap(button);
     expect(text('saved')).toContain(path);
     await tap('copy-path');
     expect(writeText).toHaveBeenCalledWith(path);
-    vi.unstubAllGlobals();
+    writeText.mockRestore();
   });
 });
 
@@ -80,5 +80,32 @@ describe('what is wrong with a reader', () => {
     const { app, backend } = await open('topup-wait');
     await tap('check-reader');
     expect([app.screen, sent(backend, 'run-diagnostics').length]).toEqual(['settings', 1]);
+  });
+});
+
+describe('a card that is active already', () => {
+  it('says so before a password is asked for, and offers what comes next', async () => {
+    const { backend } = await open('activate-password');
+    backend.push({ transaction: transaction('activate', { stage: 'password', card: card() }) });
+    await settle();
+    expect(one('activate-state').dataset.state).toBe('already');
+    expect(text('card-number')).toBe('•••• 4471');
+    expect([...all('pin-pad'), ...all('submit')], 'nothing to type').toEqual([]);
+    await tap('activate-other');
+    expect(sent(backend, 'begin'), 'another card is read anew').toEqual([{ command: 'begin', kind: 'activate' }]);
+  });
+
+  it('is another one than a card that waits for its activation', async () => {
+    const { backend } = await open('activate-password');
+    backend.push({ transaction: transaction('activate', { stage: 'password', card: card(Date.now(), { active: false }) }) });
+    await settle();
+    one('pin-pad');
+    expect(one('activate-state').dataset.state).toBe('password');
+  });
+
+  it('can be topped up from there', async () => {
+    const { backend } = await open('activate-already');
+    await tap('topup-this');
+    expect(sent(backend, 'begin')).toEqual([{ command: 'begin', kind: 'topup' }]);
   });
 });

@@ -160,6 +160,7 @@ export const scenes: Record<string, Scene> = {
   'resume-manual': show(() => transaction('resume', { stage: 'failed', card: card(), amount: 5000, resume: 'failed', place: 'in-transit', error: { ...failure('manual', 'in-transit', 'no'), reference: 'TF-7K2M-91QX' } })),
   'resume-failed': show(() => transaction('resume', { stage: 'failed', card: card(), amount: 5000, resume: 'failed', place: 'in-transit', error: failure('card-other', 'in-transit', 'again', { tail: '4471' }) })),
   'activate-password': show(() => transaction('activate', { stage: 'password', pinDigits: 2 })),
+  'activate-already': show((now) => transaction('activate', { stage: 'password', card: card(now) })),
   'activate-running': show(() => transaction('activate', { stage: 'running', steps: steps('done', 'done', 'running') , card: card(Date.now(), { tail: '8826', balance: 0, active: false, log: [] }) })),
   'activate-done': show((now) => transaction('activate', { stage: 'done', card: card(now, { tail: '8826', balance: 0, log: [] }), receipt: receipt(now, { amount: null, oldBalance: null, newBalance: null, tail: '8826', reference: null, place: 'none' }) })),
   'topup-read': show(() => transaction('topup', { stage: 'running', amount: 5000, card: card(), steps: steps('running', 'waiting', 'waiting', 'waiting') })),
