@@ -27,3 +27,15 @@ test("a load that was torn is told without scrolling on the smallest phone, with
     }
   }
 });
+
+test("the code of a receipt is large enough for the camera of another device", LIMIT, async () => {
+  for (const [size, text] of [["small", 100], ["small", 200], ["desktop", 100]]) {
+    await page.show("topup-done", { size, text });
+    const [width, height] = await page.script(`
+      const proof = document.querySelector('[data-testid="receipt-proof"]');
+      proof.open = true;
+      const { width, height } = proof.querySelector("svg").getBoundingClientRect();
+      return [Math.round(width), Math.round(height)];`);
+    assert.ok(width >= 220 && height === width, `${size}, ${text} %: ${width} x ${height}`);
+  }
+});
