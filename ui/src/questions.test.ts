@@ -1,3 +1,4 @@
+import { flushSync } from 'svelte';
 import { afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
 
 import { card, transaction } from './lib/backend/scenes';
@@ -107,5 +108,37 @@ describe('a card that is active already', () => {
     const { backend } = await open('activate-already');
     await tap('topup-this');
     expect(sent(backend, 'begin')).toEqual([{ command: 'begin', kind: 'topup' }]);
+  });
+});
+
+describe('what is waited for, and for how long', () => {
+  const later = async (): Promise<void> => {
+    await vi.advanceTimersByTimeAsync(2100);
+    flushSync();
+  };
+  afterEach(() => vi.useRealTimers());
+
+  it.each([['topup-read', '卡片'], ['topup-approve', '银行'], ['topup-running', '卡片'], ['topup-confirm', '银行']])('is said of a step that takes long, %s', async (scene, who) => {
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'], shouldAdvanceTime: true });
+    await open(scene);
+    expect(document.querySelector('.slow')).toBeNull();
+    await later();
+    expect(document.querySelector('.slow')?.textContent).toMatch(new RegExp(`在等${who}.*\\d+ 秒`));
+  });
+
+  it.each([['topup-phone', 'send-code'], ['topup-code', 'verify-code'], ['queue-password', 'submit']])('is on the button while the bank takes its time, %s', async (scene, button) => {
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'], shouldAdvanceTime: true });
+    const { backend } = await open(scene);
+    const { transaction: top, queue } = await backend.view();
+    backend.push({ transaction: top && { ...top, busy: true }, queue: queue && { ...queue, busy: true } });
+    flushSync();
+    expect(text(button)).not.toContain('在等银行');
+    await later();
+    expect(text(button)).toContain('在等银行');
+  });
+
+  it('is said before the card is put there', async () => {
+    await open('topup-wait');
+    expect(document.querySelector('.say')?.textContent).toMatch(/大约要放 \d+ 秒/);
   });
 });
