@@ -56,6 +56,28 @@ async fn an_inactive_card_is_activated_and_then_takes_money() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn whether_a_card_is_active_is_known_before_the_password_is_typed() {
+    for (card, active) in [
+        (CardProfile::demo(), true),
+        (CardProfile::demo_inactive(), false),
+    ] {
+        let stage = Stage::with(card).await;
+        stage.person.ready().await.unwrap();
+        let activation = TransactionKind::Activate;
+        stage.person.begin(activation).await.unwrap();
+        let read = |view: &ipc::AppView| {
+            view.transaction
+                .as_ref()
+                .is_some_and(|it| it.card.is_some())
+        };
+        let view = stage.person.until("the card", read).await.unwrap();
+        let transaction = view.transaction.unwrap();
+        assert_eq!(transaction.stage, ipc::Stage::Password, "nothing was typed");
+        assert_eq!(transaction.card.unwrap().active, active);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn nothing_waiting_is_a_friendly_answer() {
     let stage = Stage::ready().await;
     let view = stage.person.resume().await.unwrap();

@@ -311,7 +311,8 @@ pub struct LogEntryView {
     pub kind: LogKind,
     /// Fen, never negative.
     pub amount: u32,
-    /// Local time at the terminal, `YYYY-MM-DDTHH:MM:SS`; null when the card's bytes are no date.
+    /// The terminal's own time, China's (UTC+8): `YYYY-MM-DDTHH:MM:SS`, or the day alone where the card keeps no more;
+    /// null when the card's bytes are no date.
     pub time: Option<String>,
     /// 12 digits.
     pub terminal: String,

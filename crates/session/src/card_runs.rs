@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use ipc::{
-    Code, ContactView, MoneyPlace, NetworkState, PurseView, ReceiptView, ResumeState, Stage,
-    StepState, TransactionKind,
+    CardView, Code, ContactView, MoneyPlace, NetworkState, PurseView, ReceiptView, ResumeState,
+    Stage, StepState, TransactionKind,
 };
 use relay::IndustryCode;
 use tokio::sync::mpsc::UnboundedSender;
@@ -138,7 +138,11 @@ impl Actor {
             expiry: card.expiry.clone(),
             active: card.active,
         };
-        transaction.card = Some(card);
+        // A package that does not tell says nothing against an activation: only what was read makes it needless.
+        let told = closing.card.as_ref().and_then(|card| card.active);
+        let activates = transaction.kind == TransactionKind::Activate;
+        let active = card.active && (told.is_some() || !activates);
+        transaction.card = Some(CardView { active, ..card });
         let operation = run::operation(transaction.kind);
         let able = package
             .package(code)

@@ -283,7 +283,7 @@ pub(crate) fn card_view(closing: &Closing, industry: &str, name: LocalName) -> O
                 amount: entry.amount,
                 time: match (&entry.date, &entry.time) {
                     (Some(date), Some(time)) => Some(format!("{date}T{time}")),
-                    (Some(date), None) => Some(format!("{date}T00:00:00")),
+                    (Some(date), None) => Some(date.clone()),
                     (None, _) => None,
                 },
                 terminal: entry.terminal.clone(),
@@ -332,6 +332,49 @@ pub(crate) fn phone_digits(typed: &str) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_record_without_a_time_shows_its_day_and_none_made_up() {
+        let entry = |date: Option<&str>, time: Option<&str>| industry::LogEntry {
+            kind: CardLogKind::Purchase,
+            amount: 200,
+            date: date.map(str::to_owned),
+            time: time.map(str::to_owned),
+            terminal: "310000000411".to_owned(),
+        };
+        let facts = industry::Facts {
+            balance: Some(1_000),
+            log: vec![
+                entry(Some("2026-11-23"), Some("18:06:00")),
+                entry(Some("2026-11-22"), None),
+                entry(None, Some("18:06:00")),
+            ],
+            ..industry::Facts::default()
+        };
+        let closing = Closing {
+            operation: None,
+            transaction: None,
+            outcome: "ok".to_owned(),
+            card: Some(facts),
+            amount: None,
+            old_balance: None,
+            new_balance: None,
+            reference: None,
+            time_ms: None,
+            receipt: None,
+            already: false,
+            limit: None,
+            tries_left: None,
+            status: None,
+            command: None,
+        };
+        let card = card_view(&closing, "0001", LocalName::default()).unwrap();
+        let times: Vec<_> = card.log.iter().map(|it| it.time.as_deref()).collect();
+        assert_eq!(
+            times,
+            [Some("2026-11-23T18:06:00"), Some("2026-11-22"), None]
+        );
+    }
 
     #[test]
     fn a_phone_number_is_read_as_people_write_it() {

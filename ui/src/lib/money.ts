@@ -1,4 +1,5 @@
 import { locale } from './i18n/words.svelte';
+import { m } from './paraglide/messages.js';
 
 /** Making one costs far more than using it, and amounts are everywhere. */
 const formats = new Map<string, Intl.NumberFormat>();
@@ -47,4 +48,14 @@ export function digitsOf(text: string, most: number): string {
 
 function halfWidth(text: string): string {
   return text.replace(/[\uff10-\uff19\uff0e]/g, (c) => String.fromCharCode(c.charCodeAt(0) - 0xfee0));
+}
+
+/** A masked number in one piece: no line ends within it. */
+export function unbroken(phone: string): string {
+  return phone.replaceAll(' ', '\u00a0');
+}
+
+/** The account of a load, as far as it is known here: its bank, and the masked phone of its owner. */
+export function accountOf(bank: string, phone: string | null): string {
+  return phone === null ? bank : m['receipt.account-of']({ bank, phone: unbroken(phone) });
 }

@@ -13,6 +13,11 @@ export function learn(steps: readonly StepView[]): void {
   }
 }
 
+/** How many seconds this step usually takes here, whole and at least one. */
+export function usualSeconds(step: StepName): number {
+  return Math.max(1, Math.ceil(usual[step] / 1000));
+}
+
 /** How many seconds the card is still needed, whole and at least one; null when it is not, or nobody can tell. */
 export function secondsAtCard(steps: readonly StepView[], runningMs: number): number | null {
   const left = steps.filter(({ name, state }) => AT_CARD.includes(name) && (state === 'running' || state === 'waiting'));

@@ -1,5 +1,8 @@
 /** A receipt as a picture: drawn on a canvas, because a web view can't photograph its own page. */
-export interface Ticket { heading: string; title: string; /** The money is where it was meant to go: a tick, else a mark of exclamation. */ good: boolean; amount: string | null; note?: string; /** The way to the bank's page that checks it. */ code?: { rows: readonly (readonly boolean[])[]; note: string }; lines: readonly { label: string; value: string }[] }
+export interface Ticket { heading: string; title: string; /** The money is where it was meant to go: a tick, else a mark of exclamation. */ good: boolean; amount: string | null; note?: string; /** The way to the bank's page that checks it. */ code?: Proof; lines: readonly { label: string; value: string }[] }
+
+/** `caption`: which receipt it checks. */
+export interface Proof { rows: readonly (readonly boolean[])[]; note: string; caption: readonly string[] }
 
 const WIDTH = 720;
 const MARGIN = 48;
@@ -46,6 +49,11 @@ export function broken(text: string, fits: (text: string) => boolean): string[] 
   return line === '' ? lines : [...lines, line.trimEnd()];
 }
 
+/** What stands beside the code: what it is for, and which receipt's it is. */
+export function beside({ note, caption }: Proof, fits: (text: string) => boolean): { text: string; strong: boolean }[] {
+  return [...broken(note, fits).map((text) => ({ text, strong: false })), ...caption.map((text) => ({ text, strong: true }))];
+}
+
 interface Layout { height: number; top: number; head: number; font: string }
 type Drawn = Omit<Ticket, 'note'> & { note: readonly string[] };
 
@@ -71,20 +79,26 @@ function draw(pen: CanvasRenderingContext2D, ticket: Drawn, { height, top, head,
     pen.fillStyle = INK.line;
     pen.fillRect(MARGIN, y - 16, WIDTH - 2 * MARGIN, 1);
     write(label, MARGIN, y + 26, '400 26px', INK.soft, 'left', 220);
-    write(value, WIDTH - MARGIN, y + 26, '600 26px', INK.ink, 'right', WIDTH - 2 * MARGIN - 236);
+    // As wide as the label leaves room: a bank with a long name is not squeezed beside a short word.
+    const left = Math.min(220, pen.measureText(label).width) + 16;
+    write(value, WIDTH - MARGIN, y + 26, '600 26px', INK.ink, 'right', WIDTH - 2 * MARGIN - left);
   });
   if (ticket.code && ticket.code.rows.length > 0) {
     const below = top + ticket.lines.length * ROW;
-    codeOf(pen, ticket.code, below, (text, y) => write(text, MARGIN + CODE + 24, y, NOTE, INK.soft, 'left', WIDTH - 2 * MARGIN - CODE - 24));
+    const room = WIDTH - 2 * MARGIN - CODE - 24;
+    pen.font = `${NOTE} ${font}`;
+    const lines = beside(ticket.code, (text) => pen.measureText(text).width <= room);
+    codeOf(pen, ticket.code, below);
+    const first = below + (CODE - lines.length * NOTE_LINE) / 2 + NOTE_LINE / 2;
+    lines.forEach(({ text, strong }, i) => write(text, MARGIN + CODE + 24, first + i * NOTE_LINE, strong ? NOTE.replace('400', '600') : NOTE, strong ? INK.ink : INK.soft, 'left', room));
   }
 }
 
 /** In black on white, square by square, so that no reader meets a blurred edge. */
-function codeOf(pen: CanvasRenderingContext2D, { rows, note }: { rows: readonly (readonly boolean[])[]; note: string }, top: number, write: (text: string, y: number) => void): void {
+function codeOf(pen: CanvasRenderingContext2D, { rows }: Proof, top: number): void {
   const unit = Math.floor((CODE * SCALE) / (rows.length + 8)) / SCALE;
   pen.fillStyle = '#000000';
   rows.forEach((row, y) => row.forEach((dark, x) => { if (dark) pen.fillRect(MARGIN + (x + 4) * unit, top + (y + 4) * unit, unit, unit); }));
-  write(note, top + CODE / 2);
 }
 
 function disc(pen: CanvasRenderingContext2D, x: number, y: number, ground: string, ink: string): void {

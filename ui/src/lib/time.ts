@@ -2,6 +2,9 @@ import { locale } from './i18n/words.svelte';
 import { m } from './paraglide/messages.js';
 
 const DAY_MS = 86_400_000;
+const CHINA_MINUTES = 480;
+/** Of `2026-11-23`. */
+const DAY_LENGTH = 10;
 
 /** Today and yesterday in words, else the day as the language writes it, with the year when it is another. */
 export function when(ms: number, nowMs: number): string {
@@ -26,17 +29,25 @@ export function until(ms: number): string {
   return `${day(date, undefined)} ${clock(date)}`;
 }
 
-/** To the second, for receipts. */
+/** To the second, for receipts. Away from China with the zone: a receipt is read by others, and beside the bank's. */
 export function stamp(ms: number): string {
   const date = new Date(ms);
-  return `${day(date, 'numeric')} ${clock(date)}:${two(date.getSeconds())}`;
+  return [day(date, 'numeric'), `${clock(date)}:${two(date.getSeconds())}`, foreignZone(ms)].filter(Boolean).join(' ');
 }
 
-/** The card's own local time, `2026-11-23T18:06:00`, as milliseconds; null when it is none. */
-export function cardTime(text: string | null): number | null {
-  if (text === null) return null;
-  const ms = new Date(text).getTime();
-  return Number.isNaN(ms) ? null : ms;
+/** When a card's log says that it was: `2026-11-23T18:06:00` in China, by the clock of this device; a day alone as it is. */
+export function cardWhen(text: string | null, nowMs: number): string | null {
+  const ms = text === null ? NaN : new Date(text.length > DAY_LENGTH ? `${text}+08:00` : `${text}T00:00:00`).getTime();
+  if (text === null || Number.isNaN(ms)) return null;
+  return text.length > DAY_LENGTH ? whenFirst(ms, nowMs) : day(new Date(ms), 'numeric');
+}
+
+/** `UTC+1` where this device's clock is not China's, whose time is the one of banks and cards; else nothing. */
+export function foreignZone(ms: number): string {
+  const minutes = -new Date(ms).getTimezoneOffset();
+  if (minutes === CHINA_MINUTES) return '';
+  const [hours, rest] = [Math.floor(Math.abs(minutes) / 60), Math.abs(minutes) % 60];
+  return minutes === 0 ? 'UTC' : `UTC${minutes < 0 ? '−' : '+'}${hours}${rest === 0 ? '' : `:${two(rest)}`}`;
 }
 
 /** How long, in the largest unit that says something. */

@@ -70,6 +70,7 @@ const SOME: readonly QueueItemState[] = ['loaded', 'loaded', 'waiting', 'loaded'
 const ALL: readonly QueueItemState[] = PEOPLE.map(() => 'loaded');
 type Scene = (now: number) => Partial<AppView>;
 const READER = { name: 'ACS ACR1252 Dual Reader', readers: ['ACS ACR1252 Dual Reader'], chosen: null };
+const sms = (now: number): QueueView['sms'] => ({ phoneMasked: '138 •••• 6021', resendAtMs: now + 42_000, expiresAtMs: now + 5 * MINUTE });
 const show = (view: (now: number) => QueueView, there = false): Scene => (now) => ({ reader: { ...READER, state: there ? 'card' : 'empty' }, queue: view(now) });
 const tapped = (patch: Partial<TapView>, states = SOME): Scene => show((now) => queue('tap', { tap: tap(patch) }, states, now), true);
 
@@ -81,9 +82,9 @@ export const queueScenes: Record<string, Scene> = {
   'queue-check': show(() => queue('check')),
   'queue-refused': show(() => queue('check', { flaws: [{ row: 3, column: 'card', kind: 'card-unknown', detail: null }, { row: 5, column: 'amount', kind: 'amount-high', detail: null }], flawCount: 2, error: error('queue-rows', 'account', 'edit') })),
   'queue-phone': show(() => queue('phone')),
-  'queue-code': show((now) => queue('code', { sms: { phoneMasked: '138 •••• 6021', resendAtMs: now + 42_000, expiresAtMs: now + 5 * MINUTE } })),
-  'queue-code-wrong': show((now) => queue('code', { sms: { phoneMasked: '138 •••• 6021', resendAtMs: now + 42_000, expiresAtMs: now + 5 * MINUTE }, error: error('code-wrong', 'account', 'edit', { tries_left: '3' }) })),
-  'queue-password': show(() => queue('password', { pinDigits: 3 })),
+  'queue-code': show((now) => queue('code', { sms: sms(now) })),
+  'queue-code-wrong': show((now) => queue('code', { sms: sms(now), error: error('code-wrong', 'account', 'edit', { tries_left: '3' }) })),
+  'queue-password': show((now) => queue('password', { pinDigits: 3, sms: sms(now) })),
   'queue-password-wrong': show(() => queue('password', { error: error('password-wrong', 'account', 'edit', { tries_left: '2' }) })),
   'queue-unsure': show(() => queue('password', { error: error('bank-silent', 'unsure', 'again') })),
   'queue-tap': show((now) => queue('tap', {}, [], now)),

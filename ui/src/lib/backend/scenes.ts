@@ -45,14 +45,14 @@ export function failure(code: Code, money: MoneyPlace, retry: Retry, params: Rec
   return { code, params, retry, money, reference: money === 'none' || money === 'account' ? null : 'TF-7K2M-91QX' };
 }
 
-function localTime(ms: number): string {
-  const date = new Date(ms - new Date(ms).getTimezoneOffset() * MINUTE);
-  return date.toISOString().slice(0, 19);
+/** As terminals in China write it. */
+function chinaTime(ms: number): string {
+  return new Date(ms + 480 * MINUTE).toISOString().slice(0, 19);
 }
 
 function log(now: number): LogEntryView[] {
   const entry = (kind: LogEntryView['kind'], amount: number, hoursAgo: number, terminal: string, balanceAfter: number): LogEntryView =>
-    ({ kind, amount, time: localTime(now - hoursAgo * 60 * MINUTE), terminal, balanceAfter });
+    ({ kind, amount, time: chinaTime(now - hoursAgo * 60 * MINUTE), terminal, balanceAfter });
   return [
     entry('purchase', 200, 1, '310000000411', 12_850), entry('load', 5000, 9, '310000004471', 13_050), entry('purchase', 400, 26, '310000000387', 8050),
     entry('purchase', 200, 33, '310000000411', 8450), entry('load', 5000, 96, '310000004471', 8650), entry('purchase', 350, 120, '310000000387', 3650),
@@ -139,12 +139,12 @@ export const scenes: Record<string, Scene> = {
   'topup-phone-offline': show(() => transaction('topup', { stage: 'phone', error: failure('offline', 'account', 'wait') })),
   'topup-code': show((now) => transaction('topup', { stage: 'code', sms: sms(now) })),
   'topup-code-wrong': show((now) => transaction('topup', { stage: 'code', sms: sms(now), error: failure('code-wrong', 'account', 'edit', { tries_left: '3' }) })),
-  'topup-amount': show(() => transaction('topup', { stage: 'password', limits, pinDigits: 3 })),
-  'topup-password-wrong': show(() => transaction('topup', { stage: 'password', limits, error: failure('password-wrong', 'account', 'edit', { tries_left: '2' }) })),
+  'topup-amount': show((now) => transaction('topup', { stage: 'password', sms: sms(now), limits, pinDigits: 3 })),
+  'topup-password-wrong': show((now) => transaction('topup', { stage: 'password', sms: sms(now), limits, error: failure('password-wrong', 'account', 'edit', { tries_left: '2' }) })),
   'topup-wait': () => ({ transaction: transaction('topup', { amount: 5000, steps: steps('waiting', 'waiting', 'waiting', 'waiting') }) }),
   'topup-running': show(() => transaction('topup', { stage: 'running', amount: 5000, card: card(), steps: steps('done', 'done', 'running', 'waiting'), place: 'in-transit', canCancel: false })),
   'topup-approve': show(() => transaction('topup', { stage: 'running', amount: 5000, card: card(), steps: steps('done', 'running', 'waiting', 'waiting'), place: 'unsure', canCancel: false })),
-  'topup-done': show((now) => transaction('topup', { stage: 'done', amount: 5000, card: card(now), receipt: receipt(now), place: 'on-card' })),
+  'topup-done': show((now) => transaction('topup', { stage: 'done', amount: 5000, sms: sms(now), card: card(now), receipt: receipt(now), place: 'on-card' })),
   'topup-torn': show(() => transaction('topup', { stage: 'failed', amount: 5000, card: card(), place: 'in-transit', canCancel: true, error: torn })),
   'topup-removed': show(() => transaction('topup', { stage: 'failed', amount: 5000, card: card(), error: failure('card-lost', 'account', 'again') })),
   'topup-silent': show(() => transaction('topup', { stage: 'failed', amount: 5000, card: card(), place: 'unsure', error: failure('bank-silent', 'unsure', 'resume') })),
@@ -160,6 +160,7 @@ export const scenes: Record<string, Scene> = {
   'resume-manual': show(() => transaction('resume', { stage: 'failed', card: card(), amount: 5000, resume: 'failed', place: 'in-transit', error: { ...failure('manual', 'in-transit', 'no'), reference: 'TF-7K2M-91QX' } })),
   'resume-failed': show(() => transaction('resume', { stage: 'failed', card: card(), amount: 5000, resume: 'failed', place: 'in-transit', error: failure('card-other', 'in-transit', 'again', { tail: '4471' }) })),
   'activate-password': show(() => transaction('activate', { stage: 'password', pinDigits: 2 })),
+  'activate-already': show((now) => transaction('activate', { stage: 'password', card: card(now) })),
   'activate-running': show(() => transaction('activate', { stage: 'running', steps: steps('done', 'done', 'running') , card: card(Date.now(), { tail: '8826', balance: 0, active: false, log: [] }) })),
   'activate-done': show((now) => transaction('activate', { stage: 'done', card: card(now, { tail: '8826', balance: 0, log: [] }), receipt: receipt(now, { amount: null, oldBalance: null, newBalance: null, tail: '8826', reference: null, place: 'none' }) })),
   'topup-read': show(() => transaction('topup', { stage: 'running', amount: 5000, card: card(), steps: steps('running', 'waiting', 'waiting', 'waiting') })),

@@ -7,7 +7,8 @@ export type LogEntryView = { kind: LogKind,
  */
 amount: number, 
 /**
- * Local time at the terminal, `YYYY-MM-DDTHH:MM:SS`; null when the card's bytes are no date.
+ * The terminal's own time, China's (UTC+8): `YYYY-MM-DDTHH:MM:SS`, or the day alone where the card keeps no more;
+ * null when the card's bytes are no date.
  */
 time: string | null, 
 /**

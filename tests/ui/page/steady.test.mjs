@@ -1,0 +1,80 @@
+// Nothing that a finger is on its way to moves: an error that is put away leaves its place, and the dots of a password
+// stay beside its keys.
+import assert from "node:assert/strict";
+import { after, before, test } from "node:test";
+import { LANGUAGES, Page, SIZES } from "../lib/page.mjs";
+
+let page;
+before(async () => (page = await Page.start({ still: true })), { timeout: 120_000 });
+after(() => page?.close());
+
+const LIMIT = { timeout: 600_000 };
+const click = (id) => page.script(`document.querySelector('[data-testid="' + arguments[0] + '"]').click()`, id);
+const fill = (id, value) =>
+  page.script(
+    `const input = document.querySelector('[data-testid="' + arguments[0] + '"]');
+     input.value = arguments[1]; input.dispatchEvent(new Event("input", { bubbles: true }));`,
+    id, value,
+  );
+const push = (field, patch) =>
+  page.script("tapfill.backend.push({ [arguments[0]]: { ...tapfill.view[arguments[0]], ...arguments[1] } })", field, patch);
+const told = async () => (await page.find("error-code")).length;
+/** Where on the page each control is, however far that is scrolled. */
+const places = (ids) =>
+  page.script(`return arguments[0].map((id) => [id, Math.round(document.querySelector('[data-testid="' + id + '"]').getBoundingClientRect().top + scrollY)])`, ids);
+
+const OFFLINE = { code: "offline", params: {}, retry: "wait", money: "account", reference: null };
+/** What brings the error, what puts it away, and the controls below it. */
+const CASES = {
+  "topup-phone": { brings: () => click("send-code"), drops: () => fill("phone-input", "1"), controls: ["send-code"] },
+  "topup-code-wrong": { brings: async () => {}, drops: () => fill("code-input", "4"), controls: ["resend-code", "verify-code"] },
+  "topup-amount": { brings: () => click("submit"), drops: () => click("amount-chip-50"), controls: ["pin-key-1", "pin-key-0", "submit"] },
+  "activate-password": { brings: () => click("submit"), drops: () => click("pin-key-1"), controls: ["pin-key-1", "pin-key-0", "submit"] },
+  "queue-password": { brings: () => click("submit"), drops: () => click("pin-key-1"), controls: ["pin-key-1", "pin-key-0", "submit"] },
+  "topup-wait": { brings: () => push("transaction", { error: OFFLINE }), drops: () => push("transaction", { error: null }), controls: ["step-read", "cancel"] },
+  "queue-pick": { brings: () => push("queue", { error: OFFLINE }), drops: () => push("queue", { error: null }), controls: ["list-pick", "list-sample"] },
+  "queue-check": { brings: () => push("queue", { error: OFFLINE }), drops: () => push("queue", { error: null }), controls: ["list-accept", "list-pick"] },
+  "queue-tap": { brings: () => push("queue", { error: OFFLINE }), drops: () => push("queue", { error: null }), controls: ["queue-save", "queue-later"] },
+};
+
+for (const [scene, { brings, drops, controls }] of Object.entries(CASES)) {
+  test(`an error that is put away moves no control, ${scene}`, LIMIT, async () => {
+    for (const size of Object.keys(SIZES)) {
+      await page.show(scene, { size, language: "en" });
+      await brings();
+      await page.drawn();
+      assert.equal(await told(), 1, `${size}: the error is there`);
+      const before = await places(controls);
+      await drops();
+      await page.drawn();
+      assert.equal(await told(), 0, `${size}: the error is gone`);
+      const moved = (await places(controls)).filter(([, top], i) => Math.abs(top - before[i][1]) > 1);
+      assert.deepEqual(moved, [], `${size}, from ${JSON.stringify(before)}`);
+    }
+  });
+}
+
+/** The dots are in sight, below the header, whichever key is brought to the bottom or the middle of the screen. */
+const DOTS = `
+  const lost = [];
+  const dots = document.querySelector(".typed");
+  const head = document.querySelector("header").getBoundingClientRect();
+  for (const key of document.querySelectorAll('[data-testid^="pin-key-"], [data-testid="pin-delete"], [data-testid="submit"]')) {
+    for (const block of ["end", "center"]) {
+      key.scrollIntoView({ block });
+      const [box, own] = [dots.getBoundingClientRect(), key.getBoundingClientRect()];
+      if (box.top < head.bottom - 1 || box.bottom > innerHeight) lost.push(key.dataset.testid + " at the " + block + ": dots at " + box.top);
+      const over = document.elementFromPoint(own.left + own.width / 2, own.top + own.height / 2);
+      if (!key.contains(over)) lost.push(key.dataset.testid + " is under the dots");
+    }
+  }
+  return lost;`;
+
+test("the dots of a password are in sight with each of its keys, text of 200 % at 360 x 640", LIMIT, async () => {
+  for (const scene of ["topup-amount", "topup-password-wrong", "activate-password", "queue-password"]) {
+    for (const language of LANGUAGES) {
+      await page.show(scene, { size: "small", text: 200, language });
+      assert.deepEqual(await page.script(DOTS), [], `${scene}, ${language}`);
+    }
+  }
+});
