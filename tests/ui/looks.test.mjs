@@ -68,6 +68,8 @@ scenario("language and theme are remembered", {}, async (world) => {
   await world.app.choose("language-select", "en");
   await world.app.choose("theme-select", "dark");
   await world.app.driver.wait(async () => (await lang(world.app)) === "en", 5_000);
+  // Drawn is what the core has taken; a window closed before that has changed nothing.
+  await world.app.driver.wait(async () => (await theme(world.app)) === "dark", 5_000);
   await world.app.close();
   await world.restart();
   await firstStart(world.app);
@@ -77,6 +79,7 @@ scenario("language and theme are remembered", {}, async (world) => {
   assert.ok(red + green + blue < 3 * 100, `a dark background, not ${background}`);
 });
 
+const theme = (app) => app.driver.executeScript("return document.documentElement.dataset.theme");
 const lang = (app) => app.driver.executeScript("return document.documentElement.lang");
 
 async function fits(app, where) {
