@@ -273,21 +273,27 @@ async fn a_card_that_moves_between_the_banks_yes_and_the_write_is_settled() {
     stage.healed().await;
 }
 
+/// A top-up of 1,000 fen whose first request the bank sits on, for so long that the person may take the card away.
+async fn until_the_card_may_go(stage: &Stage, password: &str) {
+    let person = &stage.person;
+    person.balance().await.unwrap();
+    person.begin(TransactionKind::Topup).await.unwrap();
+    person.verify().await.unwrap();
+    stage.wire().hold(1);
+    person.submit(password, Some(1_000)).await.unwrap();
+    let free = |view: &ipc::AppView| {
+        let transaction = view.transaction.as_ref();
+        transaction.is_some_and(|it| it.contact == Some(ContactView::Free))
+    };
+    person.until("the card may go", free).await.unwrap();
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_slow_bank_makes_two_short_contacts_of_one_long_one() {
     for system in [System::Android, System::Ios] {
         let stage = Stage::wired_on_phone(system).await;
         let person = &stage.person;
-        person.balance().await.unwrap();
-        person.begin(TransactionKind::Topup).await.unwrap();
-        person.verify().await.unwrap();
-        stage.wire().hold(1);
-        person.submit(&person.password, Some(1_000)).await.unwrap();
-        let free = |view: &ipc::AppView| {
-            let transaction = view.transaction.as_ref();
-            transaction.is_some_and(|it| it.contact == Some(ContactView::Free))
-        };
-        person.until("the card may go", free).await.unwrap();
+        until_the_card_may_go(&stage, &person.password).await;
         tokio::time::sleep(A_WHILE).await;
         assert!(!polls(&stage), "{system:?}: nobody holds a card now");
         assert_eq!(stage.card_balance(), CARD_BEFORE, "nothing was written");
@@ -355,16 +361,7 @@ async fn a_sheet_that_was_closed_while_a_slow_bank_decides_opens_for_the_second_
 async fn a_slow_bank_that_says_no_asks_for_no_second_contact() {
     let stage = Stage::wired_on_phone(System::Android).await;
     let person = &stage.person;
-    person.balance().await.unwrap();
-    person.begin(TransactionKind::Topup).await.unwrap();
-    person.verify().await.unwrap();
-    stage.wire().hold(1);
-    person.submit("111111", Some(1_000)).await.unwrap();
-    let free = |view: &ipc::AppView| {
-        let transaction = view.transaction.as_ref();
-        transaction.is_some_and(|it| it.contact == Some(ContactView::Free))
-    };
-    person.until("the card may go", free).await.unwrap();
+    until_the_card_may_go(&stage, "111111").await;
     stage.wire().release();
     let wrong = |view: &ipc::AppView| {
         let error = view.transaction.as_ref().and_then(|it| it.error.as_ref());
@@ -380,16 +377,7 @@ async fn a_slow_bank_that_says_no_asks_for_no_second_contact() {
 async fn a_slow_bank_that_never_answers_asks_for_no_second_contact() {
     let stage = Stage::wired_on_phone(System::Ios).await;
     let person = &stage.person;
-    person.balance().await.unwrap();
-    person.begin(TransactionKind::Topup).await.unwrap();
-    person.verify().await.unwrap();
-    stage.wire().hold(1);
-    person.submit(&person.password, Some(1_000)).await.unwrap();
-    let free = |view: &ipc::AppView| {
-        let transaction = view.transaction.as_ref();
-        transaction.is_some_and(|it| it.contact == Some(ContactView::Free))
-    };
-    person.until("the card may go", free).await.unwrap();
+    until_the_card_may_go(&stage, &person.password).await;
     stage.slot.remove();
     stage.wire().cut(Mode::Dead, 0);
     let failed = |view: &ipc::AppView| {
