@@ -2,6 +2,7 @@
 
 use std::panic::Location;
 
+use rusqlite::ErrorCode;
 use serde_json::{Map, Value, json};
 
 /// Why the bank did not start.
@@ -183,17 +184,21 @@ impl From<sqlx::Error> for Problem {
             let cause = error.to_string();
             return Self::Conflict { cause };
         }
-        let code = error
-            .as_database_error()
-            .and_then(sqlx::error::DatabaseError::code);
-        // SQLite primary codes: 5 busy, 6 locked; extended codes keep them in the low byte.
-        let primary = code
-            .and_then(|code| code.parse::<u32>().ok())
-            .map(|code| code & 0xFF);
-        if matches!(primary, Some(5 | 6)) || matches!(error, sqlx::Error::PoolTimedOut) {
+        if matches!(error, sqlx::Error::PoolTimedOut) {
             return Self::busy();
         }
         Self::internal(error)
+    }
+}
+
+/// The same of a file. A full disk and every other failure leave nothing behind.
+impl From<rusqlite::Error> for Problem {
+    #[track_caller]
+    fn from(error: rusqlite::Error) -> Self {
+        match error.sqlite_error_code() {
+            Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => Self::busy(),
+            Some(_) | None => Self::internal(error),
+        }
     }
 }
 

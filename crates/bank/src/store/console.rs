@@ -4,6 +4,7 @@ use crate::console::Role;
 use crate::error::Problem;
 use crate::metrics::{Stored, Waits};
 use crate::store::Conn;
+use crate::store::row::row;
 
 /// What the metrics tell of the store; each query has an index, or a table that stays small.
 pub(crate) async fn counted(conn: &mut Conn) -> Result<Stored, Problem> {
@@ -75,14 +76,16 @@ pub(crate) async fn set_role(conn: &mut Conn, name: &str, role: Role) -> Result<
     Ok(())
 }
 
-/// Loads of one phase that came to it in one step of time.
-#[derive(Clone, Debug, sqlx::FromRow)]
-pub(crate) struct Column {
-    pub(crate) phase: String,
-    /// Steps after `since_ms`.
-    pub(crate) step: i64,
-    pub(crate) count: i64,
-    pub(crate) amount: i64,
+row! {
+    /// Loads of one phase that came to it in one step of time.
+    #[derive(Clone, Debug)]
+    pub(crate) struct Column {
+        pub(crate) phase: String,
+        /// Steps after `since_ms`.
+        pub(crate) step: i64,
+        pub(crate) count: i64,
+        pub(crate) amount: i64,
+    }
 }
 
 /// Loads that came to their phase since then, by steps of `step_ms`.
@@ -102,17 +105,19 @@ pub(crate) async fn columns(
     .await
 }
 
-/// A load in a list.
-#[derive(Clone, Debug, sqlx::FromRow)]
-pub(crate) struct Line {
-    pub(crate) reference: String,
-    pub(crate) kind: String,
-    pub(crate) phase: String,
-    pub(crate) industry: String,
-    pub(crate) tail: String,
-    pub(crate) amount: i64,
-    pub(crate) terminal: String,
-    pub(crate) changed_ms: i64,
+row! {
+    /// A load in a list.
+    #[derive(Clone, Debug)]
+    pub(crate) struct Line {
+        pub(crate) reference: String,
+        pub(crate) kind: String,
+        pub(crate) phase: String,
+        pub(crate) industry: String,
+        pub(crate) tail: String,
+        pub(crate) amount: i64,
+        pub(crate) terminal: String,
+        pub(crate) changed_ms: i64,
+    }
 }
 
 /// What a list of loads is asked for; empty means any.
@@ -166,12 +171,14 @@ pub(crate) async fn lines(conn: &mut Conn, wanted: &Wanted) -> Result<Vec<Line>,
     Ok(all)
 }
 
-/// The rest of what is known of one load.
-#[derive(Clone, Debug, sqlx::FromRow)]
-pub(crate) struct Facts {
-    pub(crate) id: Vec<u8>,
-    pub(crate) proof: Option<String>,
-    pub(crate) requested_ms: i64,
+row! {
+    /// The rest of what is known of one load.
+    #[derive(Clone, Debug)]
+    pub(crate) struct Facts {
+        pub(crate) id: Vec<u8>,
+        pub(crate) proof: Option<String>,
+        pub(crate) requested_ms: i64,
+    }
 }
 
 pub(crate) async fn facts(conn: &mut Conn, reference: &str) -> Result<Option<Facts>, Problem> {
@@ -281,19 +288,21 @@ async fn said(
     Ok(events)
 }
 
-/// A terminal with its newest working key.
-#[derive(Clone, Debug, sqlx::FromRow)]
-pub(crate) struct TerminalLine {
-    pub(crate) id: String,
-    pub(crate) state: String,
-    pub(crate) device: String,
-    pub(crate) suite: i64,
-    pub(crate) lowest_suite: i64,
-    pub(crate) enrolled_ms: i64,
-    pub(crate) previous: Option<String>,
-    pub(crate) key_id: Option<i64>,
-    pub(crate) expires_ms: Option<i64>,
-    pub(crate) highest: Option<i64>,
+row! {
+    /// A terminal with its newest working key.
+    #[derive(Clone, Debug)]
+    pub(crate) struct TerminalLine {
+        pub(crate) id: String,
+        pub(crate) state: String,
+        pub(crate) device: String,
+        pub(crate) suite: i64,
+        pub(crate) lowest_suite: i64,
+        pub(crate) enrolled_ms: i64,
+        pub(crate) previous: Option<String>,
+        pub(crate) key_id: Option<i64>,
+        pub(crate) expires_ms: Option<i64>,
+        pub(crate) highest: Option<i64>,
+    }
 }
 
 /// Terminals whose number begins so, the newest first.
@@ -318,19 +327,21 @@ pub(crate) async fn terminals(
     .await
 }
 
-/// A code that was asked for; whose number it went to is not told.
-#[derive(Clone, Debug, sqlx::FromRow)]
-pub(crate) struct CodeLine {
-    pub(crate) sent_ms: i64,
-    pub(crate) industry: String,
-    pub(crate) card_tail: String,
-    pub(crate) terminal: String,
-    /// The card, when the number that was typed is the one on file.
-    pub(crate) card: Option<i64>,
-    pub(crate) sends: i64,
-    pub(crate) tries_left: i64,
-    pub(crate) verified_ms: Option<i64>,
-    pub(crate) spent_ms: Option<i64>,
+row! {
+    /// A code that was asked for; whose number it went to is not told.
+    #[derive(Clone, Debug)]
+    pub(crate) struct CodeLine {
+        pub(crate) sent_ms: i64,
+        pub(crate) industry: String,
+        pub(crate) card_tail: String,
+        pub(crate) terminal: String,
+        /// The card, when the number that was typed is the one on file.
+        pub(crate) card: Option<i64>,
+        pub(crate) sends: i64,
+        pub(crate) tries_left: i64,
+        pub(crate) verified_ms: Option<i64>,
+        pub(crate) spent_ms: Option<i64>,
+    }
 }
 
 /// The codes asked for since then, the newest first.

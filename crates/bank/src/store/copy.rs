@@ -1,11 +1,11 @@
 //! Every row of a bank, as lines that either engine takes: what a backup is made of.
 
 use sqlx::postgres::PgRow;
-use sqlx::sqlite::SqliteRow;
 use sqlx::{AssertSqlSafe, Column, FromRow, Row, TypeInfo};
 
 use crate::error::Problem;
 use crate::store::Conn;
+use crate::store::row::InFile;
 use crate::store::sql::{Bind, Value};
 
 /// One table: its columns without the bank, in the order of a line.
@@ -169,25 +169,32 @@ pub(crate) async fn number_on(conn: &mut Conn) -> Result<(), Problem> {
 /// The values of one row.
 pub(crate) struct Line(pub(crate) Vec<Value>);
 
-macro_rules! line_of {
-    ($($row:ty),+) => {$(
-        impl<'r> FromRow<'r, $row> for Line {
-            fn from_row(row: &'r $row) -> Result<Self, sqlx::Error> {
-                let mut values = Vec::with_capacity(row.len());
-                for (at, column) in row.columns().iter().enumerate() {
-                    values.push(match column.type_info().name() {
-                        "INTEGER" | "INT8" => Value::Number(row.try_get(at)?),
-                        "TEXT" => Value::Text(row.try_get(at)?),
-                        _ => Value::Bytes(row.try_get(at)?),
-                    });
-                }
-                Ok(Self(values))
-            }
-        }
-    )+};
+impl InFile for Line {
+    fn read(row: &rusqlite::Row<'_>) -> rusqlite::Result<Self> {
+        let kinds = row.as_ref().columns();
+        let values = kinds.iter().enumerate().map(|(at, column)| {
+            Ok(match column.decl_type() {
+                Some("INTEGER") => Value::Number(row.get(at)?),
+                Some("TEXT") => Value::Text(row.get(at)?),
+                _ => Value::Bytes(row.get(at)?),
+            })
+        });
+        values.collect::<rusqlite::Result<_>>().map(Self)
+    }
 }
 
-line_of!(SqliteRow, PgRow);
+impl<'r> FromRow<'r, PgRow> for Line {
+    fn from_row(row: &'r PgRow) -> Result<Self, sqlx::Error> {
+        let values = row.columns().iter().enumerate().map(|(at, column)| {
+            Ok(match column.type_info().name() {
+                "INT8" => Value::Number(row.try_get(at)?),
+                "TEXT" => Value::Text(row.try_get(at)?),
+                _ => Value::Bytes(row.try_get(at)?),
+            })
+        });
+        values.collect::<Result<_, sqlx::Error>>().map(Self)
+    }
+}
 
 impl Bind for Value {
     fn value(this: Option<Self>) -> Value {

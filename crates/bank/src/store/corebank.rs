@@ -8,6 +8,7 @@ use crate::corebank::{Ask, Reversal, Undone};
 use crate::error::Problem;
 use crate::metrics::Waits;
 use crate::store::load::LoadRow;
+use crate::store::row::row;
 use crate::store::{Conn, array, customer, money, narrow, signed, unsigned};
 use crate::vault::random;
 
@@ -189,16 +190,17 @@ async fn due(conn: &mut Conn, state: &str, now_ms: u64) -> Result<Vec<[u8; 16]>,
     rows.iter().map(|(load,)| array(load)).collect()
 }
 
-#[derive(sqlx::FromRow)]
-struct Owed {
-    account: i64,
-    amount: i64,
-    stan: i64,
-    rrn: String,
-    asked_ms: i64,
-    approval: Option<String>,
-    reversal_stan: i64,
-    reversals: i64,
+row! {
+    struct Owed {
+        account: i64,
+        amount: i64,
+        stan: i64,
+        rrn: String,
+        asked_ms: i64,
+        approval: Option<String>,
+        reversal_stan: i64,
+        reversals: i64,
+    }
 }
 
 /// Takes a reversal for oneself until `until_ms`; none when it is somebody else's, or done.

@@ -8,6 +8,7 @@ use subtle::ConstantTimeEq;
 use crate::bank::Bank;
 use crate::config::CustomerSettings;
 use crate::error::Problem;
+use crate::store::row::row;
 use crate::store::{Conn, card, commit, money, narrow, signed};
 use crate::vault::{Purpose, random};
 
@@ -60,14 +61,15 @@ pub(crate) async fn seed(bank: &Bank) -> Result<(), Problem> {
     Ok(())
 }
 
-/// What the store has of a customer of the configuration.
-#[derive(sqlx::FromRow)]
-struct Stored {
-    id: i64,
-    password_salt: Vec<u8>,
-    password_hash: Vec<u8>,
-    password_rounds: i64,
-    account_sealed: Option<Vec<u8>>,
+row! {
+    /// What the store has of a customer of the configuration.
+    struct Stored {
+        id: i64,
+        password_salt: Vec<u8>,
+        password_hash: Vec<u8>,
+        password_rounds: i64,
+        account_sealed: Option<Vec<u8>>,
+    }
 }
 
 async fn stored(conn: &mut Conn, phone_hash: &[u8; 32]) -> Result<Option<Stored>, Problem> {

@@ -6,6 +6,7 @@ use ledger::Phase;
 
 use crate::error::Problem;
 use crate::store::Conn;
+use crate::store::row::row;
 
 /// A load as it stood at a day's end.
 #[derive(Clone, Debug)]
@@ -24,17 +25,18 @@ pub(crate) struct Load {
     pub(crate) proof: Option<String>,
 }
 
-#[derive(sqlx::FromRow)]
-struct Row {
-    reference: String,
-    kind: String,
-    industry: String,
-    tail: String,
-    amount: i64,
-    proof: Option<String>,
-    phase_before: Option<String>,
-    phase_after: Option<String>,
-    moved_ms: Option<i64>,
+row! {
+    struct Row {
+        reference: String,
+        kind: String,
+        industry: String,
+        tail: String,
+        amount: i64,
+        proof: Option<String>,
+        phase_before: Option<String>,
+        phase_after: Option<String>,
+        moved_ms: Option<i64>,
+    }
 }
 
 /// What moved between the two moments (ms), and what was open at the second; by reference.

@@ -4,14 +4,24 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use sqlx::{Sqlite, SqliteConnection, SqlitePool, Transaction};
+use rusqlite::{Connection, ErrorCode};
 use tokio::sync::{Mutex, OwnedMutexGuard, oneshot};
+use tokio::time::Instant;
 
 use crate::error::Problem;
+use crate::store::file::aside;
+
+/// Between two looks whether another process still writes.
+const LOOK: Duration = Duration::from_millis(2);
 
 /// The one who writes, and those whose work waits for its commit.
 pub(crate) struct Group {
-    tx: Option<Transaction<'static, Sqlite>>,
+    conn: Connection,
+    /// How long another process that writes is waited for.
+    wait: Duration,
+    /// Each work is a commit of its own.
+    alone: bool,
+    has_begun: bool,
     /// The savepoint of somebody who went away in the middle is still open.
     is_open: bool,
     waiting: Vec<oneshot::Sender<Result<(), Problem>>>,
@@ -19,99 +29,146 @@ pub(crate) struct Group {
 
 /// Turns at writing.
 #[derive(Clone)]
-pub(crate) struct Turns {
-    pool: SqlitePool,
-    group: Arc<Mutex<Group>>,
-}
+pub(crate) struct Turns(Arc<Mutex<Group>>);
 
 /// Somebody's turn.
 pub(crate) struct Turn(OwnedMutexGuard<Group>);
 
 impl Turns {
-    pub(crate) fn new(pool: SqlitePool) -> Self {
+    /// Of a connection that waits for nobody by itself.
+    pub(crate) fn new(conn: Connection, wait: Duration, alone: bool) -> Self {
         let group = Group {
-            tx: None,
+            conn,
+            wait,
+            alone,
+            has_begun: false,
             is_open: false,
             waiting: Vec::new(),
         };
-        let group = Arc::new(Mutex::new(group));
-        Self { pool, group }
+        Self(Arc::new(Mutex::new(group)))
     }
 
-    /// Nobody waits any more.
-    pub(crate) async fn finish(&self) {
-        self.group.lock().await.commit().await;
+    /// Nobody writes any more: all of it goes from the log into the file.
+    pub(crate) async fn close(&self) {
+        let mut group = self.0.lock().await;
+        group.commit();
+        let emptied = aside(|| {
+            group.conn.busy_timeout(group.wait)?;
+            group
+                .conn
+                .query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))
+        });
+        if let Err(error) = emptied {
+            log::warn!("the store's log stays for the next start: {error}");
+        }
     }
 
     /// A turn, with a savepoint open.
     pub(crate) async fn take(&self, wait: Duration) -> Result<Turn, Problem> {
-        let turn = tokio::time::timeout(wait, self.group.clone().lock_owned()).await;
+        let turn = tokio::time::timeout(wait, self.0.clone().lock_owned()).await;
         let mut group = turn.map_err(|_| Problem::busy())?;
-        group.tidy().await;
-        if group.tx.is_none() {
-            group.tx = Some(self.pool.begin_with("BEGIN IMMEDIATE").await?);
-            // Turns are taken in the order in which they were asked for: this comes after all who wait by now.
-            let turns = self.clone();
-            tokio::spawn(async move { turns.group.lock().await.commit().await });
+        group.tidy();
+        if !group.has_begun {
+            group.begin().await?;
+            if !group.alone {
+                // Turns are taken in the order in which they were asked for: this comes after all who wait by now.
+                let turns = self.clone();
+                tokio::spawn(async move { turns.0.lock().await.commit() });
+            }
         }
-        group.run("SAVEPOINT work").await?;
+        group.run("SAVEPOINT work")?;
         group.is_open = true;
         Ok(Turn(group))
     }
 }
 
 impl Turn {
-    pub(crate) fn conn(&mut self) -> Result<&mut SqliteConnection, Problem> {
-        let tx = self.0.tx.as_mut();
-        tx.map(|tx| &mut **tx)
-            .ok_or_else(|| Problem::internal("a turn without a transaction"))
+    pub(crate) fn conn(&mut self) -> &mut Connection {
+        &mut self.0.conn
     }
 
     /// The work is done; returns when it is committed, with others' turns in between.
     pub(crate) async fn done(mut self) -> Result<(), Problem> {
-        self.0.run("RELEASE work").await?;
+        self.0.run("RELEASE work")?;
         self.0.is_open = false;
-        let (tell, told) = oneshot::channel();
+        let (tell, mut told) = oneshot::channel();
         self.0.waiting.push(tell);
+        if self.0.alone {
+            self.0.commit();
+            return told.try_recv().unwrap_or_else(|_| Err(Problem::late()));
+        }
         drop(self);
         // Nobody tells when the bank ends in the middle.
         told.await.unwrap_or_else(|_| Err(Problem::late()))
     }
 
-    pub(crate) async fn undone(mut self) {
-        self.0.tidy().await;
+    pub(crate) fn undone(mut self) {
+        self.0.tidy();
     }
 }
 
 impl Group {
-    async fn run(&mut self, sql: &'static str) -> Result<(), sqlx::Error> {
-        match &mut self.tx {
-            Some(tx) => sqlx::query(sql).execute(&mut **tx).await.map(drop),
-            None => Err(sqlx::Error::WorkerCrashed),
+    /// Takes the lock at once, so that nothing read inside can be stale. Whoever waits for another process leaves this
+    /// thread to others meanwhile.
+    async fn begin(&mut self) -> Result<(), Problem> {
+        let until = Instant::now() + self.wait;
+        loop {
+            match self.run("BEGIN IMMEDIATE") {
+                Ok(()) => break,
+                Err(error)
+                    if error.sqlite_error_code() == Some(ErrorCode::DatabaseBusy)
+                        && Instant::now() < until =>
+                {
+                    tokio::time::sleep(LOOK).await;
+                }
+                Err(error) => return Err(error.into()),
+            }
         }
+        self.has_begun = true;
+        Ok(())
+    }
+
+    fn run(&mut self, sql: &str) -> rusqlite::Result<()> {
+        self.conn.prepare_cached(sql)?.execute([]).map(drop)
     }
 
     /// Undoes what somebody left. Some failures (a full disk) make SQLite undo the whole transaction: then the
     /// savepoint is gone too, and with it the work of all who wait.
-    async fn tidy(&mut self) {
+    fn tidy(&mut self) {
         if !self.is_open {
             return;
         }
         self.is_open = false;
-        let mut undone = self.run("ROLLBACK TO work").await;
+        if self.alone {
+            return self.leave();
+        }
+        let mut undone = self.run("ROLLBACK TO work");
         if undone.is_ok() {
-            undone = self.run("RELEASE work").await;
+            undone = self.run("RELEASE work");
         }
         let Err(error) = undone else { return };
-        self.tx = None;
+        self.leave();
         self.tell(Err(error.into()));
     }
 
-    async fn commit(&mut self) {
-        self.tidy().await;
-        let Some(tx) = self.tx.take() else { return };
-        let done = tx.commit().await;
-        self.tell(done.map_err(Problem::from_commit));
+    fn commit(&mut self) {
+        self.tidy();
+        if !self.has_begun {
+            return;
+        }
+        let done = aside(|| self.run("COMMIT"));
+        self.leave();
+        self.tell(done.map_err(Problem::from));
+    }
+
+    /// Out of the transaction, whatever became of it.
+    fn leave(&mut self) {
+        self.has_begun = false;
+        if !self.conn.is_autocommit()
+            && let Err(error) = self.run("ROLLBACK")
+        {
+            log::warn!("a rollback failed: {error}");
+        }
     }
 
     fn tell(&mut self, done: Result<(), Problem>) {

@@ -9,6 +9,7 @@ pub(crate) mod counted;
 pub(crate) mod customer;
 pub(crate) mod day;
 pub(crate) mod exchange;
+mod file;
 mod group;
 pub(crate) mod load;
 pub(crate) mod money;
@@ -19,6 +20,7 @@ pub(crate) mod owner;
 pub(crate) mod posting;
 pub(crate) mod queue;
 pub(crate) mod queue_code;
+pub(crate) mod row;
 pub(crate) mod sms;
 pub(crate) mod sql;
 pub(crate) mod terminal;
@@ -33,12 +35,12 @@ use tokio::time::{Instant, timeout_at};
 use crate::error::Problem;
 use crate::vault::random;
 
-use group::Turns;
+use file::File;
 #[cfg(feature = "simulator")]
 pub use open::CommitGate;
 pub(crate) use open::{Opening, Place};
 pub(crate) use sql::Conn;
-use sql::Engine;
+use sqlx::PgPool;
 
 /// Chains of the audit log where several write at once: more than one process has connections.
 const CHAINS: i64 = 64;
@@ -63,15 +65,16 @@ impl Lanes {
     }
 }
 
+#[derive(Clone)]
+enum Engine {
+    File(File),
+    Server(PgPool, Lanes),
+}
+
 /// A database that is opened.
 #[derive(Clone)]
 pub(crate) struct Store {
-    writer: Engine,
-    /// Of SQLite: those who write share commits.
-    turns: Option<Turns>,
-    /// Of a server.
-    lanes: Option<Lanes>,
-    reader: Engine,
+    engine: Engine,
     /// The number of this bank, with which every key begins.
     bank: i64,
     /// How long a conflict is tried again.
@@ -132,7 +135,7 @@ pub(crate) struct Tries<'s> {
 
 impl Tries<'_> {
     pub(crate) async fn begin(&mut self) -> Result<Conn, Problem> {
-        if let Some(lanes) = self.store.lanes.as_ref().filter(|_| self.lane.is_none()) {
+        if let Some(lanes) = self.store.lanes().filter(|_| self.lane.is_none()) {
             let lane = timeout_at(self.until, lanes.all.clone().acquire_owned()).await;
             let lane = lane.map_err(|_| Problem::busy())?;
             self.lane = Some(lane.map_err(Problem::internal)?);
@@ -169,7 +172,7 @@ impl Tries<'_> {
             log::warn!("the store is busy: one conflict after another");
             return Some(Err(Problem::busy().into()));
         }
-        if let Some(lanes) = self.store.lanes.as_ref().filter(|_| self.again.is_none()) {
+        if let Some(lanes) = self.store.lanes().filter(|_| self.again.is_none()) {
             let Ok(again) = timeout_at(self.until, lanes.again.clone().lock_owned()).await else {
                 return Some(Err(Problem::busy().into()));
             };
@@ -196,58 +199,62 @@ impl Store {
         }
     }
 
-    async fn begin(&self) -> Result<Conn, Problem> {
-        if let Some(turns) = &self.turns {
-            let turn = turns.take(self.wait.saturating_mul(2)).await?;
-            return Ok(Conn::in_turn(turn, self.bank));
+    fn lanes(&self) -> Option<&Lanes> {
+        match &self.engine {
+            Engine::File(_) => None,
+            Engine::Server(_, lanes) => Some(lanes),
         }
-        match &self.writer {
-            // Takes the lock at once, so that nothing read inside can be stale.
-            Engine::Sqlite(_) => self.writer.within("BEGIN IMMEDIATE", (self.bank, 0)).await,
-            Engine::Postgres(_) => {
+    }
+
+    async fn begin(&self) -> Result<Conn, Problem> {
+        match &self.engine {
+            Engine::File(file) => {
+                let turn = file.turns.take(self.wait.saturating_mul(2)).await?;
+                Ok(Conn::in_turn(turn, self.bank))
+            }
+            Engine::Server(pool, _) => {
                 let chain = self.next_chain.fetch_add(1, Ordering::Relaxed);
                 let whose = (self.bank, chain.rem_euclid(CHAINS));
-                let begin = "BEGIN ISOLATION LEVEL SERIALIZABLE";
-                self.writer.within(begin, whose).await
+                Conn::within(pool, "BEGIN ISOLATION LEVEL SERIALIZABLE", whose).await
             }
         }
     }
 
     pub(crate) async fn read(&self) -> Result<Conn, Problem> {
-        self.reader.free(self.bank).await
+        match &self.engine {
+            Engine::File(file) => Ok(Conn::reading(file.readers.read().await?, self.bank)),
+            Engine::Server(pool, _) => Conn::free(pool, self.bank).await,
+        }
     }
 
     /// Of a server: a connection for what is better a commit of its own, before the work. None of a file, whose work
     /// is nobody's conflict.
     pub(crate) async fn ahead(&self) -> Result<Option<Conn>, Problem> {
-        match &self.writer {
-            Engine::Sqlite(_) => Ok(None),
-            server @ Engine::Postgres(_) => server.free(self.bank).await.map(Some),
+        match &self.engine {
+            Engine::File(_) => Ok(None),
+            Engine::Server(pool, _) => Conn::free(pool, self.bank).await.map(Some),
         }
     }
 
     /// A read that sees one moment.
     pub(crate) async fn snapshot(&self) -> Result<Conn, Problem> {
-        let begin = match &self.reader {
-            Engine::Sqlite(_) => "BEGIN",
-            Engine::Postgres(_) => "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY",
-        };
-        self.reader.within(begin, (self.bank, 0)).await
+        match &self.engine {
+            Engine::File(file) => Ok(Conn::reading(file.readers.snapshot().await?, self.bank)),
+            Engine::Server(pool, _) => {
+                let begin = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
+                Conn::within(pool, begin, (self.bank, 0)).await
+            }
+        }
     }
 
     pub(crate) async fn close(&self) {
-        if let Some(turns) = &self.turns {
-            turns.finish().await;
-        }
-        self.reader.close().await;
-        if let Engine::Sqlite(writer) = &self.writer {
-            // Two connections that close at once each leave the log to the other; after this the one file is whole.
-            let emptied = sqlx::query("PRAGMA wal_checkpoint(TRUNCATE)").execute(writer);
-            if let Err(error) = emptied.await {
-                log::warn!("the store's log stays for the next start: {error}");
+        match &self.engine {
+            Engine::File(file) => {
+                file.readers.close().await;
+                file.turns.close().await;
             }
+            Engine::Server(pool, _) => pool.close().await,
         }
-        self.writer.close().await;
     }
 }
 

@@ -8,23 +8,21 @@ use std::sync::atomic::AtomicI64;
 use std::time::Duration;
 
 use sqlx::postgres::{PgConnectOptions, PgDatabaseError, PgPool, PgPoolOptions};
-use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
+use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode};
+use sqlx::{ConnectOptions, Connection};
 
 use crate::error::{Problem, StartError};
+use crate::store::file::{self, File, Readers, STATEMENTS};
 use crate::store::group::Turns;
-use crate::store::sql::Engine;
-use crate::store::{Lanes, Store};
+use crate::store::{Engine, Lanes, Store};
 use crate::vault::random;
 
 /// The bank that a file is of: a file has only one.
 const ONLY: i64 = 1;
-/// Connections of one process that read a file beside the one that writes it. A simulation has one, or each would be made
-/// anew in every run.
+/// Connections of one process that read a file beside the one that writes it.
 const READERS: u32 = 4;
 /// Connections of one process to a server. More of them would only wait for each other there.
 const CONNECTIONS: u32 = 16;
-/// Distinct statements of the bank, each prepared once on each connection.
-const STATEMENTS: usize = 256;
 /// How often a schema is tried to be brought up to date while another process does the same.
 const MIGRATIONS: u32 = 20;
 const MIGRATION_PAUSE: Duration = Duration::from_millis(250);
@@ -94,82 +92,55 @@ impl Opening {
             Place::File(_) => (self.wait, ONLY),
             Place::Server(_, bank) => (self.wait, *bank),
         };
-        #[cfg(feature = "simulator")]
-        let alone = self.gate.is_some();
-        #[cfg(not(feature = "simulator"))]
-        let alone = false;
-        let (writer, reader) = match place {
-            Place::File(path) => self.file(path, if alone { 1 } else { READERS }).await?,
-            Place::Server(options, _) => {
-                let pool = server(options, wait).await?;
-                (Engine::Postgres(pool.clone()), Engine::Postgres(pool))
-            }
+        let engine = match place {
+            Place::File(path) => Engine::File(self.file(path).await?),
+            Place::Server(options, _) => Engine::Server(server(options, wait).await?, Lanes::new()),
         };
         let [first] = random::<1>().map_err(crate::running::store_failed)?;
-        let turns = match &writer {
-            // A simulation has a say in each commit, not in several at once.
-            Engine::Sqlite(pool) if !alone => Some(Turns::new(pool.clone())),
-            Engine::Sqlite(_) | Engine::Postgres(_) => None,
-        };
-        let lanes = matches!(writer, Engine::Postgres(_)).then(Lanes::new);
         Ok(Store {
-            writer,
-            turns,
-            lanes,
-            reader,
+            engine,
             bank,
             wait,
             next_chain: Arc::new(AtomicI64::new(first.into())),
         })
     }
 
-    async fn file(self, path: &Path, readers: u32) -> Result<(Engine, Engine), StartError> {
+    async fn file(self, path: &Path) -> Result<File, StartError> {
         let wait = self.wait;
-        let options = SqliteConnectOptions::new()
-            .filename(path)
-            .create_if_missing(true)
-            .journal_mode(SqliteJournalMode::Wal)
-            .synchronous(SqliteSynchronous::Full)
-            .foreign_keys(true)
-            .statement_cache_capacity(STATEMENTS)
-            .busy_timeout(wait);
-        let writer = file_pool(1, wait);
+        migrate_file(path, wait).await?;
+        let writer = file::connect(path, wait).map_err(failed)?;
+        // Whoever waits for it to write, waits without a thread.
+        writer.busy_timeout(Duration::ZERO).map_err(failed)?;
+        #[cfg(not(feature = "simulator"))]
+        let alone = false;
         #[cfg(feature = "simulator")]
-        let writer = match self.gate {
-            Some(gate) => gated(writer, gate),
-            None => writer,
-        };
-        let writer = writer.connect_with(options.clone()).await.map_err(failed)?;
-        let migrated = sqlx::migrate!("./migrations").run(&writer).await;
-        migrated.map_err(failed)?;
-        let reader = file_pool(readers, wait).connect_with(options).await;
-        let reader = reader.map_err(failed)?;
-        Ok((Engine::Sqlite(writer), Engine::Sqlite(reader)))
+        let alone = self.gate.is_some();
+        #[cfg(feature = "simulator")]
+        if let Some(gate) = self.gate {
+            // What answers true is rolled back.
+            let hooked = writer.commit_hook(Some(move || !gate()));
+            hooked.map_err(failed)?;
+        }
+        Ok(File {
+            // A simulation has a say in each commit, not in several at once.
+            turns: Turns::new(writer, wait, alone),
+            readers: Readers::new(path.to_owned(), READERS, wait),
+        })
     }
 }
 
-/// The same with a say in every commit.
-#[cfg(feature = "simulator")]
-fn gated(pool: SqlitePoolOptions, gate: CommitGate) -> SqlitePoolOptions {
-    pool.after_connect(move |conn, _| {
-        let gate = gate.clone();
-        Box::pin(async move {
-            conn.lock_handle().await?.set_commit_hook(move || gate());
-            Ok(())
-        })
-    })
-}
-
-fn file_pool(connections: u32, wait: Duration) -> SqlitePoolOptions {
-    SqlitePoolOptions::new()
-        .max_connections(connections)
-        .acquire_timeout(wait.saturating_mul(2))
-        // A commit that fails (a full disk) can leave a connection that takes itself to be inside a transaction: no
-        // work could ever begin on it again.
-        .before_acquire(|conn, _| {
-            let clean = !sqlx::Connection::is_in_transaction(conn);
-            Box::pin(async move { Ok(clean) })
-        })
+/// Brings a file's schema up to date; makes the file when there is none.
+async fn migrate_file(path: &Path, wait: Duration) -> Result<(), StartError> {
+    let options = SqliteConnectOptions::new()
+        .filename(path)
+        .create_if_missing(true)
+        .journal_mode(SqliteJournalMode::Wal)
+        .foreign_keys(true)
+        .busy_timeout(wait);
+    let mut conn = options.connect().await.map_err(failed)?;
+    let migrated = sqlx::migrate!("./migrations").run(&mut conn).await;
+    migrated.map_err(failed)?;
+    conn.close().await.map_err(failed)
 }
 
 async fn server(options: &PgConnectOptions, wait: Duration) -> Result<PgPool, StartError> {
@@ -234,6 +205,7 @@ fn is_open(error: &sqlx::Error) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::store::commit;
 
     #[test]
     fn a_url_says_where_the_store_is() {
@@ -291,16 +263,13 @@ mod tests {
             let options = SqliteConnectOptions::new()
                 .filename(&path)
                 .create_if_missing(true);
-            let pool = file_pool(1, Duration::from_secs(5))
-                .connect_with(options)
-                .await
-                .unwrap();
-            earlier.run(&pool).await.unwrap();
-            sqlx::raw_sql(BEFORE).execute(&pool).await.unwrap();
+            let mut old = options.connect().await.unwrap();
+            earlier.run(&mut old).await.unwrap();
+            sqlx::raw_sql(BEFORE).execute(&mut old).await.unwrap();
             if released >= 3 {
-                sqlx::raw_sql(SINCE_3).execute(&pool).await.unwrap();
+                sqlx::raw_sql(SINCE_3).execute(&mut old).await.unwrap();
             }
-            pool.close().await;
+            old.close().await.unwrap();
             let opening = Opening::after(Duration::from_secs(5));
             let store = opening.open(&Place::File(path)).await.unwrap();
             is_up_to_date(&store, released).await;
@@ -326,10 +295,15 @@ mod tests {
         let sql = "SELECT chain, last, hash FROM audit_head WHERE bank = $1";
         let heads: Vec<(i64, i64, Vec<u8>)> = conn.sql(sql).all().await.unwrap();
         assert_eq!(heads, [(0, 2, vec![0xBB])], "{released}");
-        let sql = "INSERT INTO transfer (bank, kind, at_ms) VALUES ($1, $2, 1)";
-        let known = conn.sql(sql).bind("withdrawal").execute().await;
+        let added = async |kind: &'static str| -> Result<u64, Problem> {
+            commit!(store, conn => {
+                let sql = "INSERT INTO transfer (bank, kind, at_ms) VALUES ($1, $2, 1)";
+                conn.sql(sql).bind(kind).execute().await
+            })
+        };
+        let known = added("withdrawal").await;
         assert_eq!(known.ok(), Some(1), "{released}: a reason that came later");
-        let unknown = conn.sql(sql).bind("theft").execute().await;
+        let unknown = added("theft").await;
         assert!(unknown.is_err(), "{released}: reasons are still checked");
     }
 

@@ -3,6 +3,7 @@
 
 use crate::error::Problem;
 use crate::sms::receipt::Receipt;
+use crate::store::row::row;
 use crate::store::{Conn, Store, commit, narrow, signed, unsigned};
 
 /// A receipt comes by then; later, an SMSC may have given the same number to another message.
@@ -161,15 +162,17 @@ async fn written(conn: &mut Conn, change: &Change, now_ms: u64) -> Result<u64, P
     }
 }
 
-/// One SMS; whose, and what it says, is not told.
-#[derive(Clone, Debug, sqlx::FromRow)]
-pub(crate) struct MessageLine {
-    pub(crate) created_ms: i64,
-    pub(crate) tries: i64,
-    pub(crate) delivered_ms: Option<i64>,
-    pub(crate) outcome: Option<String>,
-    pub(crate) receipt: Option<String>,
-    pub(crate) receipt_ms: Option<i64>,
+row! {
+    /// One SMS; whose, and what it says, is not told.
+    #[derive(Clone, Debug)]
+    pub(crate) struct MessageLine {
+        pub(crate) created_ms: i64,
+        pub(crate) tries: i64,
+        pub(crate) delivered_ms: Option<i64>,
+        pub(crate) outcome: Option<String>,
+        pub(crate) receipt: Option<String>,
+        pub(crate) receipt_ms: Option<i64>,
+    }
 }
 
 /// Those made since then, the newest first.

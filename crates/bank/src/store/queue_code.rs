@@ -6,6 +6,7 @@ use subtle::ConstantTimeEq;
 
 use crate::bank::Bank;
 use crate::error::Problem;
+use crate::store::row::row;
 use crate::store::{Conn, narrow, signed, unsigned};
 use crate::vault::Purpose;
 
@@ -45,18 +46,19 @@ impl CodeRow {
     }
 }
 
-#[derive(sqlx::FromRow)]
-struct Stored {
-    terminal: String,
-    industry: String,
-    customer: Option<i64>,
-    cards: i64,
-    total: i64,
-    code_hash: Vec<u8>,
-    sent_ms: i64,
-    sends: i64,
-    tries_left: i64,
-    spent_ms: Option<i64>,
+row! {
+    struct Stored {
+        terminal: String,
+        industry: String,
+        customer: Option<i64>,
+        cards: i64,
+        total: i64,
+        code_hash: Vec<u8>,
+        sent_ms: i64,
+        sends: i64,
+        tries_left: i64,
+        spent_ms: Option<i64>,
+    }
 }
 
 pub(crate) async fn find(conn: &mut Conn, queue: QueueId) -> Result<Option<CodeRow>, Problem> {

@@ -8,6 +8,7 @@ use subtle::ConstantTimeEq;
 use crate::bank::Bank;
 use crate::error::Problem;
 use crate::store::counted::{Counted, Kind};
+use crate::store::row::row;
 use crate::store::{Conn, narrow, signed, unsigned};
 use crate::vault::Purpose;
 
@@ -65,19 +66,20 @@ pub(crate) fn stem(transaction: &[u8; 16]) -> [u8; 15] {
     stem
 }
 
-#[derive(sqlx::FromRow)]
-struct Stored {
-    terminal: String,
-    industry: String,
-    card_tail: String,
-    card: Option<i64>,
-    ceiling: i64,
-    code_hash: Vec<u8>,
-    sent_ms: i64,
-    sends: i64,
-    tries_left: i64,
-    verified_ms: Option<i64>,
-    spent_ms: Option<i64>,
+row! {
+    struct Stored {
+        terminal: String,
+        industry: String,
+        card_tail: String,
+        card: Option<i64>,
+        ceiling: i64,
+        code_hash: Vec<u8>,
+        sent_ms: i64,
+        sends: i64,
+        tries_left: i64,
+        verified_ms: Option<i64>,
+        spent_ms: Option<i64>,
+    }
 }
 
 pub(crate) async fn find(conn: &mut Conn, stem: &[u8; 15]) -> Result<Option<CodeRow>, Problem> {

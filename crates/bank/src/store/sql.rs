@@ -2,19 +2,16 @@
 //!
 //! Every key begins with the bank: `$1` is its number in every statement, bound before anything else.
 
-use std::ops::{Deref, DerefMut};
-
 use futures_util::TryStreamExt;
+use rusqlite::Connection;
 use sqlx::pool::PoolConnection;
-use sqlx::postgres::{PgArguments, PgRow};
-use sqlx::sqlite::{SqliteArguments, SqliteRow};
-use sqlx::{
-    Arguments, Database, FromRow, PgConnection, Pool, Postgres, SqlSafeStr, SqlStr, Sqlite,
-    SqliteConnection, Transaction,
-};
+use sqlx::postgres::PgArguments;
+use sqlx::{Arguments, PgConnection, PgPool, Postgres, SqlSafeStr, SqlStr, Transaction};
 
 use crate::error::Problem;
+use crate::store::file::{self, Next, Reader, aside};
 use crate::store::group::Turn;
+use crate::store::row::{InFile, Row};
 
 /// A connection, inside a transaction or not.
 pub(crate) struct Conn {
@@ -24,80 +21,39 @@ pub(crate) struct Conn {
 }
 
 enum Link {
-    Sqlite(Held<Sqlite>),
-    /// Of SQLite, inside a commit that others share.
+    /// Of a file, inside a commit that others share.
     Turn(Turn),
-    Postgres(Held<Postgres>),
-}
-
-enum Held<DB: Database> {
-    Free(PoolConnection<DB>),
-    Within(Transaction<'static, DB>),
-}
-
-impl<DB: Database> Deref for Held<DB> {
-    type Target = DB::Connection;
-
-    fn deref(&self) -> &DB::Connection {
-        match self {
-            Self::Free(conn) => conn,
-            Self::Within(tx) => tx,
-        }
-    }
-}
-
-impl<DB: Database> DerefMut for Held<DB> {
-    fn deref_mut(&mut self) -> &mut DB::Connection {
-        match self {
-            Self::Free(conn) => conn,
-            Self::Within(tx) => tx,
-        }
-    }
-}
-
-/// Connections to one database.
-#[derive(Clone)]
-pub(crate) enum Engine {
-    Sqlite(Pool<Sqlite>),
-    Postgres(Pool<Postgres>),
-}
-
-impl Engine {
-    /// A connection whose statements are commits of their own.
-    pub(crate) async fn free(&self, bank: i64) -> Result<Conn, Problem> {
-        let link = match self {
-            Self::Sqlite(pool) => Link::Sqlite(Held::Free(pool.acquire().await?)),
-            Self::Postgres(pool) => Link::Postgres(Held::Free(pool.acquire().await?)),
-        };
-        let chain = 0;
-        Ok(Conn { link, bank, chain })
-    }
-
-    /// Inside a transaction that `begin` opens; it is undone unless it is committed.
-    pub(crate) async fn within(
-        &self,
-        begin: &'static str,
-        (bank, chain): (i64, i64),
-    ) -> Result<Conn, Problem> {
-        let link = match self {
-            Self::Sqlite(pool) => Link::Sqlite(Held::Within(pool.begin_with(begin).await?)),
-            Self::Postgres(pool) => Link::Postgres(Held::Within(pool.begin_with(begin).await?)),
-        };
-        Ok(Conn { link, bank, chain })
-    }
-
-    pub(crate) async fn close(&self) {
-        match self {
-            Self::Sqlite(pool) => pool.close().await,
-            Self::Postgres(pool) => pool.close().await,
-        }
-    }
+    Reader(Box<Reader>),
+    Server(PoolConnection<Postgres>),
+    Within(Transaction<'static, Postgres>),
 }
 
 impl Conn {
-    /// In one's turn at writing.
+    /// In one's turn at writing to a file.
     pub(crate) fn in_turn(turn: Turn, bank: i64) -> Self {
-        let link = Link::Turn(turn);
+        Self::of(Link::Turn(turn), bank)
+    }
+
+    pub(crate) fn reading(reader: Reader, bank: i64) -> Self {
+        Self::of(Link::Reader(Box::new(reader)), bank)
+    }
+
+    /// A connection to a server whose statements are commits of their own.
+    pub(crate) async fn free(pool: &PgPool, bank: i64) -> Result<Self, Problem> {
+        Ok(Self::of(Link::Server(pool.acquire().await?), bank))
+    }
+
+    /// Inside a transaction of a server that `begin` opens; it is undone unless it is committed.
+    pub(crate) async fn within(
+        pool: &PgPool,
+        begin: &'static str,
+        (bank, chain): (i64, i64),
+    ) -> Result<Self, Problem> {
+        let conn = Self::of(Link::Within(pool.begin_with(begin).await?), bank);
+        Ok(Self { chain, ..conn })
+    }
+
+    fn of(link: Link, bank: i64) -> Self {
         let chain = 0;
         Self { link, bank, chain }
     }
@@ -125,20 +81,20 @@ impl Conn {
 
     /// The names of the schema's triggers.
     pub(crate) async fn triggers(&mut self) -> Result<Vec<(String,)>, Problem> {
-        let text = match self.link {
-            Link::Sqlite(_) | Link::Turn(_) => {
-                "SELECT name FROM sqlite_master WHERE type = 'trigger'"
-            }
-            Link::Postgres(_) => {
-                "SELECT DISTINCT CAST(trigger_name AS TEXT) FROM information_schema.triggers
-                 WHERE trigger_schema = current_schema()"
-            }
+        let text = if self.is_sqlite() {
+            "SELECT name FROM sqlite_master WHERE type = 'trigger'"
+        } else {
+            "SELECT DISTINCT CAST(trigger_name AS TEXT) FROM information_schema.triggers
+             WHERE trigger_schema = current_schema()"
         };
         self.bare(text).all().await
     }
 
     pub(crate) fn is_sqlite(&self) -> bool {
-        matches!(self.link, Link::Sqlite(_) | Link::Turn(_))
+        match self.link {
+            Link::Turn(_) | Link::Reader(_) => true,
+            Link::Server(_) | Link::Within(_) => false,
+        }
     }
 
     /// The chain of the audit log that this transaction adds to.
@@ -148,26 +104,21 @@ impl Conn {
 
     /// Makes what was done last; outside a transaction it is done already.
     pub(crate) async fn commit(self) -> Result<(), Problem> {
-        let done = match self.link {
-            Link::Turn(turn) => return turn.done().await,
-            Link::Sqlite(Held::Within(tx)) => tx.commit().await,
-            Link::Postgres(Held::Within(tx)) => tx.commit().await,
-            Link::Sqlite(Held::Free(_)) | Link::Postgres(Held::Free(_)) => Ok(()),
-        };
-        done.map_err(Problem::from_commit)
+        match self.link {
+            Link::Turn(turn) => turn.done().await,
+            Link::Within(tx) => tx.commit().await.map_err(Problem::from_commit),
+            Link::Reader(_) | Link::Server(_) => Ok(()),
+        }
     }
 
     /// Undoes it.
     pub(crate) async fn rollback(self) -> Result<(), sqlx::Error> {
         match self.link {
-            Link::Turn(turn) => {
-                turn.undone().await;
-                Ok(())
-            }
-            Link::Sqlite(Held::Within(tx)) => tx.rollback().await,
-            Link::Postgres(Held::Within(tx)) => tx.rollback().await,
-            Link::Sqlite(Held::Free(_)) | Link::Postgres(Held::Free(_)) => Ok(()),
+            Link::Turn(turn) => turn.undone(),
+            Link::Within(tx) => tx.rollback().await?,
+            Link::Reader(_) | Link::Server(_) => {}
         }
+        Ok(())
     }
 }
 
@@ -210,17 +161,6 @@ impl<T: Bind> Bind for Option<T> {
     }
 }
 
-/// Rows that both engines give.
-pub(crate) trait Row:
-    for<'r> FromRow<'r, SqliteRow> + for<'r> FromRow<'r, PgRow> + Send + Unpin + 'static
-{
-}
-
-impl<T> Row for T where
-    T: for<'r> FromRow<'r, SqliteRow> + for<'r> FromRow<'r, PgRow> + Send + Unpin + 'static
-{
-}
-
 /// A statement with the values that it has so far.
 #[must_use]
 pub(crate) struct Statement<'c> {
@@ -230,8 +170,27 @@ pub(crate) struct Statement<'c> {
 }
 
 enum Bound<'c> {
-    Sqlite(&'c mut SqliteConnection, SqliteArguments),
-    Postgres(&'c mut PgConnection, PgArguments),
+    File(InPlace<'c>),
+    Server(&'c mut PgConnection, SqlStr, PgArguments),
+}
+
+/// A statement that runs on this thread.
+struct InPlace<'c> {
+    conn: &'c mut Connection,
+    text: SqlStr,
+    values: Vec<Value>,
+    is_long: bool,
+}
+
+impl InPlace<'_> {
+    fn run<T>(self, work: impl FnOnce(&Connection, &str, &[Value]) -> T) -> T {
+        let now = || work(self.conn, self.text.as_str(), &self.values);
+        if self.is_long { aside(now) } else { now() }
+    }
+
+    fn each<T: InFile>(self, take: impl FnMut(T) -> Result<Next, Problem>) -> Result<(), Problem> {
+        self.run(|conn, text, values| file::each(conn, (text, values), take))
+    }
 }
 
 impl<'c> Statement<'c> {
@@ -242,13 +201,9 @@ impl<'c> Statement<'c> {
 
     /// How many rows it changed.
     pub(crate) async fn execute(self) -> Result<u64, Problem> {
-        let (text, bound) = self.bound()?;
-        Ok(match bound {
-            Bound::Sqlite(conn, values) => {
-                let query = sqlx::query_with(text, values);
-                query.execute(conn).await?.rows_affected()
-            }
-            Bound::Postgres(conn, values) => {
+        Ok(match self.bound()? {
+            Bound::File(here) => here.run(file::execute)?,
+            Bound::Server(conn, text, values) => {
                 let query = sqlx::query_with(text, values);
                 query.execute(conn).await?.rows_affected()
             }
@@ -256,15 +211,19 @@ impl<'c> Statement<'c> {
     }
 
     pub(crate) async fn all<T: Row>(self) -> Result<Vec<T>, Problem> {
-        let (text, bound) = self.bound()?;
-        Ok(match bound {
-            Bound::Sqlite(conn, values) => {
-                sqlx::query_as_with(text, values).fetch_all(conn).await?
+        match self.bound()? {
+            Bound::File(here) => {
+                let mut rows = Vec::new();
+                here.each(|row| {
+                    rows.push(row);
+                    Ok(Next::More)
+                })?;
+                Ok(rows)
             }
-            Bound::Postgres(conn, values) => {
-                sqlx::query_as_with(text, values).fetch_all(conn).await?
+            Bound::Server(conn, text, values) => {
+                Ok(sqlx::query_as_with(text, values).fetch_all(conn).await?)
             }
-        })
+        }
     }
 
     /// Hands each row to `take` as it comes, for more of them than memory should hold.
@@ -272,37 +231,34 @@ impl<'c> Statement<'c> {
         self,
         mut take: impl FnMut(T) -> Result<(), Problem>,
     ) -> Result<(), Problem> {
-        let (text, bound) = self.bound()?;
-        match bound {
-            Bound::Sqlite(conn, values) => {
+        match self.bound()? {
+            Bound::File(here) => here.each(|row| take(row).map(|()| Next::More)),
+            Bound::Server(conn, text, values) => {
                 let mut rows = sqlx::query_as_with(text, values).fetch(conn);
                 while let Some(row) = rows.try_next().await? {
                     take(row)?;
                 }
-            }
-            Bound::Postgres(conn, values) => {
-                let mut rows = sqlx::query_as_with(text, values).fetch(conn);
-                while let Some(row) = rows.try_next().await? {
-                    take(row)?;
-                }
+                Ok(())
             }
         }
-        Ok(())
     }
 
     /// The one row that it gives, or none.
     pub(crate) async fn optional<T: Row>(self) -> Result<Option<T>, Problem> {
-        let (text, bound) = self.bound()?;
-        Ok(match bound {
-            Bound::Sqlite(conn, values) => {
-                let query = sqlx::query_as_with(text, values);
-                query.fetch_optional(conn).await?
+        match self.bound()? {
+            Bound::File(here) => {
+                let mut found = None;
+                here.each(|row| {
+                    found = Some(row);
+                    Ok(Next::Enough)
+                })?;
+                Ok(found)
             }
-            Bound::Postgres(conn, values) => {
+            Bound::Server(conn, text, values) => {
                 let query = sqlx::query_as_with(text, values);
-                query.fetch_optional(conn).await?
+                Ok(query.fetch_optional(conn).await?)
             }
-        })
+        }
     }
 
     pub(crate) async fn one<T: Row>(self) -> Result<T, Problem> {
@@ -319,39 +275,38 @@ impl<'c> Statement<'c> {
         Ok(value)
     }
 
-    fn bound(self) -> Result<(SqlStr, Bound<'c>), Problem> {
+    fn bound(self) -> Result<Bound<'c>, Problem> {
         let Self { conn, text, values } = self;
-        let bound = match &mut conn.link {
-            Link::Sqlite(conn) => Bound::Sqlite(conn, SqliteArguments::of(values)?),
-            Link::Turn(turn) => Bound::Sqlite(turn.conn()?, SqliteArguments::of(values)?),
-            Link::Postgres(conn) => Bound::Postgres(conn, PgArguments::of(values)?),
+        let in_place = |conn, is_long, (text, values)| {
+            Ok(Bound::File(InPlace {
+                conn,
+                text,
+                values,
+                is_long,
+            }))
         };
-        Ok((text, bound))
+        let conn = match &mut conn.link {
+            Link::Turn(turn) => return in_place(turn.conn(), false, (text, values)),
+            Link::Reader(reader) => {
+                let is_long = reader.is_long();
+                return in_place(reader.conn()?, is_long, (text, values));
+            }
+            Link::Server(conn) => &mut **conn,
+            Link::Within(tx) => &mut **tx,
+        };
+        Ok(Bound::Server(conn, text, arguments(values)?))
     }
 }
 
-/// Arguments of one engine, made of values.
-trait Of: Sized {
-    fn of(values: Vec<Value>) -> Result<Self, Problem>;
-}
-
-macro_rules! arguments_of {
-    ($($arguments:ty),+) => {$(
-        impl Of for $arguments {
-            fn of(values: Vec<Value>) -> Result<Self, Problem> {
-                let mut arguments = Self::default();
-                for value in values {
-                    match value {
-                        Value::Number(number) => Arguments::add(&mut arguments, number),
-                        Value::Text(text) => Arguments::add(&mut arguments, text),
-                        Value::Bytes(bytes) => Arguments::add(&mut arguments, bytes),
-                    }
-                    .map_err(Problem::internal)?;
-                }
-                Ok(arguments)
-            }
+fn arguments(values: Vec<Value>) -> Result<PgArguments, Problem> {
+    let mut arguments = PgArguments::default();
+    for value in values {
+        match value {
+            Value::Number(number) => arguments.add(number),
+            Value::Text(text) => arguments.add(text),
+            Value::Bytes(bytes) => arguments.add(bytes),
         }
-    )+};
+        .map_err(Problem::internal)?;
+    }
+    Ok(arguments)
 }
-
-arguments_of!(SqliteArguments, PgArguments);

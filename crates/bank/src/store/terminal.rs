@@ -7,6 +7,7 @@ use envelope::{Suite, Terminal};
 use crate::bank::Bank;
 use crate::error::Problem;
 use crate::http::transaction::MOST_SKEW_MS;
+use crate::store::row::row;
 use crate::store::{Conn, array, narrow, signed, unsigned};
 
 /// Working keys of one terminal that are kept: what is older than these was replaced long ago.
@@ -44,15 +45,16 @@ pub(crate) struct NewTerminal<'a> {
     pub(crate) nonce_hash: [u8; 32],
 }
 
-#[derive(sqlx::FromRow)]
-struct Row {
-    id: String,
-    master_wrapped: Vec<u8>,
-    suite: i64,
-    lowest_suite: i64,
-    state: String,
-    enrolled_ms: i64,
-    replaces: Option<String>,
+row! {
+    struct Row {
+        id: String,
+        master_wrapped: Vec<u8>,
+        suite: i64,
+        lowest_suite: i64,
+        state: String,
+        enrolled_ms: i64,
+        replaces: Option<String>,
+    }
 }
 
 pub(crate) async fn find(

@@ -1,0 +1,71 @@
+//! Rows as both engines give them.
+
+use rusqlite::types::FromSql;
+use sqlx::FromRow;
+use sqlx::postgres::PgRow;
+
+/// A row of either engine.
+pub(crate) trait Row: InFile + for<'r> FromRow<'r, PgRow> + Send + Unpin + 'static {}
+
+impl<T> Row for T where T: InFile + for<'r> FromRow<'r, PgRow> + Send + Unpin + 'static {}
+
+/// A row of SQLite.
+pub(crate) trait InFile: Sized {
+    fn read(row: &rusqlite::Row<'_>) -> rusqlite::Result<Self>;
+}
+
+macro_rules! tuples {
+    ($($first:ident $($name:ident)*;)+) => {$(
+        impl<$first: FromSql, $($name: FromSql),*> InFile for ($first, $($name,)*) {
+            fn read(row: &rusqlite::Row<'_>) -> rusqlite::Result<Self> {
+                let mut at = 0..;
+                let mut next = || at.next().unwrap_or_default();
+                Ok((row.get::<_, $first>(next())?, $(row.get::<_, $name>(next())?,)*))
+            }
+        }
+    )+};
+}
+
+tuples! {
+    A;
+    A B;
+    A B C;
+    A B C D;
+    A B C D E;
+    A B C D E F;
+    A B C D E F G;
+    A B C D E F G H;
+    A B C D E F G H I;
+    A B C D E F G H I J;
+    A B C D E F G H I J K;
+    A B C D E F G H I J K L;
+    A B C D E F G H I J K L M;
+    A B C D E F G H I J K L M N;
+    A B C D E F G H I J K L M N O;
+    A B C D E F G H I J K L M N O P;
+}
+
+/// A struct whose members are columns, by name.
+macro_rules! row {
+    (
+        $(#[$about:meta])*
+        $seen:vis struct $name:ident {
+            $($(#[$of_member:meta])* $member_seen:vis $member:ident: $kind:ty),+ $(,)?
+        }
+    ) => {
+        $(#[$about])*
+        #[derive(sqlx::FromRow)]
+        $seen struct $name {
+            $($(#[$of_member])* $member_seen $member: $kind),+
+        }
+
+        impl $crate::store::row::InFile for $name {
+            fn read(row: &rusqlite::Row<'_>) -> rusqlite::Result<Self> {
+                Ok(Self {
+                    $($member: row.get(stringify!($member))?),+
+                })
+            }
+        }
+    };
+}
+pub(crate) use row;
