@@ -4,6 +4,7 @@ import Root from './App.svelte';
 import { App } from './lib/app.svelte';
 import { backend as core } from './lib/backend/tauri';
 import type { Backend } from './lib/backend/types';
+import { system } from './lib/device';
 import './styles/tokens.css';
 import './styles/base.css';
 
@@ -20,6 +21,9 @@ window.addEventListener('DOMContentLoaded', () => {
   frame?.setAttribute('aria-hidden', 'true');
   frame?.setAttribute('tabindex', '-1');
 });
+
+// Styles need to know whose fonts there are.
+document.documentElement.dataset['system'] = system;
 
 const target = document.getElementById('app');
 if (target) {

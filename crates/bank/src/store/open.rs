@@ -8,8 +8,7 @@ use std::sync::atomic::AtomicI64;
 use std::time::Duration;
 
 use sqlx::postgres::{PgConnectOptions, PgDatabaseError, PgPool, PgPoolOptions};
-use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode};
-use sqlx::{ConnectOptions, Connection};
+use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions};
 
 use crate::error::{Problem, StartError};
 use crate::store::file::{self, File, Readers, STATEMENTS};
@@ -137,10 +136,15 @@ async fn migrate_file(path: &Path, wait: Duration) -> Result<(), StartError> {
         .journal_mode(SqliteJournalMode::Wal)
         .foreign_keys(true)
         .busy_timeout(wait);
-    let mut conn = options.connect().await.map_err(failed)?;
-    let migrated = sqlx::migrate!("./migrations").run(&mut conn).await;
-    migrated.map_err(failed)?;
-    conn.close().await.map_err(failed)
+    // A pool of one: a migration of a bare connection gives a future that can't be shown to be `Send` everywhere.
+    let pool = SqlitePoolOptions::new()
+        .max_connections(1)
+        .connect_with(options)
+        .await
+        .map_err(failed)?;
+    let migrated = sqlx::migrate!("./migrations").run(&pool).await;
+    pool.close().await;
+    migrated.map_err(failed)
 }
 
 async fn server(options: &PgConnectOptions, wait: Duration) -> Result<PgPool, StartError> {
@@ -204,6 +208,8 @@ fn is_open(error: &sqlx::Error) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use sqlx::{ConnectOptions, Connection};
+
     use super::*;
     use crate::store::commit;
 

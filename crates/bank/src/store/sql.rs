@@ -188,8 +188,31 @@ impl InPlace<'_> {
         if self.is_long { aside(now) } else { now() }
     }
 
-    fn each<T: InFile>(self, take: impl FnMut(T) -> Result<Next, Problem>) -> Result<(), Problem> {
+    fn each<T: InFile>(
+        self,
+        mut take: impl FnMut(T) -> Result<(), Problem>,
+    ) -> Result<(), Problem> {
+        let take = |row| take(row).map(|()| Next::More);
         self.run(|conn, text, values| file::each(conn, (text, values), take))
+    }
+
+    fn all<T: InFile>(self) -> Result<Vec<T>, Problem> {
+        let mut rows = Vec::new();
+        self.each(|row| {
+            rows.push(row);
+            Ok(())
+        })?;
+        Ok(rows)
+    }
+
+    fn first<T: InFile>(self) -> Result<Option<T>, Problem> {
+        let mut found = None;
+        let take = |row| {
+            found = Some(row);
+            Ok::<_, Problem>(Next::Enough)
+        };
+        self.run(|conn, text, values| file::each(conn, (text, values), take))?;
+        Ok(found)
     }
 }
 
@@ -212,14 +235,7 @@ impl<'c> Statement<'c> {
 
     pub(crate) async fn all<T: Row>(self) -> Result<Vec<T>, Problem> {
         match self.bound()? {
-            Bound::File(here) => {
-                let mut rows = Vec::new();
-                here.each(|row| {
-                    rows.push(row);
-                    Ok(Next::More)
-                })?;
-                Ok(rows)
-            }
+            Bound::File(here) => here.all(),
             Bound::Server(conn, text, values) => {
                 Ok(sqlx::query_as_with(text, values).fetch_all(conn).await?)
             }
@@ -232,7 +248,7 @@ impl<'c> Statement<'c> {
         mut take: impl FnMut(T) -> Result<(), Problem>,
     ) -> Result<(), Problem> {
         match self.bound()? {
-            Bound::File(here) => here.each(|row| take(row).map(|()| Next::More)),
+            Bound::File(here) => here.each(take),
             Bound::Server(conn, text, values) => {
                 let mut rows = sqlx::query_as_with(text, values).fetch(conn);
                 while let Some(row) = rows.try_next().await? {
@@ -246,14 +262,7 @@ impl<'c> Statement<'c> {
     /// The one row that it gives, or none.
     pub(crate) async fn optional<T: Row>(self) -> Result<Option<T>, Problem> {
         match self.bound()? {
-            Bound::File(here) => {
-                let mut found = None;
-                here.each(|row| {
-                    found = Some(row);
-                    Ok(Next::Enough)
-                })?;
-                Ok(found)
-            }
+            Bound::File(here) => here.first(),
             Bound::Server(conn, text, values) => {
                 let query = sqlx::query_as_with(text, values);
                 Ok(query.fetch_optional(conn).await?)
