@@ -7,6 +7,7 @@ mod desk;
 mod environment;
 #[cfg(any(mobile, test))]
 mod exports;
+mod first;
 mod lists;
 mod parts;
 #[cfg(any(mobile, test))]
@@ -14,7 +15,7 @@ mod phone;
 
 use std::time::Duration;
 
-use tauri::{App, Emitter, Manager, WebviewWindowBuilder};
+use tauri::{App, Emitter, Manager};
 
 use ipc::VIEW_EVENT;
 use session::Session;
@@ -47,8 +48,7 @@ pub fn run() {
         .on_page_load(phone::page_loads);
     let built = builder
         .setup(|app| {
-            let session = tauri::async_runtime::block_on(begin(app))?;
-            open_window(app, &session)?;
+            let session = first::with_window(app, || tauri::async_runtime::block_on(begin(app)))?;
             push_views(app.handle().clone(), &session);
             lists::follow(app.handle().clone(), &session);
             #[cfg(desktop)]
@@ -82,18 +82,6 @@ async fn begin(app: &App) -> Result<Session, Failure> {
     // Either is fine: what comes later is drawn later.
     let _seen = tokio::time::timeout(FIRST_LOOK, views.changed()).await;
     Ok(session)
-}
-
-/// Opens the window with the first view in it: the page draws that at once, long before the bridge between page and
-/// core stands.
-fn open_window(app: &App, session: &Session) -> Result<(), Failure> {
-    let view = serde_json::to_string(&*session.view().borrow())?;
-    for config in &app.config().app.windows {
-        WebviewWindowBuilder::from_config(app.handle(), config)?
-            .initialization_script(format!("window.__TAPFILL_VIEW__ = {view};"))
-            .build()?;
-    }
-    Ok(())
 }
 
 /// The demo holds our standard input: when that closes, the bank and the card around us are gone too.
