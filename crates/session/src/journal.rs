@@ -1,5 +1,6 @@
 //! The durable journal: one file for each transaction, written before any effect that can lose money.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -11,7 +12,8 @@ use relay::{IndustryCode, Operation};
 use serde::{Deserialize, Serialize};
 
 use crate::card_mark::CardMark;
-use crate::disk::{self, DiskError};
+use crate::disk::DiskError;
+use crate::disk::slots::{self, Slots};
 use crate::trace::{TraceEvent, Tracer};
 
 /// Of what is written. Members that are new get a default instead, so that older files stay good.
@@ -113,6 +115,8 @@ fn state_word(state: &State) -> &'static str {
 pub(crate) struct Journal {
     dir: PathBuf,
     records: Vec<Record>,
+    /// Where the next state of what is under way goes.
+    slots: BTreeMap<[u8; 16], Slots>,
     tracer: Tracer,
     /// Files that can't be read: kept, counted and told, deleted by the person alone.
     pub(crate) damaged: usize,
@@ -125,6 +129,7 @@ impl Journal {
         let mut journal = Self {
             dir,
             records: Vec::new(),
+            slots: BTreeMap::new(),
             tracer,
             damaged: 0,
         };
@@ -133,7 +138,7 @@ impl Journal {
             if path.extension().is_none_or(|extension| extension != "json") {
                 continue;
             }
-            match disk::read::<Record>(&path) {
+            match slots::read::<Record>(&path) {
                 Ok(Some(record)) if record.belongs_in(&path) => journal.records.push(record),
                 Ok(None) => {}
                 // One file that can't be read holds back no other, nor the app.
@@ -151,12 +156,16 @@ impl Journal {
     /// Keeps a record, new or changed. After an error the former state is what counts.
     pub(crate) fn keep(&mut self, record: Record) -> Result<(), DiskError> {
         let path = self.dir.join(format!("{}.json", record.id()));
-        let written = disk::write_atomic(&path, &record);
+        let id = record.entry.transaction;
+        let written = slots::write(self.slots.remove(&id), &path, &record);
         self.tracer.note(TraceEvent::Journal {
             state: state_word(&record.entry.state).to_owned(),
             kept: written.is_ok(),
         });
-        written?;
+        let slots = written?;
+        if record.entry.is_open() {
+            self.slots.insert(id, slots);
+        }
         match self
             .records
             .iter_mut()
@@ -300,6 +309,7 @@ impl Journal {
     /// Forgets everything, what could not be read too. The caller has made sure that no load is known to be open.
     pub(crate) fn erase(&mut self) -> Result<(), DiskError> {
         self.records.clear();
+        self.slots.clear();
         for file in fs::read_dir(&self.dir)? {
             let file = file?;
             if file.file_type()?.is_dir() {

@@ -36,7 +36,7 @@ mod transaction;
 pub use actor::{Parts, Session, StartError};
 pub use clock::{Clock, SystemClock};
 #[cfg(feature = "simulator")]
-pub use disk::{DiskError, DiskWatch, Written, watch_disk};
+pub use disk::{DiskError, DiskWatch, DiskWrite, Written, watch_disk};
 pub use notices::{Errand, Notice};
 pub use outside::{Chosen, ListFile, Outside};
 pub use run::Times;

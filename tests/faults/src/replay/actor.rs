@@ -2,7 +2,6 @@
 //! the trace before it.
 
 use std::cell::RefCell;
-use std::path::Path;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -121,8 +120,11 @@ impl<'a> Stage<'a> {
             noted.more.notify_one();
         })));
         let played = self.played.clone();
-        session::watch_disk(Some(Rc::new(move |moment, path: &Path, _: &[u8]| {
-            let journal = path.components().any(|part| part.as_os_str() == "journal");
+        session::watch_disk(Some(Rc::new(move |moment, write| {
+            let journal = write
+                .path
+                .components()
+                .any(|part| part.as_os_str() == "journal");
             if moment != Written::Before || !journal || !played.is_on() {
                 return Ok(());
             }
