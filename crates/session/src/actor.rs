@@ -23,7 +23,7 @@ use crate::outside::{Outside, Request};
 use crate::packages::{Offer, PackageStore};
 use crate::queue::{Queues, Tapped};
 use crate::run::{self, Ended, Shells};
-use crate::settings::SettingsFile;
+use crate::settings::{SettingsFile, Unsaved};
 use crate::terminal::{Outcome, SmsSent, TerminalLink};
 use crate::times::{RunTimes, TimesRecord};
 use crate::trace::{TraceEvent, Tracer};
@@ -318,6 +318,7 @@ impl Actor {
             self.expect_card();
             self.notice();
             self.trace_view();
+            self.save_seen(false);
             tell.send_replace(self.view());
             // Whoever gets an answer finds its effect in the view.
             for (answer, result) in self.answers.drain(..) {
@@ -331,15 +332,33 @@ impl Actor {
                         self.unwanted = false;
                         self.command(ask);
                     }
-                    None => return,
+                    None => return self.settings.save(),
                 },
                 Some(event) = happened.recv() => self.happened(event),
                 Ok(()) = readers.changed() => {
                     let status = readers.borrow_and_update().clone();
                     self.reader_changed(status);
                 }
-                _ = retry.tick() => self.retry_start(),
+                _ = retry.tick() => {
+                    self.save_seen(true);
+                    self.retry_start();
+                }
             }
+        }
+    }
+
+    /// How a card stands changes twice in a top-up: it is saved when that is over, or after a while without a card at
+    /// work. Whoever sees the receipt finds it after any restart.
+    fn save_seen(&mut self, after_a_while: bool) {
+        let open = self.transaction.as_ref().is_some_and(Transaction::is_open);
+        let due = match self.settings.unsaved {
+            Unsaved::Nothing => false,
+            Unsaved::Balance => self.runs == 0 && (after_a_while || !open),
+            Unsaved::Card => self.runs == 0,
+        };
+        // A phone's system ends apps that are out of sight.
+        if due || self.hidden {
+            self.settings.save();
         }
     }
 

@@ -156,9 +156,7 @@ impl Actor {
             TransactionKind::Resume => self.resume_this_card(),
             TransactionKind::Topup | TransactionKind::Activate => {}
         }
-        if let Err(error) = self.settings.saw(purse) {
-            log::warn!("a purse was not remembered: {error}");
-        }
+        self.settings.saw(purse);
         // What was submitted meanwhile waits for this.
         self.card_is_here();
     }
@@ -417,9 +415,7 @@ impl Actor {
             seen_ms: now_ms,
             ..purse.clone()
         };
-        if let Err(error) = self.settings.saw(purse) {
-            log::warn!("a balance was not remembered: {error}");
-        }
+        self.settings.saw(purse);
     }
 }
 
