@@ -22,7 +22,7 @@ use crate::notices::Errand;
 use crate::outside::{Outside, Request};
 use crate::packages::{Offer, PackageStore};
 use crate::queue::{Queues, Tapped};
-use crate::run::{self, Ended, Shells};
+use crate::run::{self, Ended, Shells, lock};
 use crate::settings::{SettingsFile, Unsaved};
 use crate::terminal::{Outcome, SmsSent, TerminalLink};
 use crate::times::{RunTimes, TimesRecord};
@@ -324,6 +324,7 @@ impl Actor {
             for (answer, result) in self.answers.drain(..) {
                 let _ = answer.send(result);
             }
+            self.expect_load();
             tokio::select! {
                 // Not by lot: the same events at the same time give the same life.
                 biased;
@@ -359,6 +360,17 @@ impl Actor {
         // A phone's system ends apps that are out of sight.
         if due || self.hidden {
             self.settings.save();
+        }
+    }
+
+    /// While the person waits for an SMS, the journal makes the file for their load.
+    fn expect_load(&self) {
+        let Some(transaction) = &self.transaction else {
+            return lock(&self.journal).expect(None);
+        };
+        if self.runs == 0 {
+            let typed = transaction.sms.is_some() && transaction.is_open();
+            lock(&self.journal).expect(typed.then_some(transaction.id));
         }
     }
 

@@ -117,6 +117,8 @@ pub(crate) struct Journal {
     records: Vec<Record>,
     /// Where the next state of what is under way goes.
     slots: BTreeMap<[u8; 16], Slots>,
+    /// The load whose file is ready.
+    expected: Option<[u8; 16]>,
     tracer: Tracer,
     /// Files that can't be read: kept, counted and told, deleted by the person alone.
     pub(crate) damaged: usize,
@@ -130,6 +132,7 @@ impl Journal {
             dir,
             records: Vec::new(),
             slots: BTreeMap::new(),
+            expected: None,
             tracer,
             damaged: 0,
         };
@@ -140,7 +143,8 @@ impl Journal {
             }
             match slots::read::<Record>(&path) {
                 Ok(Some(record)) if record.belongs_in(&path) => journal.records.push(record),
-                Ok(None) => {}
+                // A load was expected and never begun.
+                Ok(None) => remove(&path),
                 // One file that can't be read holds back no other, nor the app.
                 Ok(Some(_)) | Err(DiskError::Damaged | DiskError::Broken | DiskError::Full) => {
                     journal.damaged += 1;
@@ -153,11 +157,41 @@ impl Journal {
         Ok(journal)
     }
 
+    /// A load may begin soon: its file is made now, not when a card is held. None: no load, after all.
+    pub(crate) fn expect(&mut self, load: Option<[u8; 16]>) {
+        if self.expected == load {
+            return;
+        }
+        let unused = self.expected.take().filter(|id| !self.knows(id));
+        if let Some(id) = unused.filter(|id| self.slots.remove(id).is_some()) {
+            remove(&self.path(&id));
+        }
+        self.expected = load;
+        let Some(id) = load.filter(|id| !self.knows(id)) else {
+            return;
+        };
+        match slots::prepare(&self.path(&id)) {
+            Ok(slots) => {
+                self.slots.insert(id, slots);
+            }
+            // The first state makes it, or tells what is wrong.
+            Err(error) => log::warn!("a file was not made ready: {error}"),
+        }
+    }
+
+    fn knows(&self, id: &[u8; 16]) -> bool {
+        let is = |record: &Record| record.entry.transaction == *id;
+        self.records.iter().any(is)
+    }
+
+    fn path(&self, id: &[u8; 16]) -> PathBuf {
+        self.dir.join(format!("{}.json", hex::encode(id)))
+    }
+
     /// Keeps a record, new or changed. After an error the former state is what counts.
     pub(crate) fn keep(&mut self, record: Record) -> Result<(), DiskError> {
-        let path = self.dir.join(format!("{}.json", record.id()));
         let id = record.entry.transaction;
-        let written = slots::write(self.slots.remove(&id), &path, &record);
+        let written = slots::write(self.slots.remove(&id), &self.path(&id), &record);
         self.tracer.note(TraceEvent::Journal {
             state: state_word(&record.entry.state).to_owned(),
             kept: written.is_ok(),
@@ -310,6 +344,7 @@ impl Journal {
     pub(crate) fn erase(&mut self) -> Result<(), DiskError> {
         self.records.clear();
         self.slots.clear();
+        self.expected = None;
         for file in fs::read_dir(&self.dir)? {
             let file = file?;
             if file.file_type()?.is_dir() {
@@ -320,6 +355,16 @@ impl Journal {
         }
         self.damaged = 0;
         Ok(())
+    }
+}
+
+/// A file that says nothing.
+fn remove(path: &Path) {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+            log::warn!("an empty file stays: {error}");
+        }
+        Ok(()) | Err(_) => {}
     }
 }
 
@@ -385,6 +430,44 @@ mod tests {
             assert!(journal.unfinished_on(&other).is_none(), "another can't");
             assert!(journal.unfinished_elsewhere(&other).is_some());
         }
+    }
+
+    fn files(dir: &Path) -> usize {
+        fs::read_dir(dir.join("journal")).unwrap().count()
+    }
+
+    #[test]
+    fn a_load_that_was_expected_and_never_begun_leaves_no_file() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut journal = Journal::open(dir.path(), Tracer::open(dir.path())).unwrap();
+        journal.expect(Some([1; 16]));
+        assert_eq!((files(dir.path()), journal.pending().len()), (1, 0));
+        journal.expect(Some([2; 16]));
+        assert_eq!(files(dir.path()), 1, "the other one");
+        journal.expect(None);
+        assert_eq!(files(dir.path()), 0, "none");
+        journal.expect(Some([3; 16]));
+        let journal = Journal::open(dir.path(), Tracer::open(dir.path())).unwrap();
+        assert_eq!((files(dir.path()), journal.damaged), (0, 0), "a restart");
+    }
+
+    #[test]
+    fn a_load_that_was_expected_is_kept_when_the_next_one_is() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut journal = Journal::open(dir.path(), Tracer::open(dir.path())).unwrap();
+        journal.expect(Some([1; 16]));
+        for state in [State::Asked, State::Writing] {
+            journal.keep(record(1, Operation::TopUp, state)).unwrap();
+        }
+        for next in [Some([2; 16]), Some([1; 16]), None] {
+            journal.expect(next);
+        }
+        let journal = Journal::open(dir.path(), Tracer::open(dir.path())).unwrap();
+        assert_eq!(
+            journal.get(&"01".repeat(16)).unwrap().entry.state,
+            State::Writing
+        );
+        assert_eq!((files(dir.path()), journal.damaged), (1, 0));
     }
 
     #[test]

@@ -280,11 +280,7 @@ fn watch_disk(world: &Arc<World>) {
             } else {
                 "anew"
             };
-            let what = if journal {
-                "the journal"
-            } else {
-                "settings, lists or packages"
-            };
+            let what = if journal { "the journal" } else { "the rest" };
             world.tell(format_args!("disk: {what}, {how}"));
             return world.disk_strike_after(journal);
         }
@@ -292,7 +288,9 @@ fn watch_disk(world: &Arc<World>) {
             return Err(DiskError::Full);
         }
         let strike = if journal {
-            world.arrive("journal")
+            // A file that is made before there is anything to say is none of the states.
+            let says = !write.bytes.trim_ascii().is_empty();
+            world.arrive(if says { "journal" } else { "file" })
         } else {
             None
         };

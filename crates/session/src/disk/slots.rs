@@ -37,7 +37,7 @@ struct Head {
 /// for the disk failed back then.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) struct Slots {
-    /// Of the newest state.
+    /// Of the newest state; 0 before the first.
     seq: u64,
     /// Of a slot, bytes.
     size: usize,
@@ -65,9 +65,20 @@ pub(crate) fn write<T: Serialize>(
     Ok(made)
 }
 
-/// The newest state that is whole, also in a file from before there were slots; `None` when there is no file.
+/// Makes a file for a value that may come, so that its first state need not wait for a new file.
+pub(crate) fn prepare(path: &Path) -> Result<Slots, DiskError> {
+    let empty = Slots {
+        seq: 0,
+        size: BLOCK,
+    };
+    write_anew(path, &[blank(BLOCK), blank(BLOCK)].concat())?;
+    Ok(empty)
+}
+
+/// The newest state that is whole, also in a file from before there were slots; `None` when there is no file, or one
+/// whose first state never came.
 pub(crate) fn read<T: DeserializeOwned>(path: &Path) -> Result<Option<T>, DiskError> {
-    let Some(bytes) = read_bytes(path)? else {
+    let Some(bytes) = read_bytes(path)?.filter(|bytes| !is_empty(bytes)) else {
         return Ok(None);
     };
     value_of(path, newest(&bytes).unwrap_or(&bytes)).map(Some)
@@ -164,13 +175,22 @@ fn checksum(seq: u64, text: &[u8]) -> String {
     hex::encode(sum.finalize())
 }
 
+/// Both slots as they were made: a cut file is damage.
+fn is_empty(bytes: &[u8]) -> bool {
+    halves(bytes).is_some_and(|(first, second)| first == second && first == blank(first.len()))
+}
+
+fn halves(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
+    let size = bytes.len() / 2;
+    let fits = size > 0 && size.is_multiple_of(BLOCK);
+    fits.then(|| bytes.split_at(size))
+        .filter(|(first, second)| first.len() == second.len())
+}
+
 /// The newest value that is whole; none in a file without slots.
 fn newest(bytes: &[u8]) -> Option<&[u8]> {
-    let size = bytes.len() / 2;
-    if size == 0 || !size.is_multiple_of(BLOCK) {
-        return None;
-    }
-    let slots = bytes.chunks(size).filter_map(whole);
+    let (first, second) = halves(bytes)?;
+    let slots = [first, second].into_iter().filter_map(whole);
     slots.max_by_key(|(seq, _)| *seq).map(|(_, text)| text)
 }
 

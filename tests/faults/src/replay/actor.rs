@@ -125,7 +125,9 @@ impl<'a> Stage<'a> {
                 .path
                 .components()
                 .any(|part| part.as_os_str() == "journal");
-            if moment != Written::Before || !journal || !played.is_on() {
+            // The trace tells of states; a file that is made ready has none.
+            let says = !write.bytes.trim_ascii().is_empty();
+            if moment != Written::Before || !journal || !says || !played.is_on() {
                 return Ok(());
             }
             let nth = played.kept.fetch_add(1, Ordering::SeqCst);

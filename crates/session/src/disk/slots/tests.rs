@@ -162,6 +162,36 @@ fn a_file_that_somebody_else_changed_is_made_anew() {
     }
 }
 
+#[test]
+fn a_file_that_was_made_ready_says_nothing_until_its_first_state_is_whole() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("value.json");
+    let ready = prepare(&path).unwrap();
+    assert_eq!(seen(&path), Ok(None));
+    let empty = fs::read(&path).unwrap();
+    fs::write(&path, &empty[..BLOCK]).unwrap();
+    assert_eq!(seen(&path), Err(DiskError::Damaged), "cut");
+    fs::write(&path, &empty).unwrap();
+    let (before, after) = around(&path, ready, 1);
+    assert_eq!(seen(&path), Ok(Some(state(1))));
+    assert_eq!(after[BLOCK..], empty[BLOCK..], "in the first slot");
+    let end = after[..BLOCK].trim_ascii_end().len();
+    for cut in 1..end {
+        fs::write(&path, up_to(cut, &after, &before)).unwrap();
+        assert_eq!(seen(&path), Err(DiskError::Damaged), "torn at {cut}: told");
+    }
+}
+
+#[test]
+fn a_first_state_that_is_too_large_for_what_was_made_ready_makes_its_own_file() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("value.json");
+    let ready = prepare(&path).unwrap();
+    let large = vec![7_u64; 2_000];
+    write(Some(ready), &path, &large).unwrap();
+    assert_eq!(seen(&path), Ok(Some(large)));
+}
+
 /// A disk that refuses its first write, with that many bytes of it there.
 struct Refusing {
     shown: Vec<u8>,
