@@ -26,6 +26,23 @@ fn only_file(stage: &Stage) -> PathBuf {
     folder.map(|file| file.unwrap().path()).next().unwrap()
 }
 
+/// What a file of the journal says.
+fn newest(file: &Path) -> serde_json::Value {
+    let text = std::fs::read_to_string(file).unwrap();
+    let values = serde_json::Deserializer::from_str(&text).into_iter::<serde_json::Value>();
+    let values: Vec<_> = values.map(Result::unwrap).collect();
+    let states = values
+        .chunks(2)
+        .max_by_key(|state| state[0]["seq"].as_u64());
+    states.unwrap()[1].clone()
+}
+
+/// As releases before there were two states in a file left it.
+fn in_the_old_form(file: &Path) {
+    let text = serde_json::to_vec_pretty(&newest(file)).unwrap();
+    std::fs::write(file, text).unwrap();
+}
+
 async fn torn(stage: &Stage, moment: Moment) {
     stage.slot.arm(Fault::Tear {
         ins: Some(0x52),
@@ -95,9 +112,10 @@ async fn what_a_later_version_wrote_is_told_as_unreadable_and_never_guessed_at()
     let mut stage = Stage::ready().await;
     torn(&stage, Moment::Before).await;
     let file = only_file(&stage);
-    let text = std::fs::read_to_string(&file).unwrap();
-    assert!(text.contains("\"version\": 1"));
-    let later = text.replace("\"version\": 1", "\"version\": 2");
+    let mut later = newest(&file);
+    assert_eq!(later["version"], 1);
+    later["version"] = 2.into();
+    let later = later.to_string();
     std::fs::write(&file, &later).unwrap();
     stage.restart_app();
     let view = stage.person.ready().await.unwrap();
@@ -113,6 +131,48 @@ async fn what_a_later_version_wrote_is_told_as_unreadable_and_never_guessed_at()
         later,
         "kept as it is"
     );
+    stage.healed().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_an_earlier_release_wrote_is_settled_like_anything_else() {
+    for moment in [Moment::Before, Moment::After] {
+        let mut stage = Stage::ready().await;
+        torn(&stage, moment).await;
+        let file = only_file(&stage);
+        stage.stop_app();
+        in_the_old_form(&file);
+        stage.restart_app();
+        let view = stage.person.ready().await.unwrap();
+        assert_eq!((view.pending.len(), view.trouble), (1, None));
+        card_back(&stage).await;
+        stage.person.resume().await.unwrap();
+        stage.slot.remove();
+        assert_eq!(stage.card_balance(), CARD_BEFORE + 700);
+        assert_eq!(newest(&file)["state"], "done", "and kept in the new form");
+        stage.restart_app();
+        assert_eq!(stage.person.ready().await.unwrap().pending, vec![]);
+        stage.healed().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_newest_state_that_was_torn_is_told_as_the_one_before_it() {
+    let mut stage = Stage::ready().await;
+    torn(&stage, Moment::After).await;
+    let file = only_file(&stage);
+    assert_eq!(newest(&file)["state"], "writing");
+    stage.stop_app();
+    let mut bytes = std::fs::read(&file).unwrap();
+    let second = bytes.len() / 2;
+    bytes[second..second + 600].fill(0);
+    std::fs::write(&file, bytes).unwrap();
+    stage.restart_app();
+    let view = stage.person.ready().await.unwrap();
+    assert_eq!((view.pending.len(), view.trouble), (1, None));
+    card_back(&stage).await;
+    stage.person.resume().await.unwrap();
+    assert_eq!(stage.card_balance(), CARD_BEFORE + 700);
     stage.healed().await;
 }
 

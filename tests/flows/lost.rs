@@ -46,9 +46,10 @@ async fn a_debit_whose_answer_is_lost_before_the_bank_goes_away_is_never_called_
     stage.healed().await;
 }
 
-/// The file that takes the next write of `path` has no room.
+/// The file that was made ready at `path` is gone, and one that is made anew has no room.
 #[cfg(target_os = "linux")]
 fn fill(path: &std::path::Path) {
+    std::fs::remove_file(path).unwrap();
     std::os::unix::fs::symlink("/dev/full", path.with_extension("part")).unwrap();
 }
 

@@ -107,6 +107,8 @@ async fn number_code_and_password_come_before_the_card() {
         let stage = Stage::on_phone(system).await;
         assert!(!polls(&stage), "nobody asked for a card");
         stage.person.top_up(1_000).await.unwrap();
+        // No person begins again before the phone has let go of the card.
+        tokio::time::sleep(A_WHILE).await;
         stage.person.begin(TransactionKind::Topup).await.unwrap();
         tokio::time::sleep(A_WHILE).await;
         assert!(!polls(&stage), "{system:?}: the phone number first");

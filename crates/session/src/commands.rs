@@ -419,8 +419,7 @@ impl Actor {
             self.queues.screen = None;
             self.tracer.erase();
             self.record.erase();
-            self.settings
-                .change(|settings| *settings = crate::settings::Settings::default())?;
+            self.settings.erase()?;
             self.transaction = None;
             self.trouble = None;
             self.phase = ipc::Phase::Welcome;

@@ -1,3 +1,7 @@
+//! Files that survive a power cut.
+
+pub(crate) mod slots;
+
 use std::fs::{self, File};
 use std::io::{self, Write};
 use std::path::Path;
@@ -30,18 +34,24 @@ impl From<io::Error> for DiskError {
 
 /// Writes all or nothing, and returns only when it would survive a power cut.
 pub(crate) fn write_atomic<T: Serialize>(path: &Path, value: &T) -> Result<(), DiskError> {
-    let bytes = serde_json::to_vec_pretty(value).map_err(|_| DiskError::Broken)?;
+    write_anew(path, &text_of(value)?)
+}
+
+/// For people's eyes too.
+fn text_of<T: Serialize>(value: &T) -> Result<Vec<u8>, DiskError> {
+    serde_json::to_vec_pretty(value).map_err(|_| DiskError::Broken)
+}
+
+fn write_anew(path: &Path, bytes: &[u8]) -> Result<(), DiskError> {
     let folder = path.parent().ok_or(DiskError::Broken)?;
     let part = path.with_extension("part");
-    #[cfg(feature = "simulator")]
-    simulated::meet(Written::Before, path, &bytes)?;
-    let result = write_then_rename(&part, path, folder, &bytes);
-    #[cfg(feature = "simulator")]
-    simulated::meet(Written::After, path, &bytes)?;
-    if result.is_err() {
-        let _ = fs::remove_file(&part);
-    }
-    result
+    watched((path, bytes, None), || {
+        let result = write_then_rename(&part, path, folder, bytes);
+        if result.is_err() {
+            let _ = fs::remove_file(&part);
+        }
+        result
+    })
 }
 
 fn write_then_rename(
@@ -86,17 +96,45 @@ fn sync_folder(_: &Path) -> Result<(), DiskError> {
 
 /// The value in a file; `None` when there is no file.
 pub(crate) fn read<T: DeserializeOwned>(path: &Path) -> Result<Option<T>, DiskError> {
+    let Some(bytes) = read_bytes(path)? else {
+        return Ok(None);
+    };
+    value_of(path, &bytes).map(Some)
+}
+
+fn read_bytes(path: &Path) -> Result<Option<Vec<u8>>, DiskError> {
     match fs::read(path) {
-        Ok(bytes) => match serde_json::from_slice(&bytes) {
-            Ok(value) => Ok(Some(value)),
-            Err(error) => {
-                log::error!("{} is damaged: {error}", path.display());
-                Err(DiskError::Damaged)
-            }
-        },
+        Ok(bytes) => Ok(Some(bytes)),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(error) => Err(error.into()),
     }
+}
+
+fn value_of<T: DeserializeOwned>(path: &Path, text: &[u8]) -> Result<T, DiskError> {
+    serde_json::from_slice(text).map_err(|error| {
+        log::error!("{} is damaged: {error}", path.display());
+        DiskError::Damaged
+    })
+}
+
+/// The file that a write is for, its bytes, and where in the file they go; none: they make it anew.
+type Writing<'a> = (&'a Path, &'a [u8], Option<u64>);
+
+#[cfg(feature = "simulator")]
+fn watched(
+    (path, bytes, over): Writing<'_>,
+    write: impl FnOnce() -> Result<(), DiskError>,
+) -> Result<(), DiskError> {
+    let told = DiskWrite { path, bytes, over };
+    simulated::meet(Written::Before, &told)?;
+    let result = write();
+    simulated::meet(Written::After, &told)?;
+    result
+}
+
+#[cfg(not(feature = "simulator"))]
+fn watched(_: Writing<'_>, write: impl FnOnce() -> Result<(), DiskError>) -> Result<(), DiskError> {
+    write()
 }
 
 /// Where a write of a file stands.
@@ -109,12 +147,24 @@ pub enum Written {
     After,
 }
 
-/// Told of each write, with the file and what it is to hold.
+/// One write.
 #[cfg(feature = "simulator")]
-pub type DiskWatch = std::rc::Rc<dyn Fn(Written, &Path, &[u8]) -> Result<(), DiskError>>;
+#[derive(Clone, Copy, Debug)]
+pub struct DiskWrite<'a> {
+    /// The file.
+    pub path: &'a Path,
+    /// What is written.
+    pub bytes: &'a [u8],
+    /// From this byte of the file on, over what is there; none: the file is made anew, beside it (`.part`) at first.
+    pub over: Option<u64>,
+}
 
-/// From now on every file that sessions of this thread write goes past `watch` (moment, path, bytes), before and
-/// after: what it refuses, the disk refuses. `None` ends that.
+/// Told of each write.
+#[cfg(feature = "simulator")]
+pub type DiskWatch = std::rc::Rc<dyn Fn(Written, &DiskWrite<'_>) -> Result<(), DiskError>>;
+
+/// From now on every write of sessions of this thread goes past `watch`, before and after: what it refuses, the disk
+/// refuses. `None` ends that.
 #[cfg(feature = "simulator")]
 pub fn watch_disk(watch: Option<DiskWatch>) {
     simulated::set(watch);
@@ -123,9 +173,8 @@ pub fn watch_disk(watch: Option<DiskWatch>) {
 #[cfg(feature = "simulator")]
 mod simulated {
     use std::cell::RefCell;
-    use std::path::Path;
 
-    use super::{DiskError, DiskWatch as Watch, Written};
+    use super::{DiskError, DiskWatch as Watch, DiskWrite, Written};
 
     thread_local! {
         static WATCH: RefCell<Option<Watch>> = const { RefCell::new(None) };
@@ -135,9 +184,9 @@ mod simulated {
         WATCH.with(|now| *now.borrow_mut() = watch);
     }
 
-    pub(super) fn meet(moment: Written, path: &Path, bytes: &[u8]) -> Result<(), DiskError> {
+    pub(super) fn meet(moment: Written, write: &DiskWrite<'_>) -> Result<(), DiskError> {
         let watch = WATCH.with(|now| now.borrow().clone());
-        watch.map_or(Ok(()), |watch| watch(moment, path, bytes))
+        watch.map_or(Ok(()), |watch| watch(moment, write))
     }
 }
 

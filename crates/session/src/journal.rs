@@ -1,5 +1,6 @@
 //! The durable journal: one file for each transaction, written before any effect that can lose money.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -11,7 +12,8 @@ use relay::{IndustryCode, Operation};
 use serde::{Deserialize, Serialize};
 
 use crate::card_mark::CardMark;
-use crate::disk::{self, DiskError};
+use crate::disk::DiskError;
+use crate::disk::slots::{self, Slots};
 use crate::trace::{TraceEvent, Tracer};
 
 /// Of what is written. Members that are new get a default instead, so that older files stay good.
@@ -113,6 +115,10 @@ fn state_word(state: &State) -> &'static str {
 pub(crate) struct Journal {
     dir: PathBuf,
     records: Vec<Record>,
+    /// Where the next state of what is under way goes.
+    slots: BTreeMap<[u8; 16], Slots>,
+    /// The load whose file is ready.
+    expected: Option<[u8; 16]>,
     tracer: Tracer,
     /// Files that can't be read: kept, counted and told, deleted by the person alone.
     pub(crate) damaged: usize,
@@ -125,6 +131,8 @@ impl Journal {
         let mut journal = Self {
             dir,
             records: Vec::new(),
+            slots: BTreeMap::new(),
+            expected: None,
             tracer,
             damaged: 0,
         };
@@ -133,9 +141,10 @@ impl Journal {
             if path.extension().is_none_or(|extension| extension != "json") {
                 continue;
             }
-            match disk::read::<Record>(&path) {
+            match slots::read::<Record>(&path) {
                 Ok(Some(record)) if record.belongs_in(&path) => journal.records.push(record),
-                Ok(None) => {}
+                // A load was expected and never begun.
+                Ok(None) => remove(&path),
                 // One file that can't be read holds back no other, nor the app.
                 Ok(Some(_)) | Err(DiskError::Damaged | DiskError::Broken | DiskError::Full) => {
                     journal.damaged += 1;
@@ -148,15 +157,49 @@ impl Journal {
         Ok(journal)
     }
 
+    /// A load may begin soon: its file is made now, not when a card is held. None: no load, after all.
+    pub(crate) fn expect(&mut self, load: Option<[u8; 16]>) {
+        if self.expected == load {
+            return;
+        }
+        let unused = self.expected.take().filter(|id| !self.knows(id));
+        if let Some(id) = unused.filter(|id| self.slots.remove(id).is_some()) {
+            remove(&self.path(&id));
+        }
+        self.expected = load;
+        let Some(id) = load.filter(|id| !self.knows(id)) else {
+            return;
+        };
+        match slots::prepare(&self.path(&id)) {
+            Ok(slots) => {
+                self.slots.insert(id, slots);
+            }
+            // The first state makes it, or tells what is wrong.
+            Err(error) => log::warn!("a file was not made ready: {error}"),
+        }
+    }
+
+    fn knows(&self, id: &[u8; 16]) -> bool {
+        let is = |record: &Record| record.entry.transaction == *id;
+        self.records.iter().any(is)
+    }
+
+    fn path(&self, id: &[u8; 16]) -> PathBuf {
+        self.dir.join(format!("{}.json", hex::encode(id)))
+    }
+
     /// Keeps a record, new or changed. After an error the former state is what counts.
     pub(crate) fn keep(&mut self, record: Record) -> Result<(), DiskError> {
-        let path = self.dir.join(format!("{}.json", record.id()));
-        let written = disk::write_atomic(&path, &record);
+        let id = record.entry.transaction;
+        let written = slots::write(self.slots.remove(&id), &self.path(&id), &record);
         self.tracer.note(TraceEvent::Journal {
             state: state_word(&record.entry.state).to_owned(),
             kept: written.is_ok(),
         });
-        written?;
+        let slots = written?;
+        if record.entry.is_open() {
+            self.slots.insert(id, slots);
+        }
         match self
             .records
             .iter_mut()
@@ -300,6 +343,8 @@ impl Journal {
     /// Forgets everything, what could not be read too. The caller has made sure that no load is known to be open.
     pub(crate) fn erase(&mut self) -> Result<(), DiskError> {
         self.records.clear();
+        self.slots.clear();
+        self.expected = None;
         for file in fs::read_dir(&self.dir)? {
             let file = file?;
             if file.file_type()?.is_dir() {
@@ -313,154 +358,15 @@ impl Journal {
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use relay::journal::About;
-
-    use super::*;
-
-    fn record(id: u8, operation: Operation, state: State) -> Record {
-        let entry = Entry {
-            transaction: [id; 16],
-            operation,
-            industry: IndustryCode::new(*b"0001").unwrap(),
-            tail: "4471".to_owned(),
-            mark: Some(7),
-            amount: 5000,
-            reference: None,
-            about: None,
-            started_ms: u64::from(id),
-            state,
-        };
-        let receipt = ReceiptView {
-            amount: Some(5000),
-            old_balance: None,
-            new_balance: None,
-            tail: "4471".to_owned(),
-            time_ms: 1,
-            reference: None,
-            proof: None,
-            place: MoneyPlace::Unsure,
-        };
-        Record {
-            version: 1,
-            entry,
-            receipt,
-            error: None,
+/// A file that says nothing.
+fn remove(path: &Path) {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+            log::warn!("an empty file stays: {error}");
         }
-    }
-
-    fn card(tail: &str, mark: u16) -> CardMark {
-        CardMark {
-            industry: "0001".to_owned(),
-            tail: tail.to_owned(),
-            mark: Some(mark),
-        }
-    }
-
-    #[test]
-    fn an_open_load_survives_a_restart() {
-        let dir = tempfile::tempdir().unwrap();
-        let mut journal = Journal::open(dir.path(), Tracer::open(dir.path())).unwrap();
-        journal
-            .keep(record(1, Operation::TopUp, State::Writing))
-            .unwrap();
-        let journal = Journal::open(dir.path(), Tracer::open(dir.path())).unwrap();
-        assert_eq!(journal.pending().len(), 1);
-        assert!(
-            journal.unfinished_on(&card("4471", 7)).is_some(),
-            "the same card can settle it"
-        );
-        for other in [card("8826", 7), card("4471", 8)] {
-            assert!(journal.unfinished_on(&other).is_none(), "another can't");
-            assert!(journal.unfinished_elsewhere(&other).is_some());
-        }
-    }
-
-    #[test]
-    fn a_proof_waits_for_the_bank() {
-        let dir = tempfile::tempdir().unwrap();
-        let mut journal = Journal::open(dir.path(), Tracer::open(dir.path())).unwrap();
-        let state = State::ToDeliver {
-            message: vec![0x49, 0x30],
-            written: true,
-        };
-        journal.keep(record(1, Operation::TopUp, state)).unwrap();
-        let journal = Journal::open(dir.path(), Tracer::open(dir.path())).unwrap();
-        assert_eq!(
-            journal.to_deliver(),
-            vec![("01".repeat(16), vec![0x49, 0x30])]
-        );
-        assert_eq!(journal.pending()[0].place, MoneyPlace::OnCardUnreported);
-    }
-
-    #[test]
-    fn the_end_of_a_re_top_up_ends_its_load() {
-        let dir = tempfile::tempdir().unwrap();
-        let mut journal = Journal::open(dir.path(), Tracer::open(dir.path())).unwrap();
-        let load = record(1, Operation::TopUp, State::Writing);
-        let mut again = record(2, Operation::ReTopUp, State::Writing);
-        again.entry.about = Some(About([1; 16]));
-        journal.keep(load.clone()).unwrap();
-        journal.keep(again).unwrap();
-        assert_eq!(
-            journal.pending().len(),
-            1,
-            "a re-top-up of a load that waits is not another one"
-        );
-        journal
-            .settle_about([1; 16], &Event::Done, &load.receipt)
-            .unwrap();
-        assert_eq!(journal.pending().len(), 0);
-        assert_eq!(journal.history().count(), 1);
-    }
-
-    #[test]
-    fn a_damaged_file_is_counted_and_kept() {
-        let dir = tempfile::tempdir().unwrap();
-        let mut journal = Journal::open(dir.path(), Tracer::open(dir.path())).unwrap();
-        journal
-            .keep(record(1, Operation::TopUp, State::Asked))
-            .unwrap();
-        let path = dir
-            .path()
-            .join("journal")
-            .join(format!("{}.json", "01".repeat(16)));
-        fs::write(&path, "{").unwrap();
-        let journal = Journal::open(dir.path(), Tracer::open(dir.path())).unwrap();
-        assert_eq!((journal.damaged, journal.history().count()), (1, 0));
-        assert!(path.exists());
-    }
-
-    #[test]
-    fn the_banks_word_without_a_card_ends_what_is_over_and_names_what_is_not() {
-        let told = |outcome: &str| crate::terminal::Outcome {
-            outcome: outcome.to_owned(),
-            reference: Some("TF-7K2M-9VQX".to_owned()),
-            ..Default::default()
-        };
-        for (outcome, open, place, named) in [
-            ("ok", false, MoneyPlace::OnCard, true),
-            ("refunded", false, MoneyPlace::Account, true),
-            ("written-off", false, MoneyPlace::WrittenOff, true),
-            // A reference would make the page say that money came back which never left.
-            ("declined", false, MoneyPlace::Account, false),
-            ("voided", false, MoneyPlace::Account, false),
-            ("manual", true, MoneyPlace::InTransit, true),
-            ("in-doubt", true, MoneyPlace::InTransit, true),
-            ("unknown", true, MoneyPlace::InTransit, true),
-        ] {
-            let dir = tempfile::tempdir().unwrap();
-            let mut journal = Journal::open(dir.path(), Tracer::open(dir.path())).unwrap();
-            let load = record(1, Operation::TopUp, State::InDoubt);
-            journal.keep(load).unwrap();
-            crate::closing::learn(&mut journal, [1; 16], &told(outcome)).unwrap();
-            let entry = journal.history().next().unwrap();
-            assert_eq!(journal.pending().len() == 1, open, "{outcome}");
-            assert_eq!(entry.receipt.reference.is_some(), named, "{outcome}");
-            if !open {
-                assert_eq!(entry.receipt.place, place, "{outcome}");
-            }
-        }
+        Ok(()) | Err(_) => {}
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -19,12 +19,15 @@ mod failure;
 mod journal;
 #[cfg(feature = "simulator")]
 mod kin;
+mod look;
 mod notices;
 mod opening;
 mod outside;
 mod packages;
 mod queue;
 mod run;
+mod run_ends;
+mod session;
 mod settings;
 mod starting;
 mod terminal;
@@ -33,13 +36,13 @@ mod trace;
 mod traced;
 mod transaction;
 
-pub use actor::{Parts, Session, StartError};
 pub use clock::{Clock, SystemClock};
 #[cfg(feature = "simulator")]
-pub use disk::{DiskError, DiskWatch, Written, watch_disk};
+pub use disk::{DiskError, DiskWatch, DiskWrite, Written, watch_disk};
 pub use notices::{Errand, Notice};
 pub use outside::{Chosen, ListFile, Outside};
 pub use run::Times;
+pub use session::{Parts, Session, StartError};
 pub use topup_link::SCHEME as LINK_SCHEME;
 pub use trace::{Fault, Reader, ReaderIs, Screen, TRACE_FORMAT, TraceEvent, TraceHead, TraceLine};
 #[cfg(feature = "simulator")]

@@ -4,7 +4,8 @@ use ipc::{LimitsView, PurseView, SettingsView};
 use serde::{Deserialize, Serialize};
 
 use crate::card_mark::CardMark;
-use crate::disk::{self, DiskError};
+use crate::disk::DiskError;
+use crate::disk::slots::{self, Slots};
 
 /// What the app remembers between starts, apart from the journal. No secret, no full card number.
 #[derive(Clone, Debug, Default, Deserialize, Serialize)]
@@ -46,22 +47,39 @@ impl BankLimits {
     }
 }
 
+/// What the file does not have yet.
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub(crate) enum Unsaved {
+    Nothing,
+    /// How a card stands: the card itself tells it again.
+    Balance,
+    /// A card that is new here.
+    Card,
+}
+
 /// The settings file.
 pub(crate) struct SettingsFile {
     path: PathBuf,
     pub(crate) now: Settings,
+    pub(crate) unsaved: Unsaved,
+    slots: Option<Slots>,
 }
 
 impl SettingsFile {
     pub(crate) fn open(dir: &Path) -> Result<Self, DiskError> {
         let path = dir.join("settings.json");
-        let now = match disk::read(&path) {
+        let now = match slots::read(&path) {
             Ok(settings) => settings.unwrap_or_default(),
             // Settings can be chosen again; a start that fails for them would be worse.
             Err(DiskError::Damaged) => Settings::default(),
             Err(error) => return Err(error),
         };
-        Ok(Self { path, now })
+        Ok(Self {
+            path,
+            now,
+            unsaved: Unsaved::Nothing,
+            slots: None,
+        })
     }
 
     /// Changes the settings and keeps them.
@@ -69,19 +87,145 @@ impl SettingsFile {
         let mut next = self.now.clone();
         change(&mut next);
         next.version = 1;
-        disk::write_atomic(&self.path, &next)?;
+        self.slots = Some(slots::write(self.slots.take(), &self.path, &next)?);
         self.now = next;
+        self.unsaved = Unsaved::Nothing;
         Ok(())
     }
 
-    /// Puts a purse that was just read at the top of the list.
-    pub(crate) fn saw(&mut self, purse: PurseView) -> Result<(), DiskError> {
+    /// Forgets everything, with what the file says of before.
+    pub(crate) fn erase(&mut self) -> Result<(), DiskError> {
+        self.slots = None;
+        self.change(|now| *now = Settings::default())
+    }
+
+    /// Puts a purse that was just read at the top of the list; [`save`](Self::save) keeps it.
+    pub(crate) fn saw(&mut self, purse: PurseView) {
         const MOST_PURSES: usize = 20;
         let card = CardMark::from(&purse);
-        self.change(|settings| {
-            settings.purses.retain(|known| !card.is(&known.into()));
-            settings.purses.insert(0, purse);
-            settings.purses.truncate(MOST_PURSES);
-        })
+        let purses = &mut self.now.purses;
+        let known = purses.iter().position(|known| card.is(&known.into()));
+        let known = known.map(|at| purses.remove(at));
+        let stood = known.map(|known| PurseView {
+            balance: purse.balance,
+            seen_ms: purse.seen_ms,
+            ..known
+        });
+        let news = match stood {
+            Some(stood) if stood == purse => Unsaved::Balance,
+            Some(_) | None => Unsaved::Card,
+        };
+        self.unsaved = self.unsaved.max(news);
+        purses.insert(0, purse);
+        purses.truncate(MOST_PURSES);
+    }
+
+    /// Keeps what was seen. A disk that refuses costs no more than that: the next change of settings tries again.
+    pub(crate) fn save(&mut self) {
+        if self.unsaved == Unsaved::Nothing {
+            return;
+        }
+        if let Err(error) = self.change(|_| ()) {
+            log::warn!("a purse was not remembered: {error}");
+            self.unsaved = Unsaved::Nothing;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use ipc::LocalName;
+
+    use super::*;
+
+    fn purse(tail: &str, balance: u32) -> PurseView {
+        PurseView {
+            industry: "0001".to_owned(),
+            name: LocalName::default(),
+            tail: tail.to_owned(),
+            mark: Some(7),
+            balance,
+            seen_ms: u64::from(balance),
+            expiry: None,
+            active: true,
+        }
+    }
+
+    fn on_disk(dir: &Path) -> Vec<(String, u32)> {
+        let purses = SettingsFile::open(dir).unwrap().now.purses;
+        purses.into_iter().map(|it| (it.tail, it.balance)).collect()
+    }
+
+    #[test]
+    fn what_was_seen_is_there_at_once_and_on_the_disk_with_the_next_save_of_anything() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut file = SettingsFile::open(dir.path()).unwrap();
+        file.saw(purse("4471", 100));
+        assert_eq!(file.now.purses.len(), 1);
+        assert_eq!(on_disk(dir.path()), [], "nobody waited for the disk");
+        file.save();
+        assert_eq!(on_disk(dir.path()), [("4471".to_owned(), 100)]);
+        file.saw(purse("4471", 300));
+        file.change(|now| now.reader = Some("x".to_owned()))
+            .unwrap();
+        assert_eq!(file.unsaved, Unsaved::Nothing, "it went along");
+        assert_eq!(on_disk(dir.path()), [("4471".to_owned(), 300)]);
+    }
+
+    #[test]
+    fn a_card_that_is_new_here_is_more_than_how_a_known_one_stands() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut file = SettingsFile::open(dir.path()).unwrap();
+        for (purse, news) in [
+            (purse("4471", 100), Unsaved::Card),
+            (purse("4471", 200), Unsaved::Balance),
+            (purse("8826", 200), Unsaved::Card),
+            (purse("4471", 300), Unsaved::Balance),
+        ] {
+            file.saw(purse.clone());
+            assert_eq!(file.unsaved, news, "{purse:?}");
+            file.save();
+        }
+        file.saw(purse("5550", 1));
+        file.saw(purse("4471", 400));
+        assert_eq!(file.unsaved, Unsaved::Card, "the new one is not forgotten");
+        let blocked = PurseView {
+            active: false,
+            ..purse("4471", 400)
+        };
+        file.save();
+        file.saw(blocked);
+        assert_eq!(file.unsaved, Unsaved::Card, "another card than it was");
+    }
+
+    #[test]
+    fn nothing_of_a_person_is_left_in_the_file_once_it_is_erased() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut file = SettingsFile::open(dir.path()).unwrap();
+        for balance in [100, 200] {
+            file.saw(purse("4471", balance));
+            file.save();
+        }
+        let text = || std::fs::read_to_string(dir.path().join("settings.json")).unwrap();
+        assert_eq!(text().matches("4471").count(), 2, "as it is, and as it was");
+        file.erase().unwrap();
+        assert_eq!(text().matches("4471").count(), 0);
+    }
+
+    #[test]
+    fn a_disk_that_refuses_costs_a_save_and_not_what_the_next_one_keeps() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut file = SettingsFile::open(dir.path()).unwrap();
+        let in_the_way = dir.path().join("settings.part");
+        std::fs::create_dir(&in_the_way).unwrap();
+        file.saw(purse("4471", 100));
+        file.save();
+        assert_eq!(
+            (on_disk(dir.path()), file.unsaved),
+            (vec![], Unsaved::Nothing)
+        );
+        std::fs::remove_dir(&in_the_way).unwrap();
+        file.change(|_| ()).unwrap();
+        assert_eq!(on_disk(dir.path()), [("4471".to_owned(), 100)]);
     }
 }

@@ -234,7 +234,7 @@ fn tears(rows: &[(Point, Vec<Kind>)]) -> Vec<Tear> {
 fn cells(point: &Point) -> Vec<Cell> {
     let mut cells = Vec::new();
     for who in Who::ALL {
-        if point.step == "journal" && who != Who::App {
+        if ["journal", "file"].contains(&point.step.as_str()) && who != Who::App {
             continue;
         }
         for when in When::ALL {

@@ -1,6 +1,7 @@
 //! One run's bank, card, app and person, and what must hold of them.
 
 use std::fs;
+use std::io::{self, Seek, Write};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU32;
@@ -10,7 +11,7 @@ use bank::Money;
 use bank_client::BankClient;
 use ipc::{Code, Command, HistoryEntry, HistoryState, Reply, Stage as At, TransactionKind};
 use key_vault::MemoryVault;
-use session::{DiskError, Parts, Session, Written};
+use session::{DiskError, DiskWrite, Parts, Session, Written};
 use tempfile::TempDir;
 use tokio::time::sleep;
 use virtual_card::Slot;
@@ -265,19 +266,31 @@ fn start(
 /// The app's disk: full when the world says so, and a place to be killed at.
 fn watch_disk(world: &Arc<World>) {
     let world = world.clone();
-    session::watch_disk(Some(Rc::new(move |written, path, bytes| {
+    session::watch_disk(Some(Rc::new(move |written, write| {
         if world.app_is_dead() {
             return Err(DiskError::Broken);
         }
-        let journal = path.components().any(|part| part.as_os_str() == "journal");
+        let journal = write
+            .path
+            .components()
+            .any(|part| part.as_os_str() == "journal");
         if written == Written::After {
+            let how = if write.over.is_some() {
+                "in place"
+            } else {
+                "anew"
+            };
+            let what = if journal { "the journal" } else { "the rest" };
+            world.tell(format_args!("disk: {what}, {how}"));
             return world.disk_strike_after(journal);
         }
         if world.disk_is_full() {
             return Err(DiskError::Full);
         }
         let strike = if journal {
-            world.arrive("journal")
+            // A file that is made before there is anything to say is none of the states.
+            let says = !write.bytes.trim_ascii().is_empty();
+            world.arrive(if says { "journal" } else { "file" })
         } else {
             None
         };
@@ -289,13 +302,23 @@ fn watch_disk(world: &Arc<World>) {
                 world.kill_after_write();
                 return Ok(());
             }
-            When::During => {
-                let half = bytes.get(..bytes.len() / 2).unwrap_or_default();
-                drop(fs::write(path.with_extension("part"), half));
-            }
+            When::During => drop(tear(write, strike.draw)),
             When::Before => {}
         }
         world.kill_app();
         Err(DiskError::Broken)
     })));
+}
+
+/// Leaves a part of a write behind: the first bytes of it, somewhere before the end of what it says.
+fn tear(write: &DiskWrite<'_>, draw: u64) -> io::Result<()> {
+    let says = write.bytes.trim_ascii_end();
+    let cut = usize::try_from(draw).unwrap_or_default() % says.len().max(1);
+    let part = says.get(..cut).unwrap_or_default();
+    let Some(over) = write.over else {
+        return fs::write(write.path.with_extension("part"), part);
+    };
+    let mut file = fs::File::options().write(true).open(write.path)?;
+    file.seek(io::SeekFrom::Start(over))?;
+    file.write_all(part)
 }

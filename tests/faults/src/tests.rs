@@ -125,6 +125,46 @@ fn an_app_that_was_frozen_for_hours_makes_up_for_no_try_that_it_missed() {
     assert!(turns < 20, "{turns} turns for 9,600 tries that were missed");
 }
 
+/// Each state of the journal is cut off in the middle, the first one in a file that is empty but for it.
+#[test]
+fn an_app_that_dies_while_its_journal_is_written_loses_nothing() {
+    let templates = templates().unwrap();
+    for nth in 1..=4 {
+        for draw in [1, 60, 200, 600, 900] {
+            let mut plan = Plan::plain(PLAIN, Act::TopUp);
+            let point = Point {
+                act: Act::TopUp,
+                step: "journal".to_owned(),
+                nth,
+            };
+            let (who, when) = (Who::App, When::During);
+            plan.faults.push((Cell { point, who, when }, draw));
+            let report = run(&templates, &plan, false);
+            assert_eq!(report.broken, None, "{}", report.trace.join("\n"));
+            assert_eq!(report.struck.len(), 1, "state {nth} was written");
+        }
+    }
+}
+
+/// What a top-up waits for on the disk, with a card that was seen here before.
+#[test]
+fn a_load_waits_four_times_for_its_journal_and_once_for_the_cards_balance_in_files_that_are_there()
+{
+    let plan = Plan::plain(PLAIN, Act::TopUp);
+    let report = run(&templates().unwrap(), &plan, false);
+    let trace = report.trace.join("\n");
+    let (_, second) = trace.split_once("Topup: done").unwrap();
+    let (typed, load) = second.split_once("sms/verify").unwrap();
+    let waits = |part: &str| {
+        let waits = part.lines().filter_map(|line| line.split_once("disk: "));
+        waits.map(|(_, what)| what.to_owned()).collect::<Vec<_>>()
+    };
+    assert_eq!(waits(typed), ["the journal, anew"], "{trace}");
+    let mut expected = vec!["the journal, in place"; 4];
+    expected.push("the rest, in place");
+    assert_eq!(waits(load), expected, "{trace}");
+}
+
 /// A message that left can still arrive, so nobody may take its load for one that never was (seed 68272).
 #[test]
 fn a_message_astray_is_never_taken_for_unsent() {

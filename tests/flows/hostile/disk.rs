@@ -1,5 +1,7 @@
 //! A disk that is full at the worst moment.
 
+#[cfg(target_os = "linux")]
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use ipc::{Command, MoneyPlace, StepName, TransactionKind};
@@ -8,6 +10,17 @@ use virtual_card::Fault;
 use super::*;
 use crate::stage::{CARD_BEFORE, Stage};
 use crate::wire::Mode;
+
+/// The next state of this load has no room: its file is away, so it is made anew on a disk that takes nothing. Where the
+/// file is meanwhile.
+#[cfg(target_os = "linux")]
+fn fill(app: &Path, id: &str) -> (PathBuf, PathBuf) {
+    let file = app.join("journal").join(format!("{id}.json"));
+    std::os::unix::fs::symlink("/dev/full", file.with_extension("part")).unwrap();
+    let away = app.join("away.json");
+    std::fs::rename(&file, &away).unwrap();
+    (away, file)
+}
 
 /// The disk is full when the end is written; then Retry, as the error says.
 #[cfg(target_os = "linux")]
@@ -26,9 +39,9 @@ async fn a_full_disk_at_the_last_write_never_begins_a_finished_load_anew() {
         .await
         .unwrap();
     tokio::time::sleep(Duration::from_millis(100)).await;
-    let path = stage.app_dir().join("journal").join(format!("{id}.part"));
-    std::os::unix::fs::symlink("/dev/full", path).unwrap();
+    let (away, file) = fill(&stage.app_dir(), &id);
     let _error = failure(stage.person.end().await);
+    std::fs::rename(away, file).unwrap();
     let _pending = stage.person.look().pending;
     let _again = stage.person.give(Command::Retry).await;
     tokio::time::sleep(Duration::from_millis(1500)).await;
@@ -60,8 +73,7 @@ async fn a_full_disk_when_the_proof_is_kept_still_sends_it() {
         .await
         .unwrap();
     tokio::time::sleep(Duration::from_millis(200)).await;
-    let path = stage.app_dir().join("journal").join(format!("{id}.part"));
-    std::os::unix::fs::symlink("/dev/full", path).unwrap();
+    fill(&stage.app_dir(), &id);
     stage.person.end().await.unwrap();
     stage.slot.clear();
     assert_eq!(stage.card_balance(), CARD_BEFORE + 800);

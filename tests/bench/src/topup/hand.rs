@@ -1,8 +1,8 @@
 //! The floor: the commands that the app sent, by the PC/SC library, and its requests, by the HTTP client. Only what
 //! can't be the same twice is made anew: the card's opening, the bank's answer to it, envelopes and codes.
 
-use std::fs::{self, File};
-use std::io::Write;
+use std::fs::File;
+use std::io::{Seek, SeekFrom, Write};
 use std::time::{Duration, Instant};
 
 use pcsc::{Card, Disposition};
@@ -25,8 +25,8 @@ const TERMINAL_AT: std::ops::Range<usize> = 10..16;
 /// Where the bank's data are in CREDIT FOR LOAD.
 const DATA_AT: std::ops::Range<usize> = 5..16;
 
-/// Bytes of a record in the journal.
-const RECORD: usize = 800;
+/// Bytes of a state in the journal, of which a file has two.
+const SLOT: usize = 4096;
 
 pub(super) struct Hand {
     dir: TempDir,
@@ -95,16 +95,19 @@ impl Hand {
         Ok((asked + began.elapsed(), proof))
     }
 
-    /// What the app writes in a load: before it asks, before the card is changed, after that, and at the end.
+    /// What the app writes in a load: before it asks, before the card is changed, after that, and at the end. The file
+    /// is there since the SMS was waited for; each state goes over one of its halves.
     fn journal(&self) -> Result<Duration, Failure> {
-        let (part, whole) = (self.dir.path().join("part"), self.dir.path().join("whole"));
+        let path = self.dir.path().join("journal");
+        let mut ready = File::create(&path)?;
+        ready.write_all(&[b' '; 2 * SLOT])?;
+        ready.sync_all()?;
         let began = Instant::now();
-        for _ in 0..4 {
-            let mut file = File::create(&part)?;
-            file.write_all(&[b'x'; RECORD])?;
-            file.sync_all()?;
-            fs::rename(&part, &whole)?;
-            File::open(self.dir.path())?.sync_all()?;
+        for at in [0, SLOT, 0, SLOT] {
+            let mut file = File::options().write(true).open(&path)?;
+            file.seek(SeekFrom::Start(at.try_into()?))?;
+            file.write_all(&[b'x'; SLOT])?;
+            file.sync_data()?;
         }
         Ok(began.elapsed())
     }

@@ -2,7 +2,6 @@
 //! the trace before it.
 
 use std::cell::RefCell;
-use std::path::Path;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -121,9 +120,14 @@ impl<'a> Stage<'a> {
             noted.more.notify_one();
         })));
         let played = self.played.clone();
-        session::watch_disk(Some(Rc::new(move |moment, path: &Path, _: &[u8]| {
-            let journal = path.components().any(|part| part.as_os_str() == "journal");
-            if moment != Written::Before || !journal || !played.is_on() {
+        session::watch_disk(Some(Rc::new(move |moment, write| {
+            let journal = write
+                .path
+                .components()
+                .any(|part| part.as_os_str() == "journal");
+            // The trace tells of states; a file that is made ready has none.
+            let says = !write.bytes.trim_ascii().is_empty();
+            if moment != Written::Before || !journal || !says || !played.is_on() {
                 return Ok(());
             }
             let nth = played.kept.fetch_add(1, Ordering::SeqCst);
