@@ -51,6 +51,7 @@ pub use clock::{Clock, ManualClock, SystemClock};
 pub use config::{Config, ConfigError, Settings};
 pub use console::Role;
 pub use error::StartError;
+pub use files::reseal;
 pub use operators::{
     Act, Acted, OperatorError, Signature, act, keep_operator, keep_operator_as, open_loads,
     remove_operator,

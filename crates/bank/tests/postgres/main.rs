@@ -43,6 +43,11 @@ mod receipts;
 mod reference;
 #[path = "../flows/resume.rs"]
 mod resume;
+#[path = "../flows/rotation.rs"]
+mod rotation;
+#[cfg(target_os = "linux")]
+#[path = "../flows/softhsm.rs"]
+mod softhsm;
 #[path = "../flows/stage.rs"]
 mod stage;
 #[path = "../flows/stranded.rs"]
