@@ -42,6 +42,16 @@ pub(super) struct Query {
     queue: [u8; 16],
 }
 
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct State {
+    #[serde(with = "hex::serde")]
+    queue: [u8; 16],
+    /// A payment that never came here shall never come.
+    #[serde(default)]
+    void: bool,
+}
+
 /// A number that is nobody's gets the same answer, the same limits and, in the store, the same rows.
 pub(super) async fn send(
     bank: &Bank,
@@ -167,12 +177,28 @@ async fn new_code(
 pub(super) async fn state(
     bank: &Bank,
     terminal: Terminal,
-    asked: &Query,
+    asked: &State,
 ) -> Result<Value, Problem> {
+    if asked.void {
+        void(bank, terminal, QueueId(asked.queue)).await?;
+    }
     let mut conn = bank.store.snapshot().await?;
-    let row = own(&mut conn, terminal, asked).await?;
+    let row = own(&mut conn, terminal, asked.queue).await?;
     let items = queue::items(&mut conn, row.id).await?;
     Ok(told(bank, &row, &items))
+}
+
+/// Without its code nothing opens a queue that is not there by now.
+async fn void(bank: &Bank, terminal: Terminal, queue: QueueId) -> Result<(), Problem> {
+    let now_ms = bank.now_ms();
+    commit!(bank.store, conn => {
+        let code = queue_code::find(conn, queue).await?;
+        let own = code.is_some_and(|code| code.terminal == terminal && !code.spent);
+        if own && queue::find(conn, queue).await?.is_none() {
+            queue_code::spend(conn, queue, now_ms).await?;
+        }
+        Ok(())
+    })
 }
 
 /// Closing twice is the same as once.
@@ -183,7 +209,7 @@ pub(super) async fn close(
 ) -> Result<Value, Problem> {
     let now_ms = bank.now_ms();
     let (row, items) = commit!(bank.store, conn => {
-        let mut row = own(conn, terminal, asked).await?;
+        let mut row = own(conn, terminal, asked.queue).await?;
         if row.is_open() {
             queue::close(bank, conn, &row, (json!("terminal"), now_ms)).await?;
             row.closed_ms = Some(now_ms);
@@ -195,8 +221,8 @@ pub(super) async fn close(
 }
 
 /// A queue that this terminal opened: nobody else's is told from none.
-async fn own(conn: &mut Conn, terminal: Terminal, asked: &Query) -> Result<QueueRow, Problem> {
-    let found = queue::find(conn, QueueId(asked.queue)).await?;
+async fn own(conn: &mut Conn, terminal: Terminal, queue: [u8; 16]) -> Result<QueueRow, Problem> {
+    let found = queue::find(conn, QueueId(queue)).await?;
     let own = found.filter(|row| row.terminal == terminal);
     own.ok_or_else(|| Problem::refused(403, "queue-unknown"))
 }
