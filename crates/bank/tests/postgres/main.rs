@@ -5,11 +5,17 @@
 
 mod engine;
 #[cfg(unix)]
+mod outside;
+#[cfg(unix)]
 mod person;
 #[cfg(unix)]
 mod processes;
 mod reversals;
 mod store;
+
+#[cfg(unix)]
+#[path = "../../../../tests/bench/src/soak/provider.rs"]
+mod provider;
 
 #[path = "../flows/activation.rs"]
 mod activation;
