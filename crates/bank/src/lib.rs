@@ -50,6 +50,8 @@ pub use check::{Finding, Money, Report, check, existing_bank};
 pub use clock::{Clock, ManualClock, SystemClock};
 pub use config::{Config, ConfigError, Settings};
 pub use console::Role;
+#[cfg(feature = "simulator")]
+pub use corebank::fuzzed::{any_host, host_answers};
 pub use error::StartError;
 pub use files::reseal;
 pub use operators::{
