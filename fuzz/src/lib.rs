@@ -4,6 +4,7 @@
 
 pub mod apdu_replies;
 pub mod card_commands;
+pub mod core_host;
 pub mod envelope;
 pub mod http_bodies;
 pub mod journal;
@@ -27,7 +28,7 @@ pub struct Target {
 }
 
 /// All of them.
-pub const TARGETS: [Target; 9] = [
+pub const TARGETS: [Target; 10] = [
     Target {
         name: "envelope",
         run: envelope::run,
@@ -67,6 +68,11 @@ pub const TARGETS: [Target; 9] = [
         name: "card_commands",
         run: card_commands::run,
         seeds: seeds::card_commands,
+    },
+    Target {
+        name: "core_host",
+        run: core_host::run,
+        seeds: seeds::core_host,
     },
     Target {
         name: "topup_link",

@@ -364,3 +364,23 @@ pub fn card_commands() -> Vec<Vec<u8>> {
         ),
     ]
 }
+
+/// A host's good answers in either form of the bitmap: whole, in pieces, cut, with others between them, and for edits.
+pub fn core_host() -> Vec<Vec<u8>> {
+    let mut all = Vec::new();
+    for is_hex in [false, true] {
+        let mode = u8::from(is_hex);
+        let answers = bank::host_answers(is_hex);
+        let stream = answers.concat();
+        all.push(with(&[mode | 0xFC], &stream));
+        all.push(with(&[mode | 4 << 2], &stream));
+        all.push(with(&[mode], &stream[..stream.len() - 9]));
+        all.push(with(&[mode], &answers.join(&b"\0\0\0\x030X?"[..])));
+        all.push(with(&[mode], &[&stream[..], b"\xFF\xFF"].concat()));
+        all.push(vec![mode | 2]);
+        for (place, byte) in [(5, b'3'), (6, 0x80), (14, 0xFF), (40, b'X'), (78, b'9')] {
+            all.push(vec![mode | 2, 0, place, 1, 1, byte]);
+        }
+    }
+    all
+}

@@ -21,7 +21,9 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 sys.path.insert(0, str(ROOT / "tests/interop"))
 
 import terminal as t  # noqa: E402
+import test_core_host as core  # noqa: E402
 import test_interop as shared  # noqa: E402
+from core_host import CoreHost  # noqa: E402
 
 SCREENS = Path(os.environ.get("TAPFILL_SCREENS", ROOT / "target/artefacts/console"))
 AXE = ROOT / "tests/ui/node_modules/axe-core/axe.min.js"
@@ -83,14 +85,18 @@ class Staffed(shared.Bank):
         return terminal
 
 
-class Console(unittest.TestCase):
+class Page(unittest.TestCase):
     """One bank and one browser; each test signs in for itself."""
 
     @classmethod
+    def staffed(cls):
+        """The bank whose page it is."""
+        return Staffed()
+
+    @classmethod
     def setUpClass(cls):
-        cls.bank = Staffed()
+        cls.bank = cls.staffed()
         cls.addClassCleanup(cls.bank.stop)
-        cls.terminal = cls.bank.busy_day()
         SCREENS.mkdir(parents=True, exist_ok=True)
         cls.profile = tempfile.TemporaryDirectory(prefix="tapfill-console-")
         cls.addClassCleanup(cls.profile.cleanup)
@@ -188,7 +194,22 @@ class Console(unittest.TestCase):
         self.find("password").send_keys(SECRET)
         self.press("sign")
 
-    # --- the tests ---
+    def faults(self, axe):
+        """What axe finds; it runs as a test's own script, outside the page's policy."""
+        self.browser.execute_script(axe)
+        found = self.browser.execute_async_script(
+            "axe.run(document, {resultTypes: ['violations']}).then((r) => arguments[0](r.violations))"
+        )
+        return [(it["id"], [node["html"][:120] for node in it["nodes"]]) for it in found]
+
+
+class Console(Page):
+    """A bank with loads of every kind."""
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.terminal = cls.bank.busy_day()
 
     def test_1_signing_in_and_out(self):
         """A wrong secret is refused; a right one shows today's figures, and after signing out nothing is there."""
@@ -291,14 +312,6 @@ class Console(unittest.TestCase):
         said = [line["message"][:500] for line in self.browser.get_log("browser")]
         self.assertEqual(said, [], "the browser has nothing to complain of")
 
-    def faults(self, axe):
-        """What axe finds; it runs as a test's own script, outside the page's policy."""
-        self.browser.execute_script(axe)
-        found = self.browser.execute_async_script(
-            "axe.run(document, {resultTypes: ['violations']}).then((r) => arguments[0](r.violations))"
-        )
-        return [(it["id"], [node["html"][:120] for node in it["nodes"]]) for it in found]
-
     def test_5_figures_change_by_themselves(self):
         """A load that is made elsewhere appears on the open page."""
         self.sign_in("lin")
@@ -309,6 +322,61 @@ class Console(unittest.TestCase):
         self.assertEqual(self.bank.load(self.terminal, card, 1_000).outcome, "ok")
         WebDriverWait(self.browser, TIMEOUT_S).until(lambda _: self.text("loaded") != before, "the figure stays")
         self.assertIn("loads", self.browser.find_element(By.CSS_SELECTOR, ".figures").text)
+
+
+class Hosted(Page):
+    """A bank whose customers' money is at a core banking host that does not take a load back."""
+
+    @classmethod
+    def staffed(cls):
+        cls.host = CoreHost(core.ACCOUNT)
+        cls.addClassCleanup(cls.host.stop)
+        with mock.patch.object(shared, "CONFIG", core.configured(cls.host)):
+            bank = Staffed()
+        cls.host.wait("0800", 1)
+        time.sleep(0.3)
+        return bank
+
+    def words(self, name):
+        """What an element of a page that changes by itself says now."""
+        script = "return document.querySelector(`[data-testid='${arguments[0]}']`)?.textContent ?? ''"
+        return self.browser.execute_script(script, name)
+
+    def test_1_what_waits_at_the_host(self):
+        """A reversal that is owed appears on the open page of today, and on the load's own page; no account does."""
+        self.sign_in("lin")
+        self.english()
+        self.open("/")
+        self.assertEqual(self.text("core-line"), "signed on")
+        self.assertFalse(self.has("core-waiting"))
+        terminal = t.Terminal(self.bank.profile)
+        terminal.enrol()
+        terminal.fetch_key()
+        self.host.faults.append("lost")
+        self.host.reversal_faults += ["91"] * 4
+        answer = self.bank.load(terminal, shared.card(shared.SERIAL, balance=1234), 2_000)
+        self.assertEqual(answer.outcome, "in-doubt")
+        told = WebDriverWait(self.browser, TIMEOUT_S)
+        told.until(lambda _: "91" in self.words("core-waiting"), "the host's answer")
+        self.assertEqual(self.words("core-owed"), "¥20.00")
+        self.assertIn("a reversal is owed", self.words("core-waiting"))
+        axe = AXE.read_text() if AXE.exists() else None
+        link = self.browser.find_element(By.CSS_SELECTOR, '[data-testid="core-waiting"] a').get_attribute("href")
+        for name, place in (("core-today", self.bank.url + "/"), ("core-load", link)):
+            for theme, width in DRESSES["en"]:
+                self.dress(theme, width)
+                self.browser.get(place)
+                self.picture(f"{name}-{theme}-{width}")
+                self.assertNotIn(core.ACCOUNT, self.browser.page_source)
+                wide = self.browser.execute_script("return document.documentElement.scrollWidth - innerWidth")
+                self.assertLessEqual(wide, 0, f"{place} is wider than {width}")
+                if axe:
+                    self.assertEqual(self.faults(axe), [], f"{place}, {theme}, {width}")
+        self.assertEqual(self.text("core-state"), "a reversal is owed")
+        self.assertEqual(self.text("core-response"), "none")
+        self.assertEqual(self.text("core-reversal-response"), "91")
+        asked = next(message for message in self.host.came if message["t"] == "0200")
+        self.assertEqual(self.text("core-rrn"), asked["37"])
 
 
 if __name__ == "__main__":

@@ -10,6 +10,8 @@ mod hostile;
 mod ignorance;
 mod industries;
 mod keys;
+#[cfg(unix)]
+mod killed;
 mod liar;
 mod lost;
 mod outside;

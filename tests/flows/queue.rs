@@ -5,7 +5,7 @@ use ipc::{
     TapState, TapView,
 };
 use session::{Chosen, Errand, ListFile, Outside};
-use tapfill_tests::Trouble;
+use tapfill_tests::{Person, Trouble};
 use virtual_card::{AnyProfile, CardProfile, Fault, Moment};
 
 use crate::stage::Stage;
@@ -18,14 +18,14 @@ fn number(tail: &str) -> String {
 }
 
 /// A card of the class as it comes out of the box: 128.50 on it.
-fn card(tail: &str) -> CardProfile {
+pub(crate) fn card(tail: &str) -> CardProfile {
     let mut card = CardProfile::demo();
     card.serial = hex::decode(number(tail)).unwrap().try_into().unwrap();
     card.load_proof = None;
     card
 }
 
-async fn school() -> Stage {
+pub(crate) async fn school() -> Stage {
     let known: String = CLASS
         .iter()
         .map(|tail| {
@@ -40,7 +40,7 @@ async fn school() -> Stage {
 }
 
 /// The class, 10.00 for the first, 20.00 for the second, and so on.
-fn class() -> String {
+pub(crate) fn class() -> String {
     // One stands there as a spreadsheet leaves it: without the zeros.
     let row = |(place, tail): (usize, &&str)| {
         let number = number(tail);
@@ -52,8 +52,8 @@ fn class() -> String {
 }
 
 /// Chooses a file as the shell would hand it over.
-async fn choose(stage: &Stage, text: &str) -> Result<Reply, ipc::ErrorView> {
-    let session = &stage.person.session;
+async fn choose(person: &Person, text: &str) -> Result<Reply, ipc::ErrorView> {
+    let session = &person.session;
     let mut errands = session.errands();
     let picks = session.run(Command::PickList);
     let shell = async {
@@ -66,7 +66,7 @@ async fn choose(stage: &Stage, text: &str) -> Result<Reply, ipc::ErrorView> {
     tokio::join!(picks, shell).0
 }
 
-fn list(view: &AppView) -> ipc::QueueView {
+pub(crate) fn list(view: &AppView) -> ipc::QueueView {
     view.queue.clone().expect("a list is on the screen")
 }
 
@@ -74,16 +74,12 @@ fn stage_of(view: &AppView) -> Option<QueueStage> {
     view.queue.as_ref().map(|queue| queue.stage)
 }
 
-async fn code(stage: &Stage) -> String {
-    let phone = stage.person.phone.clone();
-    let before = stage.person.codes().await.unwrap().len();
-    stage
-        .person
-        .give(Command::SendCode { phone })
-        .await
-        .unwrap();
+async fn code(person: &Person) -> String {
+    let phone = person.phone.clone();
+    let before = person.codes().await.unwrap().len();
+    person.give(Command::SendCode { phone }).await.unwrap();
     loop {
-        let codes = stage.person.codes().await.unwrap();
+        let codes = person.codes().await.unwrap();
         if codes.len() > before {
             return codes[0].clone();
         }
@@ -92,26 +88,22 @@ async fn code(stage: &Stage) -> String {
 }
 
 /// From nothing to a list whose password is to be typed.
-async fn to_password(stage: &Stage, text: &str) {
-    stage.person.give(Command::BeginQueue).await.unwrap();
-    choose(stage, text).await.unwrap();
-    stage.person.give(Command::AcceptList).await.unwrap();
-    let code = code(stage).await;
-    stage
-        .person
-        .give(Command::VerifyCode { code })
-        .await
-        .unwrap();
+pub(crate) async fn to_password(person: &Person, text: &str) {
+    person.give(Command::BeginQueue).await.unwrap();
+    choose(person, text).await.unwrap();
+    person.give(Command::AcceptList).await.unwrap();
+    let code = code(person).await;
+    person.give(Command::VerifyCode { code }).await.unwrap();
 }
 
-async fn paid(stage: &Stage) {
-    to_password(stage, &class()).await;
+pub(crate) async fn paid(stage: &Stage) {
+    to_password(&stage.person, &class()).await;
     stage.person.submit("246810", None).await.unwrap();
     assert_eq!(stage_of(&stage.person.look()), Some(QueueStage::Tap));
 }
 
 /// Holds a card there; what became of it. It stays on the reader.
-async fn tap(stage: &Stage, card: AnyProfile) -> TapView {
+pub(crate) async fn tap(stage: &Stage, card: AnyProfile) -> TapView {
     let before = list(&stage.person.look()).tap.map_or(0, |tap| tap.count);
     stage.slot.replace(card.into_card());
     settled(stage, before).await
@@ -133,7 +125,7 @@ fn state(view: &AppView, index: usize) -> QueueItemState {
     list(view).items[index].state
 }
 
-async fn books(stage: &Stage) {
+pub(crate) async fn books(stage: &Stage) {
     let report = stage.bank().check().await.unwrap();
     assert_eq!(report.findings, vec![], "every invariant holds");
 }
@@ -248,7 +240,7 @@ async fn a_card_torn_in_its_load_is_open_until_it_is_held_there_again() {
 async fn a_wrong_code_a_wrong_password_and_a_row_that_the_bank_refuses_pay_nothing() {
     let stage = school().await;
     let text = class().replace(&number("1002"), &number("7777"));
-    to_password(&stage, &text).await;
+    to_password(&stage.person, &text).await;
     let refused = stage.person.submit("111111", None).await;
     assert!(
         matches!(&refused, Err(Trouble::Refused(error)) if error.code == Code::PasswordWrong),
@@ -272,9 +264,9 @@ async fn a_wrong_code_a_wrong_password_and_a_row_that_the_bank_refuses_pay_nothi
     let accepted = stage.person.give(Command::AcceptList).await;
     assert!(accepted.is_err(), "a list with flaws is not paid");
 
-    choose(&stage, &class()).await.unwrap();
+    choose(&stage.person, &class()).await.unwrap();
     stage.person.give(Command::AcceptList).await.unwrap();
-    let code = code(&stage).await;
+    let code = code(&stage.person).await;
     let wrong = if code == "000000" { "000001" } else { "000000" };
     let code_of = |code: &str| Command::VerifyCode {
         code: code.to_owned(),
@@ -301,7 +293,7 @@ async fn flaws_of_a_file_are_told_before_anybody_is_asked() {
     let stage = school().await;
     stage.person.give(Command::BeginQueue).await.unwrap();
     let text = format!("name;card;amount\n;{};10\nA;6.2E+15;10\n", number("1001"));
-    choose(&stage, &text).await.unwrap();
+    choose(&stage.person, &text).await.unwrap();
     let view = list(&stage.person.look());
     assert_eq!((view.stage, view.flaw_count), (QueueStage::Pick, 2));
     let kinds: Vec<_> = view
@@ -314,7 +306,7 @@ async fn flaws_of_a_file_are_told_before_anybody_is_asked() {
         [(2, FlawKind::NameMissing), (3, FlawKind::CardRounded)]
     );
     let text = format!("name;card;amount\nA;{};0.50\n", number("1001"));
-    choose(&stage, &text).await.unwrap();
+    choose(&stage.person, &text).await.unwrap();
     let view = list(&stage.person.look());
     assert_eq!(view.stage, QueueStage::Check);
     assert_eq!(

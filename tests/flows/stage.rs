@@ -398,7 +398,7 @@ impl Clock for TestClock {
     }
 }
 
-fn person(
+pub(crate) fn person(
     profile: &Profile,
     reader: Arc<dyn CardReader>,
     vault: &Arc<MemoryVault>,

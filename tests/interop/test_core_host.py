@@ -29,6 +29,13 @@ answer_ms = 2000
 SHORT = "[limits]\ndatabase_wait_ms = 200\n"
 
 
+def configured(host, bitmap="binary"):
+    """The configuration of a bank of this host, with its places still open."""
+    text = shared.CONFIG.replace("balance = 1000000", f'balance = 0\naccount = "{ACCOUNT}"')
+    text = text.replace("[limits]\n", SHORT)
+    return text.replace("[[industry]]", CORE.format(port=host.port, bitmap=bitmap) + "\n[[industry]]")
+
+
 class Hosted:
     """A bank, its host and a card for each test; a class for each form of the bitmap below."""
 
@@ -37,10 +44,7 @@ class Hosted:
     def setUp(self):
         self.host = CoreHost(ACCOUNT, self.bitmap)
         self.addCleanup(lambda: self.host.stop())
-        config = shared.CONFIG.replace("balance = 1000000", f'balance = 0\naccount = "{ACCOUNT}"')
-        config = config.replace("[limits]\n", SHORT)
-        config = config.replace("[[industry]]", CORE.format(port=self.host.port, bitmap=self.bitmap) + "\n[[industry]]")
-        with mock.patch.object(shared, "CONFIG", config):
+        with mock.patch.object(shared, "CONFIG", configured(self.host, self.bitmap)):
             self.bank = shared.Bank(3)
         self.addCleanup(self.bank.stop)
         self.host.wait("0800", 1)

@@ -98,6 +98,8 @@ pub struct QueueState {
     /// Its id.
     #[serde(serialize_with = "digits")]
     pub queue: [u8; 16],
+    /// A payment that the bank does not know by now is never to be taken.
+    pub void: bool,
 }
 
 /// Closes a queue: what waits goes back to the account.

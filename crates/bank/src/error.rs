@@ -46,6 +46,14 @@ pub enum StartError {
         /// Why.
         cause: String,
     },
+    /// The token refuses the PIN: each further try brings it nearer to locking itself.
+    #[error("hsm-unusable: {token}: {cause}")]
+    Pin {
+        /// Its label.
+        token: String,
+        /// Why.
+        cause: String,
+    },
     /// The books and the core banking host of the configuration do not fit.
     #[error("core-unfit: {0}")]
     Core(String),

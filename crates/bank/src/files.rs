@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use zeroize::Zeroizing;
 
+use crate::config::Config;
 use crate::error::StartError;
 use crate::token::Token;
 
@@ -20,6 +21,30 @@ pub(crate) struct Directory {
 pub(crate) const STORE_KEY: &str = "store.key";
 /// Stands before the hex digits of a sealed file.
 const SEALED: &str = "sealed:";
+
+/// Seals the key files of `config.dir` under the token's wrapping key `label`, in place of the one that the
+/// configuration still names; how many. A bank that runs has read them, and goes on.
+///
+/// # Errors
+/// [`StartError`] when the token has no such key, or a file opens under neither of the two.
+pub fn reseal(config: &Config, label: &str) -> Result<usize, StartError> {
+    let missing = || StartError::Hsm {
+        what: "[hsm]".to_owned(),
+        cause: "missing in the configuration".to_owned(),
+    };
+    let settings = config.settings.hsm.as_ref().ok_or_else(missing)?;
+    let old = Arc::new(Token::open(settings)?);
+    let new = Arc::new(old.under(label)?);
+    let from = Directory::open(&config.dir, Some(old))?;
+    let to = Directory::open(&config.dir, Some(new))?;
+    let mut count = 0_usize;
+    for name in from.key_files()? {
+        if to.take_over(&from, &name)? {
+            count = count.saturating_add(1);
+        }
+    }
+    Ok(count)
+}
 
 impl Directory {
     pub(crate) fn open(path: &Path, token: Option<Arc<Token>>) -> Result<Self, StartError> {
@@ -117,6 +142,36 @@ impl Directory {
                 cause: error.to_string(),
             }),
         }
+    }
+
+    /// The names of all secret files.
+    fn key_files(&self) -> Result<Vec<String>, StartError> {
+        let listed = |error: std::io::Error| failed(&self.path, &error);
+        let mut names = Vec::new();
+        for entry in fs::read_dir(&self.path).map_err(listed)? {
+            let name = entry.map_err(listed)?.file_name();
+            let name = name.to_str().filter(|name| name.ends_with(".key"));
+            names.extend(name.map(str::to_owned));
+        }
+        names.sort();
+        Ok(names)
+    }
+
+    /// Seals a file of `from` anew; false when it is this one's already, by an earlier try that was cut off.
+    fn take_over(&self, from: &Self, name: &str) -> Result<bool, StartError> {
+        let path = self.path(name);
+        let text = fs::read_to_string(&path).map_err(|error| failed(&path, &error))?;
+        let text = Zeroizing::new(text);
+        let plain = match text.strip_prefix(SEALED) {
+            None => text,
+            Some(sealed) => match from.unsealed(name, sealed) {
+                Ok(plain) => plain,
+                Err(error) if self.unsealed(name, sealed).is_err() => return Err(error),
+                Err(_taken_over) => return Ok(false),
+            },
+        };
+        self.write_secret(name, &plain)?;
+        Ok(true)
     }
 
     /// A text for everybody, made by `make` at the first start.

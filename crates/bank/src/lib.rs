@@ -50,7 +50,10 @@ pub use check::{Finding, Money, Report, check, existing_bank};
 pub use clock::{Clock, ManualClock, SystemClock};
 pub use config::{Config, ConfigError, Settings};
 pub use console::Role;
+#[cfg(feature = "simulator")]
+pub use corebank::fuzzed::{any_host, host_answers};
 pub use error::StartError;
+pub use files::reseal;
 pub use operators::{
     Act, Acted, OperatorError, Signature, act, keep_operator, keep_operator_as, open_loads,
     remove_operator,

@@ -34,6 +34,7 @@ bank queue show --dir DIR --config FILE --queue QUEUE
 bank queue close --dir DIR --config FILE --queue QUEUE --name NAME --evidence TEXT
 bank import-issuer-key --config FILE --label LABEL     16 bytes as hex digits from standard input
 bank generate-wrapping-key --config FILE --label LABEL
+bank reseal --dir DIR --config FILE --label LABEL      the key files of DIR, under another wrapping key of the token
 
   --dir DIR              keys, certificates, database and profile.json; made when absent
   --config FILE          see docs/testing.md; check, audit and reconcile need it when the files are sealed
@@ -64,7 +65,7 @@ const DEVELOPMENT: &str = "\
 #[cfg(not(feature = "development"))]
 const DEVELOPMENT: &str = "";
 
-const COMMANDS: [&str; 15] = [
+const COMMANDS: [&str; 16] = [
     "audit",
     "reconcile",
     "backup",
@@ -80,7 +81,11 @@ const COMMANDS: [&str; 15] = [
     "revoke",
     "import-issuer-key",
     "generate-wrapping-key",
+    "reseal",
 ];
+
+/// The exit code by which whoever starts the program knows that it must not start it again.
+const PIN_REFUSED: u8 = 4;
 
 const QUEUE_WORDS: [&str; 3] = ["list", "show", "close"];
 
@@ -136,6 +141,7 @@ fn main() -> ExitCode {
             "backup" => reports::backup(config(&arguments)?, &arguments.file).await,
             "restore" => reports::restore(config(&arguments)?, &arguments.file).await,
             "revoke" => revoke(arguments).await,
+            "reseal" => reseal(&arguments),
             "operator" | "remove-operator" | "open-loads" | "lost-card" | "decide" | "queue" => {
                 Ok(people(&arguments).await)
             }
@@ -144,6 +150,7 @@ fn main() -> ExitCode {
     });
     match done {
         Ok(code) => code,
+        Err(error @ StartError::Pin { .. }) => fail(&format!("bank: {error}\n"), PIN_REFUSED),
         Err(error) => fail(&format!("bank: {error}\n"), 1),
     }
 }
@@ -196,7 +203,8 @@ fn parse(mut words: impl Iterator<Item = String>) -> Result<Arguments, String> {
         take(&mut arguments, &word, value)?;
     }
     let makes_key = arguments.command.ends_with("-key");
-    if makes_key && arguments.label.is_empty() {
+    let is_labelled = makes_key || arguments.command == "reseal";
+    if is_labelled && arguments.label.is_empty() {
         return Err("bank: --label is missing".to_owned());
     }
     let copies = ["backup", "restore"].contains(&arguments.command.as_str());
@@ -439,6 +447,12 @@ fn make_key(arguments: &Arguments) -> Result<ExitCode, StartError> {
         return Ok(fail(said, 2));
     }
     bank::import_issuer_key(&settings, &arguments.label, &key)?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn reseal(arguments: &Arguments) -> Result<ExitCode, StartError> {
+    let count = bank::reseal(&config(arguments)?, &arguments.label)?;
+    say(&format!("{count} files\n"));
     Ok(ExitCode::SUCCESS)
 }
 

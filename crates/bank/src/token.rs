@@ -1,9 +1,10 @@
 //! Keys in a hardware security module, through PKCS#11: issuer keys that never come out, and the key under which
 //! the files of the bank's directory are sealed.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use cryptoki::context::{CInitializeArgs, CInitializeFlags, Pkcs11};
+use cryptoki::error::{Error, RvError};
 use cryptoki::mechanism::Mechanism;
 use cryptoki::mechanism::aead::GcmParams;
 use cryptoki::object::{Attribute, KeyType, ObjectClass, ObjectHandle};
@@ -25,7 +26,7 @@ pub(crate) struct TokenError;
 
 /// A token with its user logged in. One session: PKCS#11 takes one command of it at a time.
 pub(crate) struct Token {
-    session: Mutex<Session>,
+    session: Arc<Mutex<Session>>,
     wrapping: Option<ObjectHandle>,
 }
 
@@ -39,9 +40,16 @@ impl Token {
             None => None,
         };
         Ok(Self {
-            session: Mutex::new(session),
+            session: Arc::new(Mutex::new(session)),
             wrapping,
         })
+    }
+
+    /// The same token, sealing under another wrapping key.
+    pub(crate) fn under(&self, label: &str) -> Result<Self, StartError> {
+        let wrapping = Some(key(&self.session(), label)?);
+        let session = Arc::clone(&self.session);
+        Ok(Self { session, wrapping })
     }
 
     /// The issuer key with this label.
@@ -169,7 +177,27 @@ fn session(settings: &HsmSettings) -> Result<Session, StartError> {
         session.login(UserType::User, Some(&pin))?;
         Ok(session)
     });
-    opened.map_err(|error| hsm(&settings.token, error))
+    opened.map_err(|error| not_opened(&settings.token, &error))
+}
+
+/// A PIN that is refused is told apart: tried again and again it would lock the token.
+fn not_opened(token: &str, error: &Error) -> StartError {
+    const OF_PIN: [RvError; 5] = [
+        RvError::PinIncorrect,
+        RvError::PinExpired,
+        RvError::PinInvalid,
+        RvError::PinLenRange,
+        RvError::PinLocked,
+    ];
+    if let Error::Pkcs11(refused, _) = error
+        && OF_PIN.contains(refused)
+    {
+        return StartError::Pin {
+            token: token.to_owned(),
+            cause: error.to_string(),
+        };
+    }
+    hsm(token, error)
 }
 
 fn find(session: &Session, label: &str) -> Result<Option<ObjectHandle>, StartError> {

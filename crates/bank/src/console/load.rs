@@ -7,17 +7,19 @@ use axum::extract::{Path, State};
 use axum::response::Response;
 use maud::{Markup, html};
 
-use crate::console::Desk;
 use crate::console::guard::Seen;
 use crate::console::page::{failed, not_found, phase, whole};
 use crate::console::words::{Language, at, yuan};
+use crate::console::{Desk, host};
 use crate::error::Problem;
 use crate::store::console::{Event, Facts, Line, Wanted, events, facts, lines};
+use crate::store::corebank::{AtHost, at_host};
 
 struct Known {
     line: Line,
     facts: Facts,
     events: Vec<(i64, Event)>,
+    at_host: Option<AtHost>,
     why: Option<&'static str>,
 }
 
@@ -42,6 +44,7 @@ pub(super) async fn shown(
             let body = html! {
                 @if let Some(said) = said { (said) }
                 (summary(language, &known))
+                @if let Some(at_host) = &known.at_host { (host::of_load(language, at_host)) }
                 @if seen.decides() { (acts(seen, &known)) }
                 section.panel {
                     h2 { (language.say("What happened", "经过")) }
@@ -72,6 +75,7 @@ async fn read(desk: &Desk, reference: &str) -> Result<Option<Known>, Problem> {
     let row = crate::store::load::called(&desk.bank, &mut conn, reference).await?;
     Ok(Some(Known {
         why: row.and_then(|row| row.load.state().why()),
+        at_host: at_host(&mut conn, &facts.id).await?,
         line,
         facts,
         events,

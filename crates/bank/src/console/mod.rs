@@ -8,6 +8,7 @@ mod chart;
 mod days;
 mod form;
 mod guard;
+mod host;
 mod load;
 mod loads;
 mod messages;

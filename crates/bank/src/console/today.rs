@@ -7,11 +7,11 @@ use axum::extract::State;
 use axum::response::{Html, IntoResponse, Response};
 use maud::{Markup, html};
 
-use crate::console::Desk;
 use crate::console::chart::{Bar, bars};
 use crate::console::guard::Seen;
 use crate::console::page::{failed, figure, whole};
 use crate::console::words::{Language, at, yuan};
+use crate::console::{Desk, host};
 use crate::error::Problem;
 use crate::metrics::{Stored, Waits};
 use crate::store::console::{Column, columns, counted};
@@ -27,6 +27,8 @@ struct Figures {
     days: Vec<Column>,
     hours_from_ms: i64,
     days_from_ms: i64,
+    /// None when customers' money is in this bank's own ledger.
+    host: Option<host::Waiting>,
     in_work: usize,
     connections: usize,
 }
@@ -65,6 +67,10 @@ async fn figures(desk: &Desk) -> Result<Figures, Problem> {
     let hours_from_ms = now_ms - now_ms.rem_euclid(HOUR_MS) - 23 * HOUR_MS;
     let today_ms = now_ms - (now_ms + OFFSET_MS).rem_euclid(DAY_MS);
     let days_from_ms = today_ms - 13 * DAY_MS;
+    let host = match desk.bank.core.host() {
+        Some(asked) => Some(host::waiting(&mut conn, asked.is_up()).await?),
+        None => None,
+    };
     Ok(Figures {
         now_ms,
         stored: counted(&mut conn).await?,
@@ -72,6 +78,7 @@ async fn figures(desk: &Desk) -> Result<Figures, Problem> {
         days: columns(&mut conn, (days_from_ms, DAY_MS)).await?,
         hours_from_ms,
         days_from_ms,
+        host,
         in_work: desk.bank.admission.in_work(),
         connections: desk.bank.crowd.connections(),
     })
@@ -106,11 +113,13 @@ fn shown(language: Language, figures: &Figures) -> Markup {
                 @let waits = waits(&figures.stored, phase);
                 (figure(phase, language.phase(phase), &yuan(waits.amount), &oldest(language, &waits, figures.now_ms)))
             }
+            @if let Some(host) = &figures.host { (host::figures(language, host, figures.now_ms)) }
             (figure("sms-waiting", language.say("SMS to be sent", "待发短信"), &sms.to_string(), ""))
             (figure("incidents", language.say("Incidents", "异常事件"), &incidents.to_string(), ""))
             (figure("in-work", language.say("Requests in work", "处理中的请求"), &figures.in_work.to_string(),
                 &format!("{} {}", figures.connections, language.say("connections", "个连接"))))
         }
+        @if let Some(host) = &figures.host { (host::table(language, host)) }
         div.charts {
             section.panel {
                 h2 { (language.say("Loads by hour", "每小时充值笔数")) }
@@ -133,7 +142,7 @@ fn waits(stored: &Stored, phase: &str) -> Waits {
     found.map(|(_, waits)| waits.clone()).unwrap_or_default()
 }
 
-fn oldest(language: Language, waits: &Waits, now_ms: i64) -> String {
+pub(super) fn oldest(language: Language, waits: &Waits, now_ms: i64) -> String {
     let Some(since_ms) = waits.since_ms.filter(|_| waits.count > 0) else {
         return language.say("none", "无").to_owned();
     };

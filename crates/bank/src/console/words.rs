@@ -124,6 +124,7 @@ impl Language {
             "credit" => self.say("credit to the card", "记入卡片"),
             "refund" => self.say("refund", "退款"),
             "write-off" => self.say("write-off", "核销"),
+            "withdrawal" => self.say("back to the core banking host", "退回核心系统"),
             "queue-debit" => self.say("paid for a queue", "批次付款"),
             "queue-refund" => self.say("back from a queue", "批次退回"),
             _ => "",

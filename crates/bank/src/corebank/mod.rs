@@ -5,6 +5,8 @@
 
 mod dial;
 mod frame;
+#[cfg(feature = "simulator")]
+pub(crate) mod fuzzed;
 pub(crate) mod iso;
 mod link;
 pub(crate) mod message;

@@ -10,6 +10,7 @@ use rustls::ServerConfig;
 use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpListener;
+use tokio::task::JoinHandle;
 use tokio_rustls::TlsAcceptor;
 
 use crate::clock::SystemClock;
@@ -84,15 +85,11 @@ async fn comes_up(settings: &CoreSettings) -> bool {
     }
 }
 
-#[tokio::test]
-async fn a_host_under_another_authority_or_name_is_never_spoken_to() {
-    let dir = tempfile::tempdir().unwrap();
-    let (ours, theirs) = (Authority::new(), Authority::new());
-    ours.write(&dir.path().join("ours.pem"));
-    theirs.write(&dir.path().join("theirs.pem"));
+/// A host over TLS, whose certificate is of this authority.
+async fn host_of(authority: &Authority) -> (SocketAddr, JoinHandle<()>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
-    let acceptor = ours.acceptor();
+    let acceptor = authority.acceptor();
     let serving = tokio::spawn(async move {
         loop {
             let (line, _) = listener.accept().await.unwrap();
@@ -105,6 +102,38 @@ async fn a_host_under_another_authority_or_name_is_never_spoken_to() {
             });
         }
     });
+    (address, serving)
+}
+
+#[tokio::test]
+async fn a_host_that_gets_another_authority_is_reached_before_and_after_by_a_file_with_both() {
+    let dir = tempfile::tempdir().unwrap();
+    let (before, after) = (Authority::new(), Authority::new());
+    let (old_address, old_host) = host_of(&before).await;
+    let (new_address, new_host) = host_of(&after).await;
+    let path = dir.path().join("core-authority.pem");
+    let more = format!(
+        "authority = \'{}\'\nserver_name = \"core.bank\"",
+        path.display()
+    );
+    let (old, new) = (settings(old_address, &more), settings(new_address, &more));
+    std::fs::write(&path, before.0.pem()).unwrap();
+    assert_eq!((comes_up(&old).await, comes_up(&new).await), (true, false));
+    std::fs::write(&path, before.0.pem() + &after.0.pem()).unwrap();
+    assert_eq!((comes_up(&old).await, comes_up(&new).await), (true, true));
+    std::fs::write(&path, after.0.pem()).unwrap();
+    assert_eq!((comes_up(&old).await, comes_up(&new).await), (false, true));
+    old_host.abort();
+    new_host.abort();
+}
+
+#[tokio::test]
+async fn a_host_under_another_authority_or_name_is_never_spoken_to() {
+    let dir = tempfile::tempdir().unwrap();
+    let (ours, theirs) = (Authority::new(), Authority::new());
+    ours.write(&dir.path().join("ours.pem"));
+    theirs.write(&dir.path().join("theirs.pem"));
+    let (address, serving) = host_of(&ours).await;
     for (authority, name, is_ours) in [
         ("ours", "core.bank", true),
         ("ours", "other.bank", false),

@@ -82,7 +82,7 @@ async fn metrics(State(bank): State<Arc<Bank>>) -> Response {
     let read = async {
         let mut conn = bank.store.snapshot().await?;
         let stored = console::counted(&mut conn).await?;
-        let owed = corebank::waits(&mut conn).await?;
+        let owed = corebank::waits(&mut conn, "reverse").await?;
         bank.metrics.core.waits(&owed, bank.now_ms());
         let (requests, connections) = (bank.admission.in_work(), bank.crowd.connections());
         bank.metrics.busy_with(requests, connections);

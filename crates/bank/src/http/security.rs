@@ -26,6 +26,7 @@ use crate::store::terminal::{NewTerminal, State, TerminalRow};
 use crate::store::{self, Conn, audit, commit, terminal};
 use crate::vault::{Purpose, random};
 
+mod codes;
 mod outcome;
 mod queue;
 mod sms;

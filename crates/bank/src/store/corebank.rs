@@ -279,16 +279,61 @@ pub(crate) async fn times_sent(conn: &mut Conn, load: &[u8; 16]) -> Result<u32, 
     narrow(conn.sql(sql).bind(load).value().await?)
 }
 
-/// Reversals that wait for their 0430.
-pub(crate) async fn waits(conn: &mut Conn) -> Result<Waits, Problem> {
+/// What is in this state: `asked` waits for its 0210, `reverse` for its 0430.
+pub(crate) async fn waits(conn: &mut Conn, state: &str) -> Result<Waits, Problem> {
+    // The rows that wait have an index of their own.
     let sql = "SELECT count(*), CAST(coalesce(sum(amount), 0) AS BIGINT), min(since_ms) FROM core
-         WHERE bank = $1 AND state = 'reverse'";
-    let (count, amount, since_ms) = conn.sql(sql).one().await?;
+         WHERE bank = $1 AND state = $2 AND state IN ('asked', 'reverse')";
+    let (count, amount, since_ms) = conn.sql(sql).bind(state).one().await?;
     Ok(Waits {
         count,
         amount,
         since_ms,
     })
+}
+
+/// What waits for the host, for people.
+#[derive(Clone, Debug, sqlx::FromRow)]
+pub(crate) struct Pending {
+    pub(crate) reference: String,
+    pub(crate) state: String,
+    pub(crate) amount: i64,
+    pub(crate) since_ms: i64,
+    pub(crate) response: Option<String>,
+    pub(crate) reversals: i64,
+    pub(crate) reversal_response: Option<String>,
+}
+
+/// The oldest of all that wait.
+pub(crate) async fn pending(conn: &mut Conn, most: i64) -> Result<Vec<Pending>, Problem> {
+    let sql = "SELECT load.reference, core.state, core.amount, core.since_ms, core.response,
+             core.reversals, core.reversal_response
+         FROM core JOIN load ON load.bank = core.bank AND load.id = core.load
+         WHERE core.bank = $1 AND core.state IN ('asked', 'reverse')
+         ORDER BY core.since_ms, load.reference LIMIT $2";
+    conn.sql(sql).bind(most).all().await
+}
+
+/// All that is known of one load at the host.
+#[derive(Clone, Debug, sqlx::FromRow)]
+pub(crate) struct AtHost {
+    pub(crate) state: String,
+    pub(crate) rrn: String,
+    pub(crate) asked_ms: i64,
+    pub(crate) response: Option<String>,
+    pub(crate) approval: Option<String>,
+    pub(crate) reversals: i64,
+    pub(crate) reversal_response: Option<String>,
+    pub(crate) since_ms: i64,
+    pub(crate) next_ms: i64,
+}
+
+/// None when the host was never asked for it.
+pub(crate) async fn at_host(conn: &mut Conn, load: &[u8]) -> Result<Option<AtHost>, Problem> {
+    let sql = "SELECT state, rrn, asked_ms, response, approval, reversals, reversal_response,
+             since_ms, next_ms
+         FROM core WHERE bank = $1 AND load = $2";
+    conn.sql(sql).bind(load).optional().await
 }
 
 /// Loads that can't come to their end without the host.

@@ -8,6 +8,8 @@ use tokio::net::TcpStream;
 use zeroize::Zeroizing;
 
 use crate::card::Card;
+use crate::core_host::{ACCOUNT, CoreHost, Fault};
+use crate::hosted_stage::{AMOUNT, close, top_up, until_repeated};
 use crate::stage::{PHONE, Stage};
 use crate::terminal::outcome;
 
@@ -102,8 +104,12 @@ impl Browser {
 }
 
 async fn staffed() -> Stage {
+    staffed_with(|text| text).await
+}
+
+async fn staffed_with(change: impl Fn(String) -> String) -> Stage {
     let with = |text: String| text.replacen("[bank]\n", "[bank]\nconsole = \"127.0.0.1:0\"\n", 1);
-    let stage = Stage::with(with).await;
+    let stage = Stage::with(|text| change(with(text))).await;
     for (name, role) in [("chen", None), ("wang", None), ("lin", Some(Role::Viewer))] {
         let password = Zeroizing::new(SECRET.to_owned());
         bank::keep_operator_as(stage.config(), name, &password, role)
@@ -399,4 +405,62 @@ async fn a_session_ends_by_sign_out_by_time_and_with_its_operator() {
         "back to a page of ours alone"
     );
     stage.close(0).await;
+}
+
+/// The text of the element with this `data-testid`, without its tags.
+#[track_caller]
+fn told(page: &str, name: &str) -> String {
+    let (_, rest) = page
+        .split_once(&format!("data-testid=\"{name}\">"))
+        .unwrap_or_else(|| panic!("no {name}: {page}"));
+    rest.split('<').next().unwrap().to_owned()
+}
+
+#[tokio::test]
+async fn what_waits_at_a_core_banking_host_is_on_todays_page_and_on_the_loads() {
+    let host = CoreHost::start().await;
+    let stage = staffed_with(|text| host.configured(&text)).await;
+    let (mut terminal, mut card) = (stage.terminal().await, Card::demo());
+    let done = top_up(&stage, &mut terminal, &mut card).await;
+    assert_eq!(outcome(&done), "ok");
+    let browser = Browser::signed_in(&stage, "lin").await;
+    let page = browser.get("/figures").await.body;
+    assert_eq!(told(&page, "core-line"), "signed on");
+    assert_eq!(told(&page, "core-owed"), "¥0.00");
+    assert!(!page.contains("core-waiting"), "nothing waits");
+    let first = stage.references().await[0].clone();
+    let page = browser.get(&format!("/loads/{first}")).await.body;
+    assert_eq!(told(&page, "core-state"), "booked");
+    assert_eq!(told(&page, "core-response"), "00 approved");
+
+    stage.clock.advance(61_000);
+    host.fail(&[Fault::Refused("96")]);
+    host.fail_reversals(&[Fault::Refused("91")]);
+    let doubtful = top_up(&stage, &mut terminal, &mut card).await;
+    assert_eq!(outcome(&doubtful), "in-doubt");
+    let reference = doubtful.body.reference.as_deref().unwrap();
+    let one = format!("/loads/{reference}");
+    let mut page = browser.get(&one).await.body;
+    for _ in 0..200 {
+        if page.contains("core-reversal-response\">91") {
+            break;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+        page = browser.get(&one).await.body;
+    }
+    assert_eq!(told(&page, "core-state"), "a reversal is owed");
+    assert_eq!(told(&page, "core-response"), "96");
+    assert_eq!(told(&page, "core-reversals"), "1");
+    stage.clock.advance(4_000);
+    let page = browser.get("/").await.body;
+    assert_eq!(told(&page, "core-owed"), "¥50.00");
+    assert!(page.contains("1, the oldest 0 min"), "{page}");
+    let (_, table) = page.split_once("core-waiting").unwrap();
+    for part in [reference, "a reversal is owed", "96", "91"] {
+        assert!(table.contains(part), "{part}: {table}");
+    }
+    assert!(!page.contains(ACCOUNT), "no account is on any page");
+
+    until_repeated(&stage, &host, 1).await;
+    close(stage, host, AMOUNT.into()).await;
 }

@@ -27,7 +27,10 @@ mod receipts;
 mod reference;
 mod reports;
 mod resume;
+mod rotation;
 mod secrets;
+#[cfg(target_os = "linux")]
+mod softhsm;
 mod stage;
 mod stranded;
 mod terminal;

@@ -5,11 +5,17 @@
 
 mod engine;
 #[cfg(unix)]
+mod outside;
+#[cfg(unix)]
 mod person;
 #[cfg(unix)]
 mod processes;
 mod reversals;
 mod store;
+
+#[cfg(unix)]
+#[path = "../../../../tests/bench/src/soak/provider.rs"]
+mod provider;
 
 #[path = "../flows/activation.rs"]
 mod activation;
@@ -43,6 +49,11 @@ mod receipts;
 mod reference;
 #[path = "../flows/resume.rs"]
 mod resume;
+#[path = "../flows/rotation.rs"]
+mod rotation;
+#[cfg(target_os = "linux")]
+#[path = "../flows/softhsm.rs"]
+mod softhsm;
 #[path = "../flows/stage.rs"]
 mod stage;
 #[path = "../flows/stranded.rs"]

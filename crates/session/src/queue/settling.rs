@@ -18,17 +18,21 @@ impl Actor {
         let (Some(queue), Some(_)) = (key, self.link.facts()) else {
             return self.refuse(answer, Code::NotNow);
         };
+        // The app that sent it has ended: what it sent may still be on its way, and nobody would know of it.
+        let void = self.queues.store.get(id).is_some_and(is_unpaid);
         let link = self.link.clone();
         self.beside(async move {
-            let told = link.ask(&QueueState { queue }).await;
+            let told = link.ask(&QueueState { queue, void }).await;
             Happened::QueueTold(queue, told, answer)
         });
     }
 
     /// With a network: what this device may have missed of each list that is not over.
     pub(crate) fn ask_queues(&mut self) {
+        let paying = self.queues.screen.as_ref().filter(|screen| screen.busy);
+        let paying = paying.map(|screen| hex::encode(screen.id));
         let open: Vec<Paid> = (self.queues.store.all.iter())
-            .filter(|paid| !paid.is_over())
+            .filter(|paid| !paid.is_over() && paying.as_ref() != Some(&paid.id))
             .cloned()
             .collect();
         for paid in open {
@@ -69,8 +73,7 @@ impl Actor {
         let result = match result {
             Ok(told) => self.queue_heard(&id, &told),
             Err(failure) => {
-                let unpaid = |paid: &Paid| paid.proof.is_none() && paid.request.is_none();
-                let unpaid = self.queues.store.get(&id).is_some_and(unpaid);
+                let unpaid = self.queues.store.get(&id).is_some_and(is_unpaid);
                 if unpaid && failure.code == Code::QueueUnknown {
                     self.never_paid(&id);
                 }
@@ -172,4 +175,9 @@ fn word_of(told: &QueueItemTold) -> Told {
         reference: told.reference.clone(),
         time_ms: told.time_ms,
     }
+}
+
+/// Written before it was paid, by an app that did not live to hear the answer.
+fn is_unpaid(paid: &Paid) -> bool {
+    paid.proof.is_none() && paid.request.is_none()
 }

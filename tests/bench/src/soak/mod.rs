@@ -70,6 +70,12 @@ pub(crate) fn run(words: &[String]) -> Result<bool, Failure> {
         "soak: {count} kills (seed {}), {told}",
         asked.seed
     ))?;
+    let times = provider.times();
+    let again = times.iter().filter(|times| **times > 1).count();
+    say(&format!(
+        "soak: {} SMS, of which {again} came again",
+        times.len()
+    ))?;
     for limit in &books {
         let word = if limit.kept { "kept" } else { "BROKEN" };
         say(&format!("soak: {}: {word}", limit.rule))?;
@@ -90,7 +96,7 @@ fn started(folder: &Path, store: &str, provider: &Provider) -> Result<[Process; 
     let mut settings = "\n[password]\nrounds = 10\n".to_owned();
     settings.push_str("\n[limits]\nenrolments_per_address_per_hour = 1000\n");
     settings.push_str(&format!(
-        "\n[sms.http]\nurl = \"{}\"\nauthority = \"{}\"\nbody = {{ to = \"{{phone}}\", text = \"{{text}}\" }}\n",
+        "\n[sms.http]\nurl = \"{}\"\nauthority = \"{}\"\nbody = {{ to = \"{{phone}}\", text = \"{{text}}\", key = \"{{key}}\" }}\n",
         provider.url,
         provider.authority.display()
     ));

@@ -1,7 +1,8 @@
 //! The provider of SMS that the bank posts to: HTTPS on loopback, and the newest code of each number.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -22,6 +23,9 @@ const LONGEST: usize = 16 * 1024;
 pub(crate) struct Provider {
     /// When it came, with the code.
     codes: Arc<Mutex<HashMap<String, (u64, String)>>>,
+    /// How often each SMS came, by its key.
+    came: Arc<Mutex<BTreeMap<String, usize>>>,
+    answer_after_ms: Arc<AtomicU64>,
     pub(crate) url: String,
     /// Its certificate, as PEM.
     pub(crate) authority: PathBuf,
@@ -44,6 +48,8 @@ impl Provider {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let provider = Self {
             codes: Arc::default(),
+            came: Arc::default(),
+            answer_after_ms: Arc::default(),
             url: format!(
                 "https://localhost:{}/",
                 listener.local_addr().unwrap().port()
@@ -65,12 +71,25 @@ impl Provider {
         provider
     }
 
+    /// How often each SMS came.
+    pub(crate) fn times(&self) -> Vec<usize> {
+        self.came.lock().unwrap().values().copied().collect()
+    }
+
+    /// From now on an answer takes so long.
+    #[allow(dead_code)] // a soak's provider answers at once
+    pub(crate) fn answer_after(&self, ms: u64) {
+        self.answer_after_ms.store(ms, Ordering::SeqCst);
+    }
+
     async fn serve(&self, mut stream: impl AsyncRead + AsyncWrite + Unpin) -> std::io::Result<()> {
         let mut read = Vec::new();
         loop {
             while let Some((length, body)) = request(&read) {
                 self.take(body);
                 read.drain(..length);
+                let wait_ms = self.answer_after_ms.load(Ordering::SeqCst);
+                tokio::time::sleep(Duration::from_millis(wait_ms)).await;
                 stream
                     .write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n")
                     .await?;
@@ -89,6 +108,8 @@ impl Provider {
             .split_once("Code ")
             .and_then(|(_, rest)| rest.get(..6))
             .unwrap();
+        let key = sms["key"].as_str().unwrap().to_owned();
+        *self.came.lock().unwrap().entry(key).or_default() += 1;
         let came = (SystemClock.now_ms(), code.to_owned());
         self.codes.lock().unwrap().insert(to.to_owned(), came);
     }

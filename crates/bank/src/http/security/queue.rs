@@ -11,13 +11,12 @@ use serde_json::{Value, json};
 
 use crate::bank::Bank;
 use crate::error::Problem;
-use crate::http::security::sms::{draw, on_its_way, rested};
+use crate::http::security::codes::{self, Letter, Wanted, rested};
 use crate::queues;
-use crate::sms::Sms;
 use crate::store::queue::{ItemLine, ItemState, QueueRow};
 use crate::store::queue_code::{self, CodeRow};
 use crate::store::sms::Asker;
-use crate::store::{Conn, commit, counted, customer, outbox, queue};
+use crate::store::{Conn, commit, customer, queue};
 
 pub(super) use opening::open;
 
@@ -42,7 +41,16 @@ pub(super) struct Query {
     queue: [u8; 16],
 }
 
-/// A number that is nobody's gets the same answer, the same limits and, in the store, the same rows.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct State {
+    #[serde(with = "hex::serde")]
+    queue: [u8; 16],
+    /// A payment that never came here shall never come.
+    #[serde(default)]
+    void: bool,
+}
+
 pub(super) async fn send(
     bank: &Bank,
     (terminal, address): (Terminal, IpAddr),
@@ -50,28 +58,12 @@ pub(super) async fn send(
 ) -> Result<Value, Problem> {
     shape(bank, asked)?;
     paid_here(bank)?;
-    let now_ms = bank.now_ms();
     let asker = Asker {
         terminal: &terminal,
         phone: &asked.phone,
         address,
     };
-    let asker = asker.counted(bank);
-    // As for any code: of a server the counts are no part of the work.
-    let mut ahead = bank.store.ahead().await?;
-    if let Some(conn) = &mut ahead {
-        sends_so_far(bank, conn, (&terminal, asked), now_ms).await?;
-        counted::take_alone(conn, &asker, now_ms).await?;
-    }
-    let is_counted = ahead.take().is_some();
-    commit!(bank.store, conn => {
-        let sends = sends_so_far(bank, conn, (&terminal, asked), now_ms).await?;
-        if !is_counted {
-            counted::take(conn, &asker, now_ms).await?;
-        }
-        new_code(bank, conn, (terminal, asked), (sends.saturating_add(1), now_ms)).await
-    })?;
-    Ok(on_its_way(bank))
+    codes::send(bank, &asker, &OfQueue { terminal, asked }).await
 }
 
 /// A queue is paid from accounts of this store alone.
@@ -94,85 +86,100 @@ fn shape(bank: &Bank, asked: &Send) -> Result<(), Problem> {
     }
 }
 
-/// How many codes this queue has had, when it may have another one.
-async fn sends_so_far(
-    bank: &Bank,
-    conn: &mut Conn,
-    (terminal, asked): (&Terminal, &Send),
-    now_ms: u64,
-) -> Result<u32, Problem> {
-    let Some(before) = queue_code::find(conn, QueueId(asked.queue)).await? else {
-        return Ok(0);
-    };
-    if before.terminal != *terminal || before.spent {
-        return Err(Problem::refused(403, "code-unknown"));
-    }
-    rested(bank, (before.sent_ms, before.sends), now_ms)?;
-    Ok(before.sends)
+/// The code that opens one queue.
+struct OfQueue<'a> {
+    terminal: Terminal,
+    asked: &'a Send,
 }
 
-/// Makes a code, keeps what is stored of it, and queues its SMS, which says what it is good for.
-async fn new_code(
-    bank: &Bank,
-    conn: &mut Conn,
-    (terminal, asked): (Terminal, &Send),
-    (sends, now_ms): (u32, u64),
-) -> Result<(), Problem> {
-    let found = customer::of_phone(bank, conn, &asked.phone).await?;
-    if found.is_none() {
-        // Nobody outside learns it; whoever runs the bank looks for it here.
-        log::info!("a queue's code was asked for a phone number that is not on file");
+impl Wanted for OfQueue<'_> {
+    async fn sends_so_far(
+        &self,
+        bank: &Bank,
+        conn: &mut Conn,
+        now_ms: u64,
+    ) -> Result<u32, Problem> {
+        let Some(before) = queue_code::find(conn, QueueId(self.asked.queue)).await? else {
+            return Ok(0);
+        };
+        if before.terminal != self.terminal || before.spent {
+            return Err(Problem::refused(403, "code-unknown"));
+        }
+        rested(bank, (before.sent_ms, before.sends), now_ms)?;
+        Ok(before.sends)
     }
-    let code = draw()?;
-    let mut row = CodeRow {
-        queue: QueueId(asked.queue),
-        terminal,
-        industry: asked.industry.clone(),
-        customer: found,
-        cards: asked.cards,
-        total: asked.total,
-        code_hash: Vec::new(),
-        sent_ms: now_ms,
-        sends,
-        tries_left: bank.settings.sms.tries,
-        spent: false,
-    };
-    row.code_hash = row.hash_of(bank, &code).to_vec();
-    queue_code::save(conn, &row).await?;
-    let phone = match found {
-        Some(customer) => customer::phone_on_file(bank, conn, customer)
-            .await?
-            .to_string(),
-        None => String::new(),
-    };
-    let text = format!(
-        "[{}] Code {code} for paying {}.{:02} yuan for {} cards. Valid {} min. Tell it to nobody.",
-        bank.settings.bank.name,
-        row.total / 100,
-        row.total % 100,
-        row.cards,
-        bank.settings.sms.valid_s / 60,
-    );
-    let sms = Sms {
-        phone,
-        card_tail: String::new(),
-        code,
-        text,
-        sent_ms: now_ms,
-    };
-    let plain = zeroize::Zeroizing::new(serde_json::to_vec(&sms).map_err(Problem::internal)?);
-    outbox::sms(conn, bank.vault.seal("sms", &plain)?, now_ms).await
+
+    /// The SMS says what its code is good for.
+    async fn keep(
+        &self,
+        bank: &Bank,
+        conn: &mut Conn,
+        (code, sends): (&str, u32),
+        now_ms: u64,
+    ) -> Result<Letter, Problem> {
+        let asked = self.asked;
+        let customer = customer::of_phone(bank, conn, &asked.phone).await?;
+        if customer.is_none() {
+            // Nobody outside learns it; whoever runs the bank looks for it here.
+            log::info!("a queue's code was asked for a phone number that is not on file");
+        }
+        let mut row = CodeRow {
+            queue: QueueId(asked.queue),
+            terminal: self.terminal,
+            industry: asked.industry.clone(),
+            customer,
+            cards: asked.cards,
+            total: asked.total,
+            code_hash: Vec::new(),
+            sent_ms: now_ms,
+            sends,
+            tries_left: bank.settings.sms.tries,
+            spent: false,
+        };
+        row.code_hash = row.hash_of(bank, code).to_vec();
+        queue_code::save(conn, &row).await?;
+        let text = format!(
+            "[{}] Code {code} for paying {}.{:02} yuan for {} cards. Valid {} min. Tell it to nobody.",
+            bank.settings.bank.name,
+            row.total / 100,
+            row.total % 100,
+            row.cards,
+            bank.settings.sms.valid_s / 60,
+        );
+        let card_tail = String::new();
+        Ok(Letter {
+            customer,
+            card_tail,
+            text,
+        })
+    }
 }
 
 pub(super) async fn state(
     bank: &Bank,
     terminal: Terminal,
-    asked: &Query,
+    asked: &State,
 ) -> Result<Value, Problem> {
+    if asked.void {
+        void(bank, terminal, QueueId(asked.queue)).await?;
+    }
     let mut conn = bank.store.snapshot().await?;
-    let row = own(&mut conn, terminal, asked).await?;
+    let row = own(&mut conn, terminal, asked.queue).await?;
     let items = queue::items(&mut conn, row.id).await?;
     Ok(told(bank, &row, &items))
+}
+
+/// Without its code nothing opens a queue that is not there by now.
+async fn void(bank: &Bank, terminal: Terminal, queue: QueueId) -> Result<(), Problem> {
+    let now_ms = bank.now_ms();
+    commit!(bank.store, conn => {
+        let code = queue_code::find(conn, queue).await?;
+        let own = code.is_some_and(|code| code.terminal == terminal && !code.spent);
+        if own && queue::find(conn, queue).await?.is_none() {
+            queue_code::spend(conn, queue, now_ms).await?;
+        }
+        Ok(())
+    })
 }
 
 /// Closing twice is the same as once.
@@ -183,7 +190,7 @@ pub(super) async fn close(
 ) -> Result<Value, Problem> {
     let now_ms = bank.now_ms();
     let (row, items) = commit!(bank.store, conn => {
-        let mut row = own(conn, terminal, asked).await?;
+        let mut row = own(conn, terminal, asked.queue).await?;
         if row.is_open() {
             queue::close(bank, conn, &row, (json!("terminal"), now_ms)).await?;
             row.closed_ms = Some(now_ms);
@@ -195,8 +202,8 @@ pub(super) async fn close(
 }
 
 /// A queue that this terminal opened: nobody else's is told from none.
-async fn own(conn: &mut Conn, terminal: Terminal, asked: &Query) -> Result<QueueRow, Problem> {
-    let found = queue::find(conn, QueueId(asked.queue)).await?;
+async fn own(conn: &mut Conn, terminal: Terminal, queue: [u8; 16]) -> Result<QueueRow, Problem> {
+    let found = queue::find(conn, QueueId(queue)).await?;
     let own = found.filter(|row| row.terminal == terminal);
     own.ok_or_else(|| Problem::refused(403, "queue-unknown"))
 }

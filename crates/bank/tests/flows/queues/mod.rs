@@ -125,7 +125,16 @@ impl Class {
     }
 
     async fn state_at(&self, terminal: &Terminal) -> Result<QueueTold, ClientError> {
-        let request = QueueState { queue: self.queue };
+        self.state_or_void(terminal, false).await
+    }
+
+    async fn state_or_void(
+        &self,
+        terminal: &Terminal,
+        void: bool,
+    ) -> Result<QueueTold, ClientError> {
+        let queue = self.queue;
+        let request = QueueState { queue, void };
         let proof = proof(terminal, &request);
         let answer = terminal.client.queue_state(&proof, &request).await?;
         proven(terminal, &proof, answer).told::<QueueState>()

@@ -47,6 +47,33 @@ async fn two_requests_at_once_pay_once() {
 }
 
 #[tokio::test]
+async fn an_opening_that_its_terminal_gave_up_pays_nothing_and_one_that_came_stays() {
+    let mut class = Class::new().await;
+    let late = class.paying(class.items()).await;
+    let stranger = class.stage.terminal().await;
+    let asked = class.state_or_void(&stranger, true).await;
+    assert_eq!(code(asked.err().unwrap()), "queue-unknown");
+    for _ in 0..2 {
+        let asked = class.state_or_void(&class.terminal, true).await;
+        assert_eq!(code(asked.err().unwrap()), "queue-unknown");
+    }
+    let refused = code(class.open(&late).await.err().unwrap());
+    assert_eq!(refused, "code-unknown", "it comes after its end");
+    assert_eq!(class.paid().await, (0, 0));
+
+    class.queue = random();
+    class.stage.clock.advance(61_000);
+    let request = class.paying(class.items()).await;
+    let unheard = class.state_or_void(&stranger, true).await;
+    assert_eq!(code(unheard.err().unwrap()), "queue-unknown");
+    let opened = class.open(&request).await.unwrap();
+    let told = class.state_or_void(&class.terminal, true).await.unwrap();
+    assert_eq!(told.proof, Some(opened.proof), "what was paid is paid");
+    class.load(0, 0, opened.proof).await;
+    class.stage.close(AMOUNT.into()).await;
+}
+
+#[tokio::test]
 async fn a_restarted_bank_knows_what_was_paid() {
     let mut class = Class::new().await;
     let request = class.paying(class.items()).await;
