@@ -7,7 +7,7 @@ use crate::corebank::{Ask, Said};
 use crate::error::Problem;
 use crate::flow::topup::TopUp;
 use crate::flow::{Next, Step};
-use crate::store::load::LoadRow;
+use crate::store::load::{self, LoadRow};
 use crate::store::{Conn, corebank, sms};
 
 impl Step<'_> {
@@ -29,6 +29,8 @@ impl Step<'_> {
         let Some(host) = self.bank.core.host() else {
             return self.debit(conn, &mut row, asked).await.map(Next::Say);
         };
+        // What it is asked for refers to the load.
+        load::keep(self.bank, conn, &mut row, self.now_ms).await?;
         let lease_ms = host.lease_ms(self.bank.settings.limits.database_wait_ms);
         let times = (self.now_ms, self.now_ms.saturating_add(lease_ms));
         let ask = corebank::ask(self.bank, conn, &row, host.next_stan(), times).await?;

@@ -7,6 +7,8 @@ mod queue;
 mod resume;
 mod topup;
 
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use envelope::Terminal;
 use industry::Facts;
 use relay::{Body, IndustryCode, Letter, Message, Operation};
@@ -34,6 +36,8 @@ pub(crate) struct Asked {
     message: Option<Message>,
     industry: IndustryCode,
     password: Password,
+    /// Its transaction is looked for before it begins: there may be one.
+    looks_first: AtomicBool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -51,11 +55,17 @@ struct Step<'a> {
     industry: IndustryCode,
     operation: Operation,
     exchange: Exchange,
+    /// The store does not have the transaction yet.
+    is_new: bool,
     body: &'a Body,
     password: Password,
 }
 
 impl Asked {
+    pub(crate) fn transaction(&self) -> Option<[u8; 16]> {
+        self.message.as_ref()?.body.transaction
+    }
+
     /// A transaction that begins with this message.
     fn exchange(&self, operation: Operation, id: [u8; 16]) -> Exchange {
         Exchange {
@@ -87,9 +97,9 @@ pub(crate) async fn prepare(
         Some(message) => message.industry,
         None => industry_of(bytes)?,
     };
-    let password = match &message {
-        Some(message) => password(bank, terminal, message, now_ms).await?,
-        None => Password::None,
+    let (is_known, password) = match &message {
+        Some(message) => before(bank, terminal, message, now_ms).await?,
+        None => (false, Password::None),
     };
     Ok(Asked {
         terminal,
@@ -97,6 +107,7 @@ pub(crate) async fn prepare(
         message,
         industry,
         password,
+        looks_first: AtomicBool::new(is_known),
     })
 }
 
@@ -109,20 +120,39 @@ fn industry_of(bytes: &[u8]) -> Result<IndustryCode, Problem> {
     named.map_or_else(|| "0000".parse().map_err(Problem::internal), Ok)
 }
 
+/// Whether the transaction has begun, and what its password is worth.
+async fn before(
+    bank: &Bank,
+    terminal: Terminal,
+    message: &Message,
+    now_ms: u64,
+) -> Result<(bool, Password), Problem> {
+    let (Some(id), Some(step)) = (&message.body.transaction, message.body.step) else {
+        return Ok((false, Password::None));
+    };
+    if step != 1 && message.body.pin_block.is_none() {
+        return Ok((true, Password::None));
+    }
+    let mut conn = bank.store.read().await?;
+    let (is_begun, is_replied) = exchange::is_known(&mut conn, id, step).await?;
+    if is_replied {
+        return Ok((is_begun, Password::None));
+    }
+    let password = password(bank, conn, terminal, message, now_ms).await?;
+    Ok((is_begun, password))
+}
+
 async fn password(
     bank: &Bank,
+    mut conn: Conn,
     terminal: Terminal,
     message: &Message,
     now_ms: u64,
 ) -> Result<Password, Problem> {
     let body = &message.body;
-    let (Some(c5), Some(id), Some(step)) = (&body.pin_block, &body.transaction, body.step) else {
+    let Some(c5) = &body.pin_block else {
         return Ok(Password::None);
     };
-    let mut conn = bank.store.read().await?;
-    if exchange::reply(bank, &mut conn, id, step).await?.is_some() {
-        return Ok(Password::None);
-    }
     let Some((key_id, block)) = password::key_of(c5) else {
         return Ok(Password::Unreadable);
     };
@@ -171,7 +201,7 @@ pub(crate) async fn run(
         Begun::Step(mut step) => match step.take(conn).await? {
             Next::Say(message) => step.finish(conn, asked, &message).await.map(Ran::Replied),
             Next::Ask(ask) => {
-                exchange::save(conn, &step.exchange, now_ms).await?;
+                step.keep_exchange(conn).await?;
                 Ok(Ran::Asks(ask))
             }
         },
@@ -221,12 +251,14 @@ async fn begin<'a>(
     let end = |outcome| Message::closing(asked.industry, operation, id, outcome);
     let exchange = asked.exchange(operation, id);
     let begins = number == 1 && message.letter == Letter::I && exchange.awaits.is_some();
-    let exchange = if begins && exchange::begin(conn, &exchange, now_ms).await? {
-        exchange
-    } else {
-        let Some(found) = exchange::find(conn, &id).await? else {
-            return replied(&end("step-unknown"));
-        };
+    // Who runs again was in somebody's way, maybe of who began the same.
+    let looks = asked.looks_first.swap(true, Ordering::Relaxed) || !begins;
+    let found = match looks {
+        true => exchange::find(conn, &id).await?,
+        false => None,
+    };
+    let is_new = found.is_none();
+    let exchange = if let Some(found) = found {
         let ours = found.terminal == asked.terminal;
         // What comes next was never answered.
         if (number != found.next_step || number == u8::MAX)
@@ -240,6 +272,10 @@ async fn begin<'a>(
             };
         }
         found
+    } else if begins {
+        exchange
+    } else {
+        return replied(&end("step-unknown"));
     };
     let ours = exchange.terminal == asked.terminal;
     let fits = message.letter == Letter::I
@@ -258,6 +294,7 @@ async fn begin<'a>(
         industry: asked.industry,
         operation,
         exchange,
+        is_new,
         body,
         password: asked.password,
     };
@@ -346,10 +383,17 @@ impl Step<'_> {
         let reply = encode(message)?;
         let (now_ms, number) = (self.now_ms, self.exchange.next_step);
         self.exchange.next_step = number.saturating_add(1);
-        exchange::save(conn, &self.exchange, now_ms).await?;
+        self.keep_exchange(conn).await?;
         let place = (&self.exchange.id, number);
         exchange::keep_reply(self.bank, conn, place, (&asked.hash, &reply), now_ms).await?;
         Ok(reply)
+    }
+
+    async fn keep_exchange(&self, conn: &mut Conn) -> Result<(), Problem> {
+        match self.is_new {
+            true => exchange::begin(conn, &self.exchange, self.now_ms).await,
+            false => exchange::save(conn, &self.exchange, self.now_ms).await,
+        }
     }
 
     fn refused_industry(&self) -> Option<&'static str> {

@@ -69,9 +69,8 @@ impl Step<'_> {
             ));
         }
         let mut row = self.request(&card, asked.amount, Kind::TopUp, asked.identity.clone())?;
-        load::begin(self.bank, conn, &row, self.now_ms).await?;
         self.exchange.load = Some(self.exchange.id);
-        let checked = match self.check_card(conn, &card, &asked).await? {
+        let checked = match self.check_card(conn, &card, &asked, &mut row).await? {
             Ok(mac1) => self.check_person(conn, &card, &asked).await?.map(|()| mac1),
             Err(refused) => Err(refused),
         };
@@ -82,7 +81,7 @@ impl Step<'_> {
                 return Ok(Err(message));
             }
         };
-        self.apply(conn, &mut row, Event::Authorise(mac1)).await?;
+        self.begin(&mut row, Event::Authorise(mac1))?;
         Ok(Ok((row, asked)))
     }
 
@@ -137,13 +136,8 @@ impl Step<'_> {
             account: AccountId(card.customer),
             amount,
         };
-        Ok(LoadRow {
-            load: Load::request(order, self.now_ms).map_err(Problem::internal)?,
-            reference: load::new_reference()?,
-            industry: self.industry.to_string(),
-            identity,
-            queue: None,
-        })
+        let load = Load::request(order, self.now_ms).map_err(Problem::internal)?;
+        LoadRow::new(load, self.industry.to_string(), identity)
     }
 
     pub(super) async fn check_card(
@@ -151,6 +145,7 @@ impl Step<'_> {
         conn: &mut Conn,
         card: &CardRow,
         asked: &TopUp,
+        row: &mut LoadRow,
     ) -> Result<Result<Mac1, Refused>, Problem> {
         let refuse = |outcome, why| Ok(Err(Refused(self.end(outcome), why)));
         if card.blocked {
@@ -182,7 +177,7 @@ impl Step<'_> {
         if asked.opening.is_old(counter, card.counter_seen) || card.is_confirmed(counter) {
             return refuse("counter-seen", Decline::CounterSeen);
         }
-        card::saw_counter(conn, card.id, counter).await?;
+        row.saw_counter(counter);
         Ok(match self.over_limit(asked.amount, mac1.balance()) {
             Some(refused) => Err(refused),
             None => Ok(mac1),

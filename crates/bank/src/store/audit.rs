@@ -36,13 +36,43 @@ pub(crate) fn beginning(chain: i64) -> Vec<u8> {
     }
 }
 
-/// Adds a row to the chain of this transaction. `detail` is JSON without secrets, numbers of cards or of people.
+/// What is to be a row. `detail` is JSON without secrets, numbers of cards or of people.
+pub(crate) struct Note {
+    kind: &'static str,
+    subject: String,
+    detail: String,
+}
+
+impl Note {
+    pub(crate) fn new(kind: &'static str, subject: &str, detail: &str) -> Self {
+        Self {
+            kind,
+            subject: subject.to_owned(),
+            detail: detail.to_owned(),
+        }
+    }
+}
+
+/// Adds a row to the chain of this transaction.
 pub(crate) async fn note(
     bank: &Bank,
     conn: &mut Conn,
-    (kind, subject, detail): (&str, &str, &str),
+    (kind, subject, detail): (&'static str, &str, &str),
     now_ms: u64,
 ) -> Result<(), Problem> {
+    add(bank, conn, &[Note::new(kind, subject, detail)], now_ms).await
+}
+
+/// The same with several, in their order: the chain's head is read and written once.
+pub(crate) async fn add(
+    bank: &Bank,
+    conn: &mut Conn,
+    notes: &[Note],
+    now_ms: u64,
+) -> Result<(), Problem> {
+    if notes.is_empty() {
+        return Ok(());
+    }
     let chain = conn.chain();
     let head: Option<(i64, Vec<u8>)> = conn
         .sql("SELECT last, hash FROM audit_head WHERE bank = $1 AND chain = $2")
@@ -50,33 +80,41 @@ pub(crate) async fn note(
         .optional()
         .await?;
     let is_new = head.is_none();
-    let (last_id, previous) = head.unwrap_or_else(|| (0, beginning(chain)));
-    let row = AuditRow {
-        id: last_id + 1,
-        at_ms: signed(now_ms),
-        kind,
-        subject,
-        detail,
-    };
-    let hash = row.hash(&bank.vault, &previous);
-    conn.sql(
-        "INSERT INTO audit (bank, chain, id, at_ms, kind, subject, detail, hash)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
-    )
-    .bind(chain)
-    .bind(row.id)
-    .bind(row.at_ms)
-    .bind(kind)
-    .bind(subject)
-    .bind(detail)
-    .bind(&hash)
-    .execute()
-    .await?;
+    let (mut last, mut hash) = head.unwrap_or_else(|| (0, beginning(chain)));
+    for some in notes.chunks(2) {
+        let mut sql = conn
+            .sql(match some.len() {
+                1 => {
+                    "INSERT INTO audit (bank, chain, at_ms, id, kind, subject, detail, hash)
+                     VALUES ($1, $2, $3, $4, $5, $6, $7, $8)"
+                }
+                _ => {
+                    "INSERT INTO audit (bank, chain, at_ms, id, kind, subject, detail, hash)
+                     VALUES ($1, $2, $3, $4, $5, $6, $7, $8), ($1, $2, $3, $9, $10, $11, $12, $13)"
+                }
+            })
+            .bind(chain)
+            .bind(signed(now_ms));
+        for note in some {
+            last += 1;
+            let row = AuditRow {
+                id: last,
+                at_ms: signed(now_ms),
+                kind: note.kind,
+                subject: &note.subject,
+                detail: &note.detail,
+            };
+            hash = row.hash(&bank.vault, &hash).to_vec();
+            sql = sql.bind(last).bind(note.kind).bind(&note.subject);
+            sql = sql.bind(&note.detail).bind(&hash);
+        }
+        sql.execute().await?;
+    }
     let head = match is_new {
         true => "INSERT INTO audit_head (bank, chain, last, hash) VALUES ($1, $2, $3, $4)",
         false => "UPDATE audit_head SET last = $3, hash = $4 WHERE bank = $1 AND chain = $2",
     };
-    let head = conn.sql(head).bind(chain).bind(row.id).bind(&hash);
+    let head = conn.sql(head).bind(chain).bind(last).bind(hash);
     head.execute().await?;
     Ok(())
 }
@@ -85,10 +123,21 @@ pub(crate) async fn note(
 pub(crate) async fn incident(
     bank: &Bank,
     conn: &mut Conn,
-    (kind, place): (&str, &str),
+    what: (&'static str, &str),
     load: Option<&[u8; 16]>,
     now_ms: u64,
 ) -> Result<(), Problem> {
+    let note = seen(conn, what, load, now_ms).await?;
+    add(bank, conn, &[note], now_ms).await
+}
+
+/// The same where its row of the chain is added with others.
+pub(crate) async fn seen(
+    conn: &mut Conn,
+    (kind, place): (&'static str, &str),
+    load: Option<&[u8; 16]>,
+    now_ms: u64,
+) -> Result<Note, Problem> {
     let id = incident_number();
     conn.sql(
         "INSERT INTO incident (bank, id, kind, place, load, at_ms) VALUES ($1, $2, $3, $4, $5, $6)",
@@ -102,5 +151,5 @@ pub(crate) async fn incident(
     .await?;
     log::warn!("incident {id}: {kind} at {place}");
     let detail = serde_json::json!({"kind": kind, "place": place}).to_string();
-    note(bank, conn, ("incident", &id, &detail), now_ms).await
+    Ok(Note::new("incident", &id, &detail))
 }

@@ -153,13 +153,23 @@ pub(crate) async fn saw_counter(conn: &mut Conn, card: i64, counter: u16) -> Res
     Ok(())
 }
 
-/// From now on the card's open load is this one.
-pub(crate) async fn opened(conn: &mut Conn, card: i64, load: &[u8; 16]) -> Result<(), Problem> {
-    conn.sql("UPDATE card SET open_load = $3 WHERE bank = $1 AND id = $2")
-        .bind(card)
-        .bind(load)
-        .execute()
-        .await?;
+/// From now on the card's open load is this one; `counter` is the one that a valid MAC1 showed for it.
+pub(crate) async fn opened(
+    conn: &mut Conn,
+    card: i64,
+    load: &[u8; 16],
+    counter: Option<u16>,
+) -> Result<(), Problem> {
+    conn.sql(
+        "UPDATE card SET open_load = $3,
+             counter_seen = CASE WHEN counter_seen < $4 THEN $4 ELSE counter_seen END
+         WHERE bank = $1 AND id = $2",
+    )
+    .bind(card)
+    .bind(load)
+    .bind(counter.map_or(-1, i64::from))
+    .execute()
+    .await?;
     Ok(())
 }
 

@@ -1,7 +1,9 @@
 //! Loads: the ledger's machine as JSON beside the columns that queries need.
 
 use envelope::Terminal;
-use ledger::{Attempt, Effect, Incident, Load, LoadId, LogLine, Phase, Proof, QueueId, State};
+use ledger::{
+    Attempt, Effect, Event, Incident, Load, LoadId, LogLine, Phase, Proof, QueueId, Refusal, State,
+};
 use purse::crypto::LoadTerms;
 use purse::{HostTime, TransactionType};
 
@@ -9,6 +11,8 @@ use crate::bank::Bank;
 use crate::error::Problem;
 use crate::scheme::CardIdentity;
 use crate::scheme::cash::Session;
+use crate::store::audit::Note;
+use crate::store::outbox::Moved;
 use crate::store::{Conn, array, audit, card, corebank, money, narrow, outbox, queue, signed};
 use crate::vault::random;
 
@@ -20,6 +24,20 @@ pub(crate) struct LoadRow {
     pub(crate) identity: CardIdentity,
     /// What pays for it instead of its account.
     pub(crate) queue: Option<QueueId>,
+    unstored: Unstored,
+}
+
+/// What the store does not have yet: it takes the steps of one commit together, the row once.
+#[derive(Default)]
+struct Unstored {
+    /// There is no row.
+    is_new: bool,
+    has_other_identity: bool,
+    /// The counter that a valid MAC1 of its card showed.
+    counter: Option<u16>,
+    effects: Vec<Effect>,
+    /// Of each [`Effect::Moved`], what is told of it.
+    told: Vec<String>,
 }
 
 /// One attempt with what its codes are about.
@@ -52,6 +70,56 @@ impl AttemptRow {
 }
 
 impl LoadRow {
+    /// A load that was asked for just now.
+    pub(crate) fn new(
+        load: Load,
+        industry: String,
+        identity: CardIdentity,
+    ) -> Result<Self, Problem> {
+        Ok(Self {
+            load,
+            reference: new_reference()?,
+            industry,
+            identity,
+            queue: None,
+            unstored: Unstored {
+                is_new: true,
+                ..Unstored::default()
+            },
+        })
+    }
+
+    /// Lets the machine take an event; [`keep`] stores what follows.
+    pub(crate) fn step(&mut self, event: Event, now_ms: u64) -> Result<(), Refusal> {
+        let (load, effects) = self.load.clone().step(event, now_ms)?;
+        self.load = load;
+        for effect in &effects {
+            if let Effect::Moved { from, to } = effect {
+                self.unstored.told.push(self.told(*from, *to));
+            }
+        }
+        self.unstored.effects.extend(effects);
+        Ok(())
+    }
+
+    fn told(&self, from: Phase, to: Phase) -> String {
+        serde_json::json!({
+            "reference": self.reference, "from": from, "to": to,
+            "amount": self.load.order().amount, "state": self.load.state(),
+        })
+        .to_string()
+    }
+
+    /// The card's counter, by a valid MAC1, rises with the next [`keep`].
+    pub(crate) fn saw_counter(&mut self, counter: u16) {
+        self.unstored.counter = Some(counter);
+    }
+
+    pub(crate) fn identify(&mut self, identity: CardIdentity) {
+        self.identity = identity;
+        self.unstored.has_other_identity = true;
+    }
+
     pub(crate) fn id(&self) -> &[u8; 16] {
         let LoadId(id) = &self.load.order().id;
         id
@@ -136,6 +204,7 @@ fn read(bank: &Bank, row: Row) -> Result<LoadRow, Problem> {
         queue: queue
             .map(|id| id.parse().map_err(Problem::internal))
             .transpose()?,
+        unstored: Unstored::default(),
     })
 }
 
@@ -203,75 +272,101 @@ pub(crate) async fn keep_attempt(
     Ok(())
 }
 
-/// Stores a load that was asked for just now.
-pub(crate) async fn begin(
+/// Stores what the machine's steps since the last time caused: all but the reply, which the flow makes.
+pub(crate) async fn keep(
     bank: &Bank,
     conn: &mut Conn,
-    row: &LoadRow,
+    row: &mut LoadRow,
     now_ms: u64,
 ) -> Result<(), Problem> {
+    let unstored = std::mem::take(&mut row.unstored);
+    match unstored.is_new {
+        true => insert(bank, conn, row, now_ms).await?,
+        false => write(bank, conn, row, unstored.has_other_identity).await?,
+    }
+    keep_card(conn, row, &unstored).await?;
+    let mut told = unstored.told.iter();
+    let mut moves = Vec::new();
+    let mut notes = Vec::new();
+    for effect in unstored.effects {
+        match effect {
+            Effect::Transfer(transfer) => {
+                let transfer = match row.queue {
+                    Some(id) => queue::through(conn, (id, row.id()), transfer, now_ms).await?,
+                    None => transfer,
+                };
+                money::post(conn, &transfer, Some(row.id()), now_ms).await?;
+            }
+            Effect::Moved { from, to } => {
+                let told = told.next().map_or("", String::as_str);
+                moves.push(Moved { from, to, told });
+                notes.push(Note::new("load-moved", &row.reference, told));
+                corebank::moved(conn, row, to, now_ms).await?;
+            }
+            Effect::Incident(kind) => {
+                let what = (incident_name(kind), "load");
+                notes.push(audit::seen(conn, what, Some(row.id()), now_ms).await?);
+            }
+            Effect::IssueMac2 { .. } | Effect::AnswerStored => {}
+        }
+    }
+    outbox::moved(conn, row.id(), &moves, now_ms).await?;
+    audit::add(bank, conn, &notes, now_ms).await
+}
+
+async fn insert(bank: &Bank, conn: &mut Conn, row: &LoadRow, now_ms: u64) -> Result<(), Problem> {
     let order = row.load.order();
     let kind = match order.kind {
         ledger::Kind::TopUp => "top-up",
         ledger::Kind::Activation => "activation",
     };
     let terminal = Terminal::from_bcd(order.terminal).map_err(Problem::internal)?;
-    conn.sql(
-        "INSERT INTO load (bank, id, reference, kind, terminal, card, account, amount, phase, machine,
+    let identity = serde_json::to_vec(&row.identity).map_err(Problem::internal)?;
+    let made = conn
+        .sql(
+            "INSERT INTO load (bank, id, reference, kind, terminal, card, account, amount, phase, machine,
          card_sealed, requested_ms, changed_ms, queue)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)",
-    )
-    .bind(row.id())
-    .bind(&row.reference)
-    .bind(kind)
-    .bind(terminal.to_string())
-    .bind(order.card.0)
-    .bind(order.account.0)
-    .bind(order.amount)
-    .bind(row.phase().name())
-    .bind(serde_json::to_string(&row.load).map_err(Problem::internal)?)
-    .bind(sealed_identity(bank, row)?)
-    .bind(signed(now_ms))
-    .bind(signed(row.load.changed_ms()))
-    .bind(row.queue.map(|id| id.to_string()))
-    .execute()
-    .await?;
-    Ok(())
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14) ON CONFLICT DO NOTHING",
+        )
+        .bind(row.id())
+        .bind(&row.reference)
+        .bind(kind)
+        .bind(terminal.to_string())
+        .bind(order.card.0)
+        .bind(order.account.0)
+        .bind(order.amount)
+        .bind(row.phase().name())
+        .bind(serde_json::to_string(&row.load).map_err(Problem::internal)?)
+        .bind(bank.vault.seal("card", &identity)?)
+        .bind(signed(now_ms))
+        .bind(signed(row.load.changed_ms()))
+        .bind(row.queue.map(|id| id.to_string()))
+        .execute()
+        .await?;
+    match made {
+        0 => Err(Problem::overtaken("a load of this number came first")),
+        _ => Ok(()),
+    }
 }
 
-/// Stores the machine after a step and all its effects but the reply, which the flow makes.
-pub(crate) async fn keep(
-    bank: &Bank,
-    conn: &mut Conn,
-    row: &LoadRow,
-    effects: &[Effect],
-    now_ms: u64,
-) -> Result<(), Problem> {
-    write(bank, conn, row).await?;
-    for effect in effects {
-        match effect {
-            Effect::Transfer(transfer) => {
-                let transfer = match row.queue {
-                    Some(id) => {
-                        let whose = (id, row.id());
-                        queue::through(conn, whose, *transfer, now_ms).await?
-                    }
-                    None => *transfer,
-                };
-                money::post(conn, &transfer, Some(row.id()), now_ms).await?;
-            }
-            Effect::Moved { from, to } => {
-                moved(bank, conn, row, (*from, *to), now_ms).await?;
-                corebank::moved(conn, row, *to, now_ms).await?;
-            }
-            Effect::Incident(kind) => {
-                let name = incident_name(*kind);
-                audit::incident(bank, conn, (name, "load"), Some(row.id()), now_ms).await?;
-            }
-            Effect::IssueMac2 { .. } | Effect::AnswerStored => {}
+/// The card's own row: its counter, its open load, and the counter of one that reached it.
+async fn keep_card(conn: &mut Conn, row: &LoadRow, unstored: &Unstored) -> Result<(), Problem> {
+    let card = row.load.order().card.0;
+    let mut is_open = None;
+    for effect in &unstored.effects {
+        if let Effect::Moved { from, to } = effect {
+            let (before, _) = is_open.unwrap_or((blocks(*from), false));
+            is_open = Some((before, blocks(*to)));
         }
     }
-    Ok(())
+    match (is_open, unstored.counter) {
+        (Some((false, true)), counter) => card::opened(conn, card, row.id(), counter).await,
+        (Some((true, false)), _) => card::closed(conn, card, confirmed_counter(row)).await,
+        (Some((true, true) | (false, false)) | None, Some(counter)) => {
+            card::saw_counter(conn, card, counter).await
+        }
+        (Some((true, true) | (false, false)) | None, None) => Ok(()),
+    }
 }
 
 /// The counter of the attempt that reached the card, when one did.
@@ -281,19 +376,18 @@ fn confirmed_counter(row: &LoadRow) -> Option<u16> {
     (is_top_up && row.phase() == Phase::Confirmed).then_some(attempt.counter)
 }
 
-fn sealed_identity(bank: &Bank, row: &LoadRow) -> Result<Vec<u8>, Problem> {
-    let identity = serde_json::to_vec(&row.identity).map_err(Problem::internal)?;
-    bank.vault.seal("card", &identity)
-}
-
-async fn write(bank: &Bank, conn: &mut Conn, row: &LoadRow) -> Result<(), Problem> {
+async fn write(
+    bank: &Bank,
+    conn: &mut Conn,
+    row: &LoadRow,
+    has_other_identity: bool,
+) -> Result<(), Problem> {
     let proof = proof(row.load.state());
     let confirmed = confirmed_counter(row);
     let written = conn
         .sql(
             "UPDATE load SET phase = $3, proof = $4, proof_counter = $5, operators = $6,
-         confirmed_counter = $7, machine = $8, card_sealed = $9, changed_ms = $10
-         WHERE bank = $1 AND id = $2",
+         confirmed_counter = $7, machine = $8, changed_ms = $9 WHERE bank = $1 AND id = $2",
         )
         .bind(row.id())
         .bind(row.phase().name())
@@ -302,18 +396,23 @@ async fn write(bank: &Bank, conn: &mut Conn, row: &LoadRow) -> Result<(), Proble
         .bind(proof.operators)
         .bind(confirmed)
         .bind(serde_json::to_string(&row.load).map_err(Problem::internal)?)
-        .bind(sealed_identity(bank, row)?)
         .bind(signed(row.load.changed_ms()))
         .execute()
         .await?;
-    match written {
-        0 => Err(Problem::internal("a load went away")),
-        _ => Ok(()),
+    if written == 0 {
+        return Err(Problem::internal("a load went away"));
     }
+    if has_other_identity {
+        let identity = serde_json::to_vec(&row.identity).map_err(Problem::internal)?;
+        let sealed = bank.vault.seal("card", &identity)?;
+        let sql = "UPDATE load SET card_sealed = $3 WHERE bank = $1 AND id = $2";
+        conn.sql(sql).bind(row.id()).bind(sealed).execute().await?;
+    }
+    Ok(())
 }
 
 /// Whether a load in this phase keeps its card from another one (I5).
-fn is_open(phase: Phase) -> bool {
+fn blocks(phase: Phase) -> bool {
     match phase {
         Phase::Authorised | Phase::Issued | Phase::InDoubt | Phase::Manual => true,
         Phase::Requested
@@ -323,41 +422,6 @@ fn is_open(phase: Phase) -> bool {
         | Phase::Reversed
         | Phase::WrittenOff => false,
     }
-}
-
-/// One transition, one outbox event, one audit row (I17).
-async fn moved(
-    bank: &Bank,
-    conn: &mut Conn,
-    row: &LoadRow,
-    (from, to): (Phase, Phase),
-    now_ms: u64,
-) -> Result<(), Problem> {
-    let card = row.load.order().card.0;
-    match (is_open(from), is_open(to)) {
-        (false, true) => card::opened(conn, card, row.id()).await?,
-        (true, false) => card::closed(conn, card, confirmed_counter(row)).await?,
-        (true, true) | (false, false) => {}
-    }
-    let id: i64 = conn
-        .sql(
-            "INSERT INTO transition (bank, load, from_phase, to_phase, at_ms)
-             VALUES ($1, $2, $3, $4, $5) RETURNING id",
-        )
-        .bind(row.id())
-        .bind(from.name())
-        .bind(to.name())
-        .bind(signed(now_ms))
-        .value()
-        .await?;
-    let state = serde_json::to_value(row.load.state()).map_err(Problem::internal)?;
-    let detail = serde_json::json!({
-        "reference": row.reference, "from": from, "to": to,
-        "amount": row.load.order().amount, "state": state,
-    })
-    .to_string();
-    outbox::load_moved(conn, id, &detail, now_ms).await?;
-    audit::note(bank, conn, ("load-moved", &row.reference, &detail), now_ms).await
 }
 
 #[derive(Default)]
@@ -411,7 +475,7 @@ fn incident_name(kind: Incident) -> &'static str {
 }
 
 /// `TF-XXXX-XXXX` without 0, O, 1, I, L and U, so that it can be read out.
-pub(crate) fn new_reference() -> Result<String, Problem> {
+fn new_reference() -> Result<String, Problem> {
     const LETTERS: &[u8; 30] = b"23456789ABCDEFGHJKMNPQRSTVWXYZ";
     let mut out = String::from("TF");
     let mut taken = 0;
