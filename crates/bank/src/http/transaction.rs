@@ -61,6 +61,10 @@ async fn answer(bank: &Bank, asked: &super::Asked) -> Result<Vec<u8>, Problem> {
     let asked = flow::prepare(bank, header.terminal, &message, now_ms).await?;
     let hash = bank.vault.hash(Purpose::Request, &[&message]);
     let place = (&header.terminal, header.key_id, header.counter);
+    let shard = match asked.transaction() {
+        Some(load) => bank.shards.of(&bank.store, load).await,
+        None => None,
+    };
     let first = commit!(bank.store, conn => {
         let Some(window) = window(conn, place).await? else {
             let answer = repeated(bank, conn, place, &hash, now_ms).await?;
@@ -79,6 +83,7 @@ async fn answer(bank: &Bank, asked: &super::Asked) -> Result<Vec<u8>, Problem> {
     let (answer, is_of_no_card) = match first {
         First::Answered(answer, is_of_no_card) => (answer, is_of_no_card),
         First::Asks(ask) => {
+            drop(shard);
             let host = bank
                 .core
                 .host()

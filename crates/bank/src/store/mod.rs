@@ -1,6 +1,7 @@
 //! The store: SQLite with one writer, or PostgreSQL. Every effect is one commit.
 
 pub(crate) mod audit;
+pub(crate) mod beside;
 pub(crate) mod card;
 pub(crate) mod console;
 pub(crate) mod copy;
