@@ -33,6 +33,7 @@ use crate::metrics::Metrics;
 use crate::packages::Shelf;
 use crate::sms::post::{self, Posting};
 use crate::sms::sender::Sender;
+use crate::store::audit::Heads;
 use crate::store::beside::Shards;
 use crate::store::{Opening, Place, audit, commit, customer, owner, terminal};
 use crate::tls::{self, Identity};
@@ -300,6 +301,7 @@ pub(crate) async fn bank(config: &Config, dir: &Directory) -> Result<Bank, Start
         settings,
         store,
         shards: Shards::new(),
+        audit_heads: Heads::default(),
         vault,
     })
 }
