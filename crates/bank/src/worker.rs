@@ -25,15 +25,16 @@ const GATHER: Duration = Duration::from_millis(20);
 pub(crate) async fn run(bank: Arc<Bank>) {
     let mut due = Instant::now();
     loop {
-        let done = match Instant::now() >= due {
-            true => {
-                due = Instant::now() + PAUSE;
-                round(&bank).await
-            }
+        let is_due = Instant::now() >= due;
+        let done = if is_due {
+            due = Instant::now() + PAUSE;
+            let done = round(&bank).await;
+            bank.metrics.round(done.is_ok());
+            done
+        } else {
             // Woken for what there is to deliver: all else has its time.
-            false => deliver(&bank).await,
+            deliver(&bank).await
         };
-        bank.metrics.round(done.is_ok());
         if let Err(error) = done {
             let (status, body) = error.answer();
             log::warn!(

@@ -1,13 +1,14 @@
 //! The transactions of `docs/protocol.md`, 1.1, as the transaction server runs them: each request is one commit.
 
 mod activation;
+mod asked;
 mod closing;
 mod hosted;
 mod queue;
 mod resume;
 mod topup;
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::Ordering;
 
 use envelope::Terminal;
 use industry::Facts;
@@ -19,33 +20,13 @@ use crate::clock::host_time;
 use crate::config::IndustrySettings;
 use crate::corebank::{Ask, Said};
 use crate::error::Problem;
-use crate::password::{self, Compared};
 use crate::scheme::{CardIdentity, Order};
+use crate::store::Conn;
 use crate::store::exchange::{self, Exchange};
 use crate::store::load::LoadRow;
-use crate::store::{Conn, card, customer, terminal};
-use crate::vault::Purpose;
 
-/// A password whose key expired while its message was on the way is still taken for this long.
-pub(crate) const LATE_PASSWORD_MS: u64 = 10 * 60 * 1_000;
-
-/// A relay message from a terminal, with what is better done before the store is locked.
-pub(crate) struct Asked {
-    terminal: Terminal,
-    hash: [u8; 32],
-    message: Option<Message>,
-    industry: IndustryCode,
-    password: Password,
-    /// Its transaction is looked for before it begins: there may be one.
-    looks_first: AtomicBool,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq)]
-enum Password {
-    None,
-    Unreadable,
-    Compared(Compared),
-}
+use asked::Password;
+pub(crate) use asked::{Asked, LATE_PASSWORD_MS, prepare};
 
 /// What one step works on.
 struct Step<'a> {
@@ -59,120 +40,6 @@ struct Step<'a> {
     is_new: bool,
     body: &'a Body,
     password: Password,
-}
-
-impl Asked {
-    pub(crate) fn transaction(&self) -> Option<[u8; 16]> {
-        self.message.as_ref()?.body.transaction
-    }
-
-    /// A transaction that begins with this message.
-    fn exchange(&self, operation: Operation, id: [u8; 16]) -> Exchange {
-        Exchange {
-            id,
-            terminal: self.terminal,
-            operation: operation.code(),
-            industry: self.industry.to_string(),
-            next_step: 1,
-            awaits: first_phase(operation).map(str::to_owned),
-            load: None,
-            since: ledger::Since::Unknown,
-            attempt: None,
-            witness: None,
-            refund: false,
-        }
-    }
-}
-
-/// Parses, and compares the password outside of any lock.
-pub(crate) async fn prepare(
-    bank: &Bank,
-    terminal: Terminal,
-    bytes: &[u8],
-    now_ms: u64,
-) -> Result<Asked, Problem> {
-    let hash = bank.vault.hash(Purpose::Request, &[bytes]);
-    let message = Message::parse(bytes).ok();
-    let industry = match &message {
-        Some(message) => message.industry,
-        None => industry_of(bytes)?,
-    };
-    let (is_known, password) = match &message {
-        Some(message) => before(bank, terminal, message, now_ms).await?,
-        None => (false, Password::None),
-    };
-    Ok(Asked {
-        terminal,
-        hash,
-        message,
-        industry,
-        password,
-        looks_first: AtomicBool::new(is_known),
-    })
-}
-
-/// The industry that a broken message names, so that the answer is one of its own.
-fn industry_of(bytes: &[u8]) -> Result<IndustryCode, Problem> {
-    let named = bytes
-        .get(1..5)
-        .and_then(|code| <[u8; 4]>::try_from(code).ok());
-    let named = named.and_then(|code| IndustryCode::new(code).ok());
-    named.map_or_else(|| "0000".parse().map_err(Problem::internal), Ok)
-}
-
-/// Whether the transaction has begun, and what its password is worth.
-async fn before(
-    bank: &Bank,
-    terminal: Terminal,
-    message: &Message,
-    now_ms: u64,
-) -> Result<(bool, Password), Problem> {
-    let (Some(id), Some(step)) = (&message.body.transaction, message.body.step) else {
-        return Ok((false, Password::None));
-    };
-    if step != 1 && message.body.pin_block.is_none() {
-        return Ok((true, Password::None));
-    }
-    let mut conn = bank.store.read().await?;
-    let (is_begun, is_replied) = exchange::is_known(&mut conn, id, step).await?;
-    if is_replied {
-        return Ok((is_begun, Password::None));
-    }
-    let password = password(bank, conn, terminal, message, now_ms).await?;
-    Ok((is_begun, password))
-}
-
-async fn password(
-    bank: &Bank,
-    mut conn: Conn,
-    terminal: Terminal,
-    message: &Message,
-    now_ms: u64,
-) -> Result<Password, Problem> {
-    let body = &message.body;
-    let Some(c5) = &body.pin_block else {
-        return Ok(Password::None);
-    };
-    let Some((key_id, block)) = password::key_of(c5) else {
-        return Ok(Password::Unreadable);
-    };
-    let Some(identity) = bank.identity(message.industry.as_str(), body) else {
-        return Ok(Password::None);
-    };
-    let industry = message.industry.as_str();
-    let Some(card) = card::find(bank, &mut conn, industry, &identity.serial).await? else {
-        return Ok(Password::None);
-    };
-    let key = terminal::key(bank, &mut conn, &terminal, key_id).await?;
-    let key = key.filter(|key| now_ms < key.facts().expires_ms.saturating_add(LATE_PASSWORD_MS));
-    let Some(digits) = key.and_then(|key| password::open(block, &key, &terminal)) else {
-        return Ok(Password::Unreadable);
-    };
-    let row = customer::password(&mut conn, card.customer).await?;
-    drop(conn);
-    password::compare(bank, row, digits)
-        .await
-        .map(Password::Compared)
 }
 
 /// What a message leads to.

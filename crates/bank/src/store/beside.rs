@@ -14,10 +14,11 @@ impl Shards {
         Self(std::array::from_fn(|_| Mutex::new(())))
     }
 
-    /// Held until the load's commit is made. Nobody waits on a file: those who write it have turns.
+    /// Held until the load's commit is made; none after as long as a conflict is tried. Nobody waits on a file: those who
+    /// write it have turns.
     pub(crate) async fn of(&self, store: &Store, load: [u8; 16]) -> Option<MutexGuard<'_, ()>> {
         store.lanes.as_ref()?;
         let place = self.0.get(Shard::of_load(LoadId(load)).place())?;
-        Some(place.lock().await)
+        tokio::time::timeout(store.wait, place.lock()).await.ok()
     }
 }

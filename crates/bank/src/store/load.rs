@@ -1,9 +1,9 @@
 //! Loads: the ledger's machine as JSON beside the columns that queries need.
 
+mod keep;
+
 use envelope::Terminal;
-use ledger::{
-    Attempt, Effect, Event, Incident, Load, LoadId, LogLine, Phase, Proof, QueueId, Refusal, State,
-};
+use ledger::{Attempt, Effect, Event, Load, LoadId, LogLine, Phase, QueueId, Refusal};
 use purse::crypto::LoadTerms;
 use purse::{HostTime, TransactionType};
 
@@ -11,10 +11,10 @@ use crate::bank::Bank;
 use crate::error::Problem;
 use crate::scheme::CardIdentity;
 use crate::scheme::cash::Session;
-use crate::store::audit::Note;
-use crate::store::outbox::Moved;
-use crate::store::{Conn, array, audit, card, corebank, money, narrow, outbox, queue, signed};
+use crate::store::{Conn, array, narrow, signed};
 use crate::vault::random;
+
+pub(crate) use keep::keep;
 
 /// A load with what the bank keeps beside the machine.
 pub(crate) struct LoadRow {
@@ -208,9 +208,78 @@ fn read(bank: &Bank, row: Row) -> Result<LoadRow, Problem> {
     })
 }
 
+/// The same with its attempts, the oldest first.
+pub(crate) async fn with_attempts(
+    bank: &Bank,
+    conn: &mut Conn,
+    id: &[u8; 16],
+) -> Result<Option<(LoadRow, Vec<AttemptRow>)>, Problem> {
+    let rows: Vec<WholeRow> = conn
+        .sql(
+            "SELECT load.reference, card.industry, load.machine, load.card_sealed, load.queue, number, counter,
+             balance, attempt.terminal, host_time, issued_ms, session FROM load
+         JOIN card ON card.bank = load.bank AND card.id = load.card
+         LEFT JOIN attempt ON attempt.bank = load.bank AND attempt.load = load.id
+         WHERE load.bank = $1 AND load.id = $2 ORDER BY number",
+        )
+        .bind(id)
+        .all()
+        .await?;
+    let mut found = None;
+    let mut attempts = Vec::with_capacity(rows.len());
+    for row in rows {
+        let attempt = row
+            .number
+            .zip(row.counter)
+            .zip(row.balance.zip(row.issued_ms));
+        if let (Some(((number, counter), (balance, issued_ms))), Some(terminal), Some(at)) =
+            (attempt, row.terminal, row.host_time)
+        {
+            let it = (
+                number,
+                counter,
+                balance,
+                terminal,
+                at,
+                issued_ms,
+                row.session,
+            );
+            attempts.push(read_attempt(it)?);
+        }
+        let of = (
+            row.reference,
+            row.industry,
+            row.machine,
+            row.card_sealed,
+            row.queue,
+        );
+        found.get_or_insert(of);
+    }
+    let found = found.map(|of| read(bank, of)).transpose()?;
+    Ok(found.map(|row| (row, attempts)))
+}
+
+/// A load beside one of its attempts.
+#[derive(sqlx::FromRow)]
+struct WholeRow {
+    reference: String,
+    industry: String,
+    machine: String,
+    card_sealed: Vec<u8>,
+    queue: Option<String>,
+    number: Option<i64>,
+    counter: Option<i64>,
+    balance: Option<i64>,
+    terminal: Option<String>,
+    host_time: Option<Vec<u8>>,
+    issued_ms: Option<i64>,
+    session: Option<String>,
+}
+
+type StoredAttempt = (i64, i64, i64, String, Vec<u8>, i64, Option<String>);
+
 pub(crate) async fn attempts(conn: &mut Conn, load: &[u8; 16]) -> Result<Vec<AttemptRow>, Problem> {
-    type Row = (i64, i64, i64, String, Vec<u8>, i64, Option<String>);
-    let rows: Vec<Row> = conn
+    let rows: Vec<StoredAttempt> = conn
         .sql(
             "SELECT number, counter, balance, terminal, host_time, issued_ms, session FROM attempt
              WHERE bank = $1 AND load = $2 ORDER BY number",
@@ -218,25 +287,28 @@ pub(crate) async fn attempts(conn: &mut Conn, load: &[u8; 16]) -> Result<Vec<Att
         .bind(load)
         .all()
         .await?;
-    let read = |(number, counter, balance, terminal, at, issued_ms, session): Row| {
-        let session = session.as_deref().map(serde_json::from_str).transpose();
-        let [a, b, c, d, e, f, g] = array::<7>(&at)?;
-        Ok(AttemptRow {
-            attempt: Attempt {
-                number: narrow(number)?,
-                counter: narrow(counter)?,
-                balance: narrow(balance)?,
-                issued_ms: narrow(issued_ms)?,
-            },
-            terminal: terminal.parse().map_err(Problem::internal)?,
-            at: HostTime {
-                date: [a, b, c, d],
-                time: [e, f, g],
-            },
-            session: session.map_err(Problem::internal)?,
-        })
-    };
-    rows.into_iter().map(read).collect()
+    rows.into_iter().map(read_attempt).collect()
+}
+
+fn read_attempt(
+    (number, counter, balance, terminal, at, issued_ms, session): StoredAttempt,
+) -> Result<AttemptRow, Problem> {
+    let session = session.as_deref().map(serde_json::from_str).transpose();
+    let [a, b, c, d, e, f, g] = array::<7>(&at)?;
+    Ok(AttemptRow {
+        attempt: Attempt {
+            number: narrow(number)?,
+            counter: narrow(counter)?,
+            balance: narrow(balance)?,
+            issued_ms: narrow(issued_ms)?,
+        },
+        terminal: terminal.parse().map_err(Problem::internal)?,
+        at: HostTime {
+            date: [a, b, c, d],
+            time: [e, f, g],
+        },
+        session: session.map_err(Problem::internal)?,
+    })
 }
 
 pub(crate) async fn keep_attempt(
@@ -270,208 +342,6 @@ pub(crate) async fn keep_attempt(
     .execute()
     .await?;
     Ok(())
-}
-
-/// Stores what the machine's steps since the last time caused: all but the reply, which the flow makes.
-pub(crate) async fn keep(
-    bank: &Bank,
-    conn: &mut Conn,
-    row: &mut LoadRow,
-    now_ms: u64,
-) -> Result<(), Problem> {
-    let unstored = std::mem::take(&mut row.unstored);
-    match unstored.is_new {
-        true => insert(bank, conn, row, now_ms).await?,
-        false => write(bank, conn, row, unstored.has_other_identity).await?,
-    }
-    keep_card(conn, row, &unstored).await?;
-    let mut told = unstored.told.iter();
-    let mut moves = Vec::new();
-    let mut notes = Vec::new();
-    for effect in unstored.effects {
-        match effect {
-            Effect::Transfer(transfer) => {
-                let transfer = match row.queue {
-                    Some(id) => queue::through(conn, (id, row.id()), transfer, now_ms).await?,
-                    None => transfer,
-                };
-                money::post(conn, &transfer, Some(row.id()), now_ms).await?;
-            }
-            Effect::Moved { from, to } => {
-                let told = told.next().map_or("", String::as_str);
-                moves.push(Moved { from, to, told });
-                notes.push(Note::new("load-moved", &row.reference, told));
-                corebank::moved(conn, row, to, now_ms).await?;
-            }
-            Effect::Incident(kind) => {
-                let what = (incident_name(kind), "load");
-                notes.push(audit::seen(conn, what, Some(row.id()), now_ms).await?);
-            }
-            Effect::IssueMac2 { .. } | Effect::AnswerStored => {}
-        }
-    }
-    outbox::moved(conn, row.id(), &moves, now_ms).await?;
-    audit::add(bank, conn, &notes, now_ms).await
-}
-
-async fn insert(bank: &Bank, conn: &mut Conn, row: &LoadRow, now_ms: u64) -> Result<(), Problem> {
-    let order = row.load.order();
-    let kind = match order.kind {
-        ledger::Kind::TopUp => "top-up",
-        ledger::Kind::Activation => "activation",
-    };
-    let terminal = Terminal::from_bcd(order.terminal).map_err(Problem::internal)?;
-    let identity = serde_json::to_vec(&row.identity).map_err(Problem::internal)?;
-    let made = conn
-        .sql(
-            "INSERT INTO load (bank, id, reference, kind, terminal, card, account, amount, phase, machine,
-         card_sealed, requested_ms, changed_ms, queue)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14) ON CONFLICT DO NOTHING",
-        )
-        .bind(row.id())
-        .bind(&row.reference)
-        .bind(kind)
-        .bind(terminal.to_string())
-        .bind(order.card.0)
-        .bind(order.account.0)
-        .bind(order.amount)
-        .bind(row.phase().name())
-        .bind(serde_json::to_string(&row.load).map_err(Problem::internal)?)
-        .bind(bank.vault.seal("card", &identity)?)
-        .bind(signed(now_ms))
-        .bind(signed(row.load.changed_ms()))
-        .bind(row.queue.map(|id| id.to_string()))
-        .execute()
-        .await?;
-    match made {
-        0 => Err(Problem::overtaken("a load of this number came first")),
-        _ => Ok(()),
-    }
-}
-
-/// The card's own row: its counter, its open load, and the counter of one that reached it.
-async fn keep_card(conn: &mut Conn, row: &LoadRow, unstored: &Unstored) -> Result<(), Problem> {
-    let card = row.load.order().card.0;
-    let mut is_open = None;
-    for effect in &unstored.effects {
-        if let Effect::Moved { from, to } = effect {
-            let (before, _) = is_open.unwrap_or((blocks(*from), false));
-            is_open = Some((before, blocks(*to)));
-        }
-    }
-    match (is_open, unstored.counter) {
-        (Some((false, true)), counter) => card::opened(conn, card, row.id(), counter).await,
-        (Some((true, false)), _) => card::closed(conn, card, confirmed_counter(row)).await,
-        (Some((true, true) | (false, false)) | None, Some(counter)) => {
-            card::saw_counter(conn, card, counter).await
-        }
-        (Some((true, true) | (false, false)) | None, None) => Ok(()),
-    }
-}
-
-/// The counter of the attempt that reached the card, when one did.
-fn confirmed_counter(row: &LoadRow) -> Option<u16> {
-    let is_top_up = row.load.order().kind == ledger::Kind::TopUp;
-    let attempt = row.load.last_attempt()?;
-    (is_top_up && row.phase() == Phase::Confirmed).then_some(attempt.counter)
-}
-
-async fn write(
-    bank: &Bank,
-    conn: &mut Conn,
-    row: &LoadRow,
-    has_other_identity: bool,
-) -> Result<(), Problem> {
-    let proof = proof(row.load.state());
-    let confirmed = confirmed_counter(row);
-    let written = conn
-        .sql(
-            "UPDATE load SET phase = $3, proof = $4, proof_counter = $5, operators = $6,
-         confirmed_counter = $7, machine = $8, changed_ms = $9 WHERE bank = $1 AND id = $2",
-        )
-        .bind(row.id())
-        .bind(row.phase().name())
-        .bind(proof.name)
-        .bind(proof.counter)
-        .bind(proof.operators)
-        .bind(confirmed)
-        .bind(serde_json::to_string(&row.load).map_err(Problem::internal)?)
-        .bind(signed(row.load.changed_ms()))
-        .execute()
-        .await?;
-    if written == 0 {
-        return Err(Problem::internal("a load went away"));
-    }
-    if has_other_identity {
-        let identity = serde_json::to_vec(&row.identity).map_err(Problem::internal)?;
-        let sealed = bank.vault.seal("card", &identity)?;
-        let sql = "UPDATE load SET card_sealed = $3 WHERE bank = $1 AND id = $2";
-        conn.sql(sql).bind(row.id()).bind(sealed).execute().await?;
-    }
-    Ok(())
-}
-
-/// Whether a load in this phase keeps its card from another one (I5).
-fn blocks(phase: Phase) -> bool {
-    match phase {
-        Phase::Authorised | Phase::Issued | Phase::InDoubt | Phase::Manual => true,
-        Phase::Requested
-        | Phase::Declined
-        | Phase::Voided
-        | Phase::Confirmed
-        | Phase::Reversed
-        | Phase::WrittenOff => false,
-    }
-}
-
-#[derive(Default)]
-struct ProofColumns {
-    name: Option<&'static str>,
-    counter: Option<u16>,
-    operators: u8,
-}
-
-fn proof(state: &State) -> ProofColumns {
-    let by = match state {
-        State::Confirmed { by } | State::Reversed { by } => by,
-        State::WrittenOff { .. } => {
-            return ProofColumns {
-                name: Some("operators"),
-                counter: None,
-                operators: 2,
-            };
-        }
-        State::Requested
-        | State::Authorised { .. }
-        | State::Issued { .. }
-        | State::InDoubt { .. }
-        | State::Manual { .. }
-        | State::Declined { .. }
-        | State::Voided => return ProofColumns::default(),
-    };
-    let (counter, operators) = match by {
-        Proof::Counter { counter } => (Some(*counter), 0),
-        Proof::Operators(_) => (None, 2),
-        Proof::Tac { .. } | Proof::EnableFlag | Proof::NoMoney => (None, 0),
-    };
-    ProofColumns {
-        name: Some(by.name()),
-        counter,
-        operators,
-    }
-}
-
-fn incident_name(kind: Incident) -> &'static str {
-    match kind {
-        Incident::LateTac => "late-tac",
-        Incident::DeadAttemptTac => "dead-attempt-tac",
-        Incident::TacForOperators => "tac-for-operators",
-        Incident::BadTac => "bad-tac",
-        Incident::CounterBelow => "counter-below",
-        Incident::CounterAbove => "counter-above",
-        Incident::Contradiction => "contradiction",
-        Incident::OtherCard => "other-card",
-    }
 }
 
 /// `TF-XXXX-XXXX` without 0, O, 1, I, L and U, so that it can be read out.

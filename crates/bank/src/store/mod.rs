@@ -9,6 +9,7 @@ pub(crate) mod corebank;
 pub(crate) mod counted;
 pub(crate) mod customer;
 pub(crate) mod day;
+pub(crate) mod decide;
 pub(crate) mod exchange;
 mod group;
 pub(crate) mod load;
@@ -22,6 +23,7 @@ pub(crate) mod queue;
 pub(crate) mod queue_code;
 pub(crate) mod sms;
 pub(crate) mod sql;
+pub(crate) mod statements;
 pub(crate) mod terminal;
 
 use std::sync::Arc;

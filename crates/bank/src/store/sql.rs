@@ -15,6 +15,7 @@ use sqlx::{
 
 use crate::error::Problem;
 use crate::store::group::Turn;
+use crate::store::statements;
 
 /// A connection, inside a transaction or not.
 pub(crate) struct Conn {
@@ -116,6 +117,7 @@ impl Conn {
 
     /// A statement about the database itself.
     pub(crate) fn bare(&mut self, text: impl SqlSafeStr) -> Statement<'_> {
+        statements::one();
         Statement {
             conn: self,
             text: text.into_sql_str(),
