@@ -65,7 +65,7 @@ pub(crate) const HARMS: [Harm; 13] = [
     (
         "UPDATE entry SET account = (SELECT name FROM account WHERE name LIKE 'in-transit:%' AND name IN (SELECT account FROM entry))
          WHERE id = 6",
-        "UPDATE entry SET account = (SELECT name FROM account WHERE name LIKE 'card-float:%' AND name IN (SELECT account FROM entry))
+        "UPDATE entry SET account = (SELECT name FROM account WHERE name LIKE 'card-float:%' AND balance <> 0)
          WHERE id = 6",
         &["I4", "I8"],
     ),
