@@ -19,12 +19,16 @@ use crate::packages::Shelf;
 use crate::scheme::CardIdentity;
 use crate::sms::sender::Sender;
 use crate::store::Store;
+use crate::store::audit::Heads;
+use crate::store::beside::Shards;
 use crate::vault::Vault;
 
 pub(crate) struct Bank {
     pub(crate) settings: Arc<Settings>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) store: Store,
+    pub(crate) shards: Shards,
+    pub(crate) audit_heads: Heads,
     /// Where customers' money is.
     pub(crate) core: Core,
     pub(crate) vault: Arc<Vault>,

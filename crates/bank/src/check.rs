@@ -64,7 +64,7 @@ pub struct Report {
 }
 
 /// Each query gives one text per breach: the reference of a load wherever a load is at fault.
-const RULES: [(&str, &str); 26] = [
+const RULES: [(&str, &str); 27] = [
     (
         "I1",
         "SELECT coalesce(load.reference, 'no load') || ' transfer ' || CAST(transfer.id AS TEXT)
@@ -169,6 +169,28 @@ const RULES: [(&str, &str); 26] = [
          WHERE load.bank = $1 AND (abs(entry.amount) <> load.amount OR (entry.account LIKE 'customer:%'
              AND entry.account <> 'customer:' || CAST(load.account AS TEXT))
              OR (entry.account LIKE 'queue:%' AND entry.account <> 'queue:' || coalesce(load.queue, '')))",
+    ),
+    // A server does not refuse it by itself.
+    (
+        "I9",
+        "SELECT 'no load attempt of card ' || CAST(attempt.card AS TEXT) FROM attempt
+         LEFT JOIN load ON load.bank = attempt.bank AND load.id = attempt.load
+         WHERE attempt.bank = $1 AND load.id IS NULL
+         UNION ALL SELECT 'no load transition ' || CAST(transition.id AS TEXT) FROM transition
+         LEFT JOIN load ON load.bank = transition.bank AND load.id = transition.load
+         WHERE transition.bank = $1 AND load.id IS NULL
+         UNION ALL SELECT 'no load transfer ' || CAST(transfer.id AS TEXT) FROM transfer
+         LEFT JOIN load ON load.bank = transfer.bank AND load.id = transfer.load
+         WHERE transfer.bank = $1 AND transfer.load IS NOT NULL AND load.id IS NULL
+         UNION ALL SELECT 'no load exchange of ' || exchange.terminal FROM exchange
+         LEFT JOIN load ON load.bank = exchange.bank AND load.id = exchange.load
+         WHERE exchange.bank = $1 AND exchange.load IS NOT NULL AND load.id IS NULL
+         UNION ALL SELECT 'no load ' || core.rrn FROM core
+         LEFT JOIN load ON load.bank = core.bank AND load.id = core.load
+         WHERE core.bank = $1 AND load.id IS NULL
+         UNION ALL SELECT 'no load of queue ' || queue_item.queue FROM queue_item
+         LEFT JOIN load ON load.bank = queue_item.bank AND load.id = queue_item.load
+         WHERE queue_item.bank = $1 AND queue_item.load IS NOT NULL AND load.id IS NULL",
     ),
     (
         "I10",

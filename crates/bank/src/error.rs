@@ -111,6 +111,12 @@ impl Problem {
         }
     }
 
+    /// The same was done meanwhile: whoever looks again finds it.
+    pub(crate) fn overtaken(cause: &str) -> Self {
+        let cause = cause.to_owned();
+        Self::Conflict { cause }
+    }
+
     pub(crate) fn busy() -> Self {
         Self::refused(503, "busy").with("retry_after_ms", 1_000)
     }

@@ -125,6 +125,8 @@ pub(crate) struct Metrics {
     in_work: Gauge,
     connections: Gauge,
     connections_refused: Counter,
+    /// Of requests for transactions.
+    pub(crate) statements: Counter,
     moves: Family<PhaseLabel, Counter>,
     moved_fen: Family<PhaseLabel, Counter>,
     sms: Family<ResultLabel, Counter>,
@@ -155,6 +157,7 @@ impl Metrics {
             in_work: Gauge::default(),
             connections: Gauge::default(),
             connections_refused: Counter::default(),
+            statements: Counter::default(),
             moves: Family::default(),
             moved_fen: Family::default(),
             sms: Family::default(),
@@ -205,6 +208,8 @@ impl Metrics {
             help,
             self.connections_refused.clone(),
         );
+        let help = "Statements that requests for transactions had the store do";
+        registry.register("relay_statements", help, self.statements.clone());
         let help = "Moves of loads, by the phase they came to";
         registry.register("load_moves", help, self.moves.clone());
         let help = "Amounts of the loads that moved, fen, by the phase they came to";

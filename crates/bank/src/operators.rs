@@ -307,10 +307,8 @@ async fn step(
     event: Event,
 ) -> Result<(), OperatorError> {
     let now_ms = bank.now_ms();
-    let stepped = row.load.clone().step(event, now_ms);
-    let (load, effects) = stepped.map_err(Problem::internal)?;
-    row.load = load;
-    load::keep(bank, conn, row, &effects, now_ms).await?;
+    row.step(event, now_ms).map_err(Problem::internal)?;
+    load::keep(bank, conn, row, now_ms).await?;
     Ok(())
 }
 

@@ -33,6 +33,8 @@ use crate::metrics::Metrics;
 use crate::packages::Shelf;
 use crate::sms::post::{self, Posting};
 use crate::sms::sender::Sender;
+use crate::store::audit::Heads;
+use crate::store::beside::Shards;
 use crate::store::{Opening, Place, audit, commit, customer, owner, terminal};
 use crate::tls::{self, Identity};
 use crate::token::Token;
@@ -298,6 +300,8 @@ pub(crate) async fn bank(config: &Config, dir: &Directory) -> Result<Bank, Start
         spans: crate::otel::Spans::to(settings.otel.as_ref())?,
         settings,
         store,
+        shards: Shards::new(),
+        audit_heads: Heads::default(),
         vault,
     })
 }

@@ -1,7 +1,8 @@
 //! What the bank does by itself: delivers its outbox, doubts loads that nobody speaks of any more, closes old queues.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use ledger::{Doubt, Event, Phase, Suspense};
 use serde::Deserialize;
@@ -17,12 +18,23 @@ use crate::store::outbox::{self, Waiting};
 use crate::store::{Conn, commit, counted, terminal};
 
 const PAUSE: Duration = Duration::from_secs(1);
+/// How long one who is woken waits for more to deliver at once.
+const GATHER: Duration = Duration::from_millis(20);
 
 /// Runs until it is aborted. Nothing is lost then: what was not marked as delivered is delivered again.
 pub(crate) async fn run(bank: Arc<Bank>) {
+    let mut due = Instant::now();
     loop {
-        let done = round(&bank).await;
-        bank.metrics.round(done.is_ok());
+        let is_due = Instant::now() >= due;
+        let done = if is_due {
+            due = Instant::now() + PAUSE;
+            let done = round(&bank).await;
+            bank.metrics.round(done.is_ok());
+            done
+        } else {
+            // Woken for what there is to deliver: all else has its time.
+            deliver(&bank).await
+        };
         if let Err(error) = done {
             let (status, body) = error.answer();
             log::warn!(
@@ -32,6 +44,8 @@ pub(crate) async fn run(bank: Arc<Bank>) {
         }
         // A wake-up and a pause are both fine: a round without work changes nothing.
         let _woken = tokio::time::timeout(PAUSE, bank.outbox.notified()).await;
+        // What comes meanwhile goes with it.
+        tokio::time::sleep(GATHER).await;
     }
 }
 
@@ -92,18 +106,29 @@ async fn deliver(bank: &Bank) -> Result<(), Problem> {
             return Ok(());
         }
         // Delivered first, marked after: a crash between sends one more, never none.
-        let mut done = Vec::with_capacity(waiting.len());
+        let mut done: BTreeMap<_, Vec<i64>> = BTreeMap::new();
         for item in &waiting {
-            done.push((item.id, hand_over(bank, item).await?));
+            let outcome = hand_over(bank, item).await?.map(SmsResult::name);
+            done.entry(outcome).or_default().push(item.id);
         }
-        commit!(bank.store, conn => {
-            for (id, result) in &done {
-                let outcome = result.map(SmsResult::name);
-                outbox::delivered(conn, (*id, outcome), bank.now_ms()).await?;
-            }
-            Ok::<_, Problem>(())
-        })?;
+        // Where several write at once, marking is in nobody's way: it reads the newest events, beside which others insert.
+        if let Some(mut conn) = bank.store.ahead().await? {
+            mark(&mut conn, &done, bank.now_ms()).await?;
+        } else {
+            commit!(bank.store, conn => { mark(conn, &done, bank.now_ms()).await })?;
+        }
     }
+}
+
+async fn mark(
+    conn: &mut Conn,
+    done: &BTreeMap<Option<&'static str>, Vec<i64>>,
+    now_ms: u64,
+) -> Result<(), Problem> {
+    for (outcome, ids) in done {
+        outbox::delivered(conn, (ids, *outcome), now_ms).await?;
+    }
+    Ok(())
 }
 
 /// What an event of the outbox says that is counted.
@@ -169,10 +194,9 @@ async fn step_all(
 ) -> Result<(), Problem> {
     let now_ms = bank.now_ms();
     for mut row in rows {
-        let stepped = row.load.clone().step(event.clone(), now_ms);
-        let (load, effects) = stepped.map_err(Problem::internal)?;
-        row.load = load;
-        load::keep(bank, conn, &row, &effects, now_ms).await?;
+        let stepped = row.step(event.clone(), now_ms);
+        stepped.map_err(Problem::internal)?;
+        load::keep(bank, conn, &mut row, now_ms).await?;
     }
     Ok(())
 }

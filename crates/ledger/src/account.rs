@@ -58,6 +58,11 @@ impl Shard {
         Self(last % Self::COUNT)
     }
 
+    /// Where it is among all of them, from 0.
+    pub fn place(self) -> usize {
+        usize::from(self.0)
+    }
+
     /// All of them.
     pub fn all() -> impl Iterator<Item = Self> {
         (0..Self::COUNT).map(Self)

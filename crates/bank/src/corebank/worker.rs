@@ -63,10 +63,9 @@ async fn give_up(bank: &Bank, id: &[u8; 16]) -> Result<(), Problem> {
         let Some(mut row) = row.filter(|row| row.phase() == Phase::Authorised) else {
             return Err(Problem::internal("a load that asks is not authorised"));
         };
-        let stepped = row.load.clone().step(Event::TimeOut, now_ms);
-        let (stepped, effects) = stepped.map_err(Problem::internal)?;
-        row.load = stepped;
-        load::keep(bank, conn, &row, &effects, now_ms).await
+        let stepped = row.step(Event::TimeOut, now_ms);
+        stepped.map_err(Problem::internal)?;
+        load::keep(bank, conn, &mut row, now_ms).await
     })?;
     bank.outbox.notify_one();
     Ok(())

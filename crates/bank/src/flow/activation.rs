@@ -48,14 +48,12 @@ impl Step<'_> {
             return Ok(self.end("message-bad"));
         }
         let mut row = self.request(&card, 0, Kind::Activation, identity)?;
-        load::begin(self.bank, conn, &row, self.now_ms).await?;
         self.exchange.load = Some(self.exchange.id);
-        if let Some((message, why)) = self.may_activate(conn, &card, &asked, &row).await? {
+        if let Some((message, why)) = self.may_activate(conn, &card, &asked, &mut row).await? {
             self.apply(conn, &mut row, Event::Decline(why)).await?;
             return Ok(message);
         }
-        self.apply(conn, &mut row, Event::AuthoriseActivation)
-            .await?;
+        self.begin(&mut row, Event::AuthoriseActivation)?;
         self.apply(conn, &mut row, Event::Issue { available: 0 })
             .await?;
         let opening = match &asked {
@@ -82,7 +80,7 @@ impl Step<'_> {
         conn: &mut Conn,
         card: &CardRow,
         asked: &Asked,
-        row: &LoadRow,
+        row: &mut LoadRow,
     ) -> Result<Option<(Message, Decline)>, Problem> {
         if card.blocked {
             return Ok(Some((self.end("card-blocked"), Decline::Card)));
@@ -94,7 +92,7 @@ impl Step<'_> {
             if opening.is_old(mac1.counter(), card.counter_seen) {
                 return Ok(Some((self.end("counter-seen"), Decline::CounterSeen)));
             }
-            card::saw_counter(conn, card.id, mac1.counter()).await?;
+            row.saw_counter(mac1.counter());
         }
         let message = self.check_password(conn, card, For::Activation).await?;
         Ok(message.map(|message| (message, Decline::Password)))

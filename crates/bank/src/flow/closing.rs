@@ -18,20 +18,21 @@ impl Step<'_> {
         row: &mut LoadRow,
         event: Event,
     ) -> Result<(), Problem> {
-        let (load, effects) = match row.load.clone().step(event, self.now_ms) {
-            Ok(stepped) => stepped,
-            Err(Refusal::OutOfPlace(_) | Refusal::Final(_) | Refusal::Undecided) => {
-                return Ok(());
-            }
+        match row.step(event, self.now_ms) {
+            Ok(()) => load::keep(self.bank, conn, row, self.now_ms).await,
+            Err(Refusal::OutOfPlace(_) | Refusal::Final(_) | Refusal::Undecided) => Ok(()),
             Err(
                 error @ (Refusal::Amount
                 | Refusal::FundsShort
                 | Refusal::Overflow
                 | Refusal::UnknownName),
-            ) => return Err(Problem::internal(error)),
-        };
-        row.load = load;
-        load::keep(self.bank, conn, row, &effects, self.now_ms).await
+            ) => Err(Problem::internal(error)),
+        }
+    }
+
+    /// The first step of a load that another one follows at once: stored with that one.
+    pub(super) fn begin(&self, row: &mut LoadRow, event: Event) -> Result<(), Problem> {
+        row.step(event, self.now_ms).map_err(Problem::internal)
     }
 
     /// The end that a load's state means; `already` when it was settled before this request.

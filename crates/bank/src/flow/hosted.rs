@@ -7,8 +7,8 @@ use crate::corebank::{Ask, Said};
 use crate::error::Problem;
 use crate::flow::topup::TopUp;
 use crate::flow::{Next, Step};
-use crate::store::load::LoadRow;
-use crate::store::{Conn, corebank, sms};
+use crate::store::load::{self, LoadRow};
+use crate::store::{Conn, corebank, money, sms};
 
 impl Step<'_> {
     /// Without a line to the host nothing begins.
@@ -25,10 +25,14 @@ impl Step<'_> {
         conn: &mut Conn,
         mut row: LoadRow,
         asked: &TopUp,
+        available: i64,
     ) -> Result<Next, Problem> {
         let Some(host) = self.bank.core.host() else {
-            return self.debit(conn, &mut row, asked).await.map(Next::Say);
+            let said = self.debit(conn, &mut row, asked, available).await;
+            return said.map(Next::Say);
         };
+        // What it is asked for refers to the load.
+        load::keep(self.bank, conn, &mut row, self.now_ms).await?;
         let lease_ms = host.lease_ms(self.bank.settings.limits.database_wait_ms);
         let times = (self.now_ms, self.now_ms.saturating_add(lease_ms));
         let ask = corebank::ask(self.bank, conn, &row, host.next_stan(), times).await?;
@@ -73,7 +77,8 @@ impl Step<'_> {
                 let asked = self.read_top_up();
                 let asked = asked.ok_or_else(|| Problem::internal("a message that changed"))?;
                 corebank::booked(conn, &row, approval.as_deref(), self.now_ms).await?;
-                return self.debit(conn, &mut row, &asked).await;
+                let available = money::available(conn, row.load.order().account).await?;
+                return self.debit(conn, &mut row, &asked, available).await;
             }
             Said::FundsShort { response } => {
                 corebank::declined(conn, &row, response, self.now_ms).await?;

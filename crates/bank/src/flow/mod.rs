@@ -1,11 +1,14 @@
 //! The transactions of `docs/protocol.md`, 1.1, as the transaction server runs them: each request is one commit.
 
 mod activation;
+mod asked;
 mod closing;
 mod hosted;
 mod queue;
 mod resume;
 mod topup;
+
+use std::sync::atomic::Ordering;
 
 use envelope::Terminal;
 use industry::Facts;
@@ -17,31 +20,13 @@ use crate::clock::host_time;
 use crate::config::IndustrySettings;
 use crate::corebank::{Ask, Said};
 use crate::error::Problem;
-use crate::password::{self, Compared};
 use crate::scheme::{CardIdentity, Order};
+use crate::store::Conn;
 use crate::store::exchange::{self, Exchange};
 use crate::store::load::LoadRow;
-use crate::store::{Conn, card, customer, terminal};
-use crate::vault::Purpose;
 
-/// A password whose key expired while its message was on the way is still taken for this long.
-pub(crate) const LATE_PASSWORD_MS: u64 = 10 * 60 * 1_000;
-
-/// A relay message from a terminal, with what is better done before the store is locked.
-pub(crate) struct Asked {
-    terminal: Terminal,
-    hash: [u8; 32],
-    message: Option<Message>,
-    industry: IndustryCode,
-    password: Password,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq)]
-enum Password {
-    None,
-    Unreadable,
-    Compared(Compared),
-}
+use asked::Password;
+pub(crate) use asked::{Asked, LATE_PASSWORD_MS, prepare};
 
 /// What one step works on.
 struct Step<'a> {
@@ -51,98 +36,10 @@ struct Step<'a> {
     industry: IndustryCode,
     operation: Operation,
     exchange: Exchange,
+    /// The store does not have the transaction yet.
+    is_new: bool,
     body: &'a Body,
     password: Password,
-}
-
-impl Asked {
-    /// A transaction that begins with this message.
-    fn exchange(&self, operation: Operation, id: [u8; 16]) -> Exchange {
-        Exchange {
-            id,
-            terminal: self.terminal,
-            operation: operation.code(),
-            industry: self.industry.to_string(),
-            next_step: 1,
-            awaits: first_phase(operation).map(str::to_owned),
-            load: None,
-            since: ledger::Since::Unknown,
-            attempt: None,
-            witness: None,
-            refund: false,
-        }
-    }
-}
-
-/// Parses, and compares the password outside of any lock.
-pub(crate) async fn prepare(
-    bank: &Bank,
-    terminal: Terminal,
-    bytes: &[u8],
-    now_ms: u64,
-) -> Result<Asked, Problem> {
-    let hash = bank.vault.hash(Purpose::Request, &[bytes]);
-    let message = Message::parse(bytes).ok();
-    let industry = match &message {
-        Some(message) => message.industry,
-        None => industry_of(bytes)?,
-    };
-    let password = match &message {
-        Some(message) => password(bank, terminal, message, now_ms).await?,
-        None => Password::None,
-    };
-    Ok(Asked {
-        terminal,
-        hash,
-        message,
-        industry,
-        password,
-    })
-}
-
-/// The industry that a broken message names, so that the answer is one of its own.
-fn industry_of(bytes: &[u8]) -> Result<IndustryCode, Problem> {
-    let named = bytes
-        .get(1..5)
-        .and_then(|code| <[u8; 4]>::try_from(code).ok());
-    let named = named.and_then(|code| IndustryCode::new(code).ok());
-    named.map_or_else(|| "0000".parse().map_err(Problem::internal), Ok)
-}
-
-async fn password(
-    bank: &Bank,
-    terminal: Terminal,
-    message: &Message,
-    now_ms: u64,
-) -> Result<Password, Problem> {
-    let body = &message.body;
-    let (Some(c5), Some(id), Some(step)) = (&body.pin_block, &body.transaction, body.step) else {
-        return Ok(Password::None);
-    };
-    let mut conn = bank.store.read().await?;
-    if exchange::reply(bank, &mut conn, id, step).await?.is_some() {
-        return Ok(Password::None);
-    }
-    let Some((key_id, block)) = password::key_of(c5) else {
-        return Ok(Password::Unreadable);
-    };
-    let Some(identity) = bank.identity(message.industry.as_str(), body) else {
-        return Ok(Password::None);
-    };
-    let industry = message.industry.as_str();
-    let Some(card) = card::find(bank, &mut conn, industry, &identity.serial).await? else {
-        return Ok(Password::None);
-    };
-    let key = terminal::key(bank, &mut conn, &terminal, key_id).await?;
-    let key = key.filter(|key| now_ms < key.facts().expires_ms.saturating_add(LATE_PASSWORD_MS));
-    let Some(digits) = key.and_then(|key| password::open(block, &key, &terminal)) else {
-        return Ok(Password::Unreadable);
-    };
-    let row = customer::password(&mut conn, card.customer).await?;
-    drop(conn);
-    password::compare(bank, row, digits)
-        .await
-        .map(Password::Compared)
 }
 
 /// What a message leads to.
@@ -171,7 +68,7 @@ pub(crate) async fn run(
         Begun::Step(mut step) => match step.take(conn).await? {
             Next::Say(message) => step.finish(conn, asked, &message).await.map(Ran::Replied),
             Next::Ask(ask) => {
-                exchange::save(conn, &step.exchange, now_ms).await?;
+                step.keep_exchange(conn).await?;
                 Ok(Ran::Asks(ask))
             }
         },
@@ -221,12 +118,14 @@ async fn begin<'a>(
     let end = |outcome| Message::closing(asked.industry, operation, id, outcome);
     let exchange = asked.exchange(operation, id);
     let begins = number == 1 && message.letter == Letter::I && exchange.awaits.is_some();
-    let exchange = if begins && exchange::begin(conn, &exchange, now_ms).await? {
-        exchange
-    } else {
-        let Some(found) = exchange::find(conn, &id).await? else {
-            return replied(&end("step-unknown"));
-        };
+    // Who runs again was in somebody's way, maybe of who began the same.
+    let looks = asked.looks_first.swap(true, Ordering::Relaxed) || !begins;
+    let found = match looks {
+        true => exchange::find(conn, &id).await?,
+        false => None,
+    };
+    let is_new = found.is_none();
+    let exchange = if let Some(found) = found {
         let ours = found.terminal == asked.terminal;
         // What comes next was never answered.
         if (number != found.next_step || number == u8::MAX)
@@ -240,6 +139,10 @@ async fn begin<'a>(
             };
         }
         found
+    } else if begins {
+        exchange
+    } else {
+        return replied(&end("step-unknown"));
     };
     let ours = exchange.terminal == asked.terminal;
     let fits = message.letter == Letter::I
@@ -258,6 +161,7 @@ async fn begin<'a>(
         industry: asked.industry,
         operation,
         exchange,
+        is_new,
         body,
         password: asked.password,
     };
@@ -346,10 +250,17 @@ impl Step<'_> {
         let reply = encode(message)?;
         let (now_ms, number) = (self.now_ms, self.exchange.next_step);
         self.exchange.next_step = number.saturating_add(1);
-        exchange::save(conn, &self.exchange, now_ms).await?;
+        self.keep_exchange(conn).await?;
         let place = (&self.exchange.id, number);
         exchange::keep_reply(self.bank, conn, place, (&asked.hash, &reply), now_ms).await?;
         Ok(reply)
+    }
+
+    async fn keep_exchange(&self, conn: &mut Conn) -> Result<(), Problem> {
+        match self.is_new {
+            true => exchange::begin(conn, &self.exchange, self.now_ms).await,
+            false => exchange::save(conn, &self.exchange, self.now_ms).await,
+        }
     }
 
     fn refused_industry(&self) -> Option<&'static str> {

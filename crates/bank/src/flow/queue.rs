@@ -9,7 +9,7 @@ use crate::flow::Step;
 use crate::flow::topup::{Refused, TopUp};
 use crate::queues;
 use crate::store::card::{self, CardRow};
-use crate::store::load::{self, LoadRow};
+use crate::store::load;
 use crate::store::queue::{self, ItemRow, ItemState};
 use crate::store::{Conn, money, sms};
 
@@ -49,20 +49,17 @@ impl Step<'_> {
     ) -> Result<Message, Problem> {
         // Whose account pays: the institution's, not the holder's.
         AccountId(card.customer) = item.queue.account;
-        let mut row = LoadRow {
-            queue: Some(item.queue.id),
-            ..self.request(&card, asked.amount, Kind::TopUp, asked.identity.clone())?
-        };
-        load::begin(self.bank, conn, &row, self.now_ms).await?;
+        let mut row = self.request(&card, asked.amount, Kind::TopUp, asked.identity.clone())?;
+        row.queue = Some(item.queue.id);
         self.exchange.load = Some(self.exchange.id);
-        let mac1 = match self.check_card(conn, &card, &asked).await? {
+        let mac1 = match self.check_card(conn, &card, &asked, &mut row).await? {
             Ok(mac1) => mac1,
             Err(Refused(message, why)) => {
                 self.apply(conn, &mut row, Event::Decline(why)).await?;
                 return Ok(message);
             }
         };
-        self.apply(conn, &mut row, Event::Authorise(mac1)).await?;
+        self.begin(&mut row, Event::Authorise(mac1))?;
         let available = money::balance(conn, Account::Queue(item.queue.id)).await?;
         self.apply(conn, &mut row, Event::Issue { available })
             .await?;

@@ -59,7 +59,7 @@ impl Step<'_> {
         }
         if !self.bank.hsm.could_prove(code, &row.identity) {
             // A recipe that was written anew since asks for more than this card was asked for then.
-            row.identity = identity;
+            row.identify(identity);
         }
         // The card is on a reader again: whatever session the MAC2 was for is over.
         self.apply(conn, &mut row, Event::Doubt(Doubt::Torn))

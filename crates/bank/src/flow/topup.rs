@@ -11,10 +11,11 @@ use crate::clock::host_time;
 use crate::error::Problem;
 use crate::flow::{Next, Password, Step};
 use crate::scheme::{self, About, CardIdentity, Credited, Opening};
-use crate::store::card::{self, CardRow};
+use crate::store::card::CardRow;
 use crate::store::customer::{self, For, Try};
+use crate::store::decide::{self, Known};
 use crate::store::load::{self, AttemptRow, LoadRow};
-use crate::store::{Conn, exchange, money, sms};
+use crate::store::{Conn, exchange, sms};
 
 /// What a top-up's first step says, read.
 pub(super) struct TopUp {
@@ -31,16 +32,34 @@ impl Step<'_> {
         if self.exchange.load.is_some() {
             return self.asked_before(conn).await.map(Next::Say);
         }
-        if exchange::is_void(conn, &self.exchange.id).await? {
+        let asked = self.read_top_up();
+        let known = match &asked {
+            Some(asked) if self.body.pin_block.is_some() => {
+                let card = (self.industry.as_str(), &asked.identity.serial[..]);
+                decide::find(self.bank, conn, card, &self.exchange.id).await?
+            }
+            Some(_) | None => None,
+        };
+        let is_void = match &known {
+            Some(known) => known.is_void,
+            None => exchange::is_void(conn, &self.exchange.id).await?,
+        };
+        if is_void {
             return Ok(Next::Say(self.end("voided")));
         }
         if self.body.pin_block.is_none() {
             return self.load_item(conn).await.map(Next::Say);
         }
         self.is_host_there()?;
-        match self.authorised(conn).await? {
+        let Some(asked) = asked else {
+            return Ok(Next::Say(self.end("message-bad")));
+        };
+        let Some(known) = known else {
+            return Ok(Next::Say(self.end("card-unknown")));
+        };
+        match self.authorised(conn, &asked, &known).await? {
             Err(refused) => Ok(Next::Say(refused)),
-            Ok((row, asked)) => self.pay(conn, row, &asked).await,
+            Ok(row) => self.pay(conn, row, &asked, known.available).await,
         }
     }
 
@@ -48,31 +67,20 @@ impl Step<'_> {
     async fn authorised(
         &mut self,
         conn: &mut Conn,
-    ) -> Result<Result<(LoadRow, TopUp), Message>, Problem> {
-        let Some(asked) = self.read_top_up() else {
-            return Ok(Err(self.end("message-bad")));
-        };
-        let found = card::find(
-            self.bank,
-            conn,
-            self.industry.as_str(),
-            &asked.identity.serial,
-        )
-        .await?;
-        let Some(card) = found else {
-            return Ok(Err(self.end("card-unknown")));
-        };
+        asked: &TopUp,
+        known: &Known,
+    ) -> Result<Result<LoadRow, Message>, Problem> {
         // A load of 0 fen is no load: the ledger has no row for it.
         if asked.amount == 0 {
             return Ok(Err(
                 self.end_limit("amount-low", self.settings()?.min_amount)
             ));
         }
-        let mut row = self.request(&card, asked.amount, Kind::TopUp, asked.identity.clone())?;
-        load::begin(self.bank, conn, &row, self.now_ms).await?;
+        let card = &known.card;
+        let mut row = self.request(card, asked.amount, Kind::TopUp, asked.identity.clone())?;
         self.exchange.load = Some(self.exchange.id);
-        let checked = match self.check_card(conn, &card, &asked).await? {
-            Ok(mac1) => self.check_person(conn, &card, &asked).await?.map(|()| mac1),
+        let checked = match self.check_card(conn, card, asked, &mut row).await? {
+            Ok(mac1) => self.check_person(conn, known, asked).await?.map(|()| mac1),
             Err(refused) => Err(refused),
         };
         let mac1 = match checked {
@@ -82,8 +90,8 @@ impl Step<'_> {
                 return Ok(Err(message));
             }
         };
-        self.apply(conn, &mut row, Event::Authorise(mac1)).await?;
-        Ok(Ok((row, asked)))
+        self.begin(&mut row, Event::Authorise(mac1))?;
+        Ok(Ok(row))
     }
 
     /// The debit and the bank's yes.
@@ -92,8 +100,8 @@ impl Step<'_> {
         conn: &mut Conn,
         row: &mut LoadRow,
         asked: &TopUp,
+        available: i64,
     ) -> Result<Message, Problem> {
-        let available = money::available(conn, row.load.order().account).await?;
         self.apply(conn, row, Event::Issue { available }).await?;
         if row.phase() == Phase::Declined {
             return Ok(self.end("funds-short"));
@@ -137,13 +145,8 @@ impl Step<'_> {
             account: AccountId(card.customer),
             amount,
         };
-        Ok(LoadRow {
-            load: Load::request(order, self.now_ms).map_err(Problem::internal)?,
-            reference: load::new_reference()?,
-            industry: self.industry.to_string(),
-            identity,
-            queue: None,
-        })
+        let load = Load::request(order, self.now_ms).map_err(Problem::internal)?;
+        LoadRow::new(load, self.industry.to_string(), identity)
     }
 
     pub(super) async fn check_card(
@@ -151,6 +154,7 @@ impl Step<'_> {
         conn: &mut Conn,
         card: &CardRow,
         asked: &TopUp,
+        row: &mut LoadRow,
     ) -> Result<Result<Mac1, Refused>, Problem> {
         let refuse = |outcome, why| Ok(Err(Refused(self.end(outcome), why)));
         if card.blocked {
@@ -182,7 +186,7 @@ impl Step<'_> {
         if asked.opening.is_old(counter, card.counter_seen) || card.is_confirmed(counter) {
             return refuse("counter-seen", Decline::CounterSeen);
         }
-        card::saw_counter(conn, card.id, counter).await?;
+        row.saw_counter(counter);
         Ok(match self.over_limit(asked.amount, mac1.balance()) {
             Some(refused) => Err(refused),
             None => Ok(mac1),
@@ -239,54 +243,45 @@ impl Step<'_> {
     async fn check_person(
         &self,
         conn: &mut Conn,
-        card: &CardRow,
+        known: &Known,
         asked: &TopUp,
     ) -> Result<Result<(), Refused>, Problem> {
-        if !self.proof_is_good(conn, card, asked.amount).await? {
+        if !self.proof_is_good(known, asked.amount) {
             return Ok(Err(Refused(self.end("sms-proof-bad"), Decline::SmsProof)));
         }
-        Ok(match self.check_password(conn, card, For::Money).await? {
-            None => Ok(()),
-            Some(message) => {
-                let locked = message.body.outcome.as_deref() == Some("password-locked");
-                let why = if locked {
-                    Decline::PasswordLocked
-                } else {
-                    Decline::Password
-                };
-                Err(Refused(message, why))
+        let customer = known.card.customer;
+        let tried = match self.is_password_of(customer) {
+            Some(right) => {
+                let who = (customer, known.tries);
+                customer::try_known(self.bank, conn, who, right, self.now_ms).await?
             }
-        })
+            None => return Ok(Err(Refused(self.end("message-bad"), Decline::Password))),
+        };
+        let why = match tried {
+            Try::Locked => Decline::PasswordLocked,
+            Try::Right | Try::Wrong { .. } => Decline::Password,
+        };
+        let refused = self.told_of(tried).map(|message| Refused(message, why));
+        Ok(refused.map_or(Ok(()), Err))
     }
 
-    async fn proof_is_good(
-        &self,
-        conn: &mut Conn,
-        card: &CardRow,
-        amount: u32,
-    ) -> Result<bool, Problem> {
+    fn proof_is_good(&self, known: &Known, amount: u32) -> bool {
         use subtle::ConstantTimeEq;
-        let Some(proof) = &self.body.sms_proof else {
-            return Ok(false);
+        let (Some(proof), Some(code)) = (&self.body.sms_proof, &known.code) else {
+            return false;
         };
-        let found = sms::find(conn, &sms::stem(&self.exchange.id)).await?;
-        let Some(code) = found else { return Ok(false) };
         let valid_ms = self.bank.settings.sms.proof_valid_s.saturating_mul(1_000);
         let in_time = code
             .verified_ms
             .is_some_and(|at| self.now_ms <= at.saturating_add(valid_ms));
         // Two cards of one person may end in the same four digits: the code is good for either.
-        let owner = match code.card {
-            Some(id) => card::customer_of(conn, id).await?,
-            None => None,
-        };
         let bound = code.terminal == self.terminal
-            && owner == Some(card.customer)
-            && code.card_tail == card.tail
+            && known.code_customer == Some(known.card.customer)
+            && code.card_tail == known.card.tail
             && code.industry == self.industry.as_str()
             && amount <= code.ceiling;
         let right: bool = code.proof(self.bank).ct_eq(proof).into();
-        Ok(in_time && bound && !code.spent && right)
+        in_time && bound && !code.spent && right
     }
 
     /// None when the password is right.
@@ -296,13 +291,25 @@ impl Step<'_> {
         card: &CardRow,
         purpose: For,
     ) -> Result<Option<Message>, Problem> {
-        let right = match self.password {
-            Password::Compared(compared) => compared.customer == card.customer && compared.right,
-            Password::None | Password::Unreadable => return Ok(Some(self.end("message-bad"))),
+        let Some(right) = self.is_password_of(card.customer) else {
+            return Ok(Some(self.end("message-bad")));
         };
         let who = (card.customer, purpose);
         let tried = customer::try_password(self.bank, conn, who, right, self.now_ms).await?;
-        Ok(match tried {
+        Ok(self.told_of(tried))
+    }
+
+    /// None where none was given.
+    fn is_password_of(&self, customer: i64) -> Option<bool> {
+        match self.password {
+            Password::Compared(compared) => Some(compared.customer == customer && compared.right),
+            Password::None | Password::Unreadable => None,
+        }
+    }
+
+    /// None of a password that is right.
+    fn told_of(&self, tried: Try) -> Option<Message> {
+        match tried {
             Try::Right => None,
             Try::Locked => Some(self.end("password-locked")),
             Try::Wrong { left } => {
@@ -310,7 +317,7 @@ impl Step<'_> {
                 message.body.put("tries_left", [left]);
                 Some(message)
             }
-        })
+        }
     }
 
     /// Makes the bank's yes to the newest attempt (MAC2 or script), in the commit of its debit.
@@ -347,10 +354,12 @@ impl Step<'_> {
 
     /// The card's answer to the credit.
     pub(super) async fn credited(&mut self, conn: &mut Conn) -> Result<Message, Problem> {
-        let mut row = self.load_of_exchange(conn).await?;
+        let id = self.load_id()?;
+        let found = load::with_attempts(self.bank, conn, &id).await?;
+        let (mut row, attempts) = found.ok_or_else(|| Problem::internal("a load went away"))?;
         let proof = Credited::at_once(self.settings()?.scheme, self.body);
         if proof.is_there()
-            && let Some(tac) = self.verified(conn, &row, &proof).await?
+            && let Some(tac) = self.verified_of(&row, &attempts, &proof)?
         {
             let before = row.phase();
             self.apply(conn, &mut row, Event::Tac(tac)).await?;
@@ -391,12 +400,14 @@ impl Step<'_> {
     }
 
     pub(super) async fn load_of_exchange(&self, conn: &mut Conn) -> Result<LoadRow, Problem> {
-        let id = self
-            .exchange
-            .load
-            .ok_or_else(|| Problem::internal("an exchange without load"))?;
+        let id = self.load_id()?;
         let row = load::find(self.bank, conn, &id).await?;
         row.ok_or_else(|| Problem::internal("a load went away"))
+    }
+
+    fn load_id(&self) -> Result<[u8; 16], Problem> {
+        let load = self.exchange.load;
+        load.ok_or_else(|| Problem::internal("an exchange without load"))
     }
 
     /// The proof that verifies over an attempt's own data, newest attempt first.
@@ -406,7 +417,17 @@ impl Step<'_> {
         row: &LoadRow,
         proof: &Credited,
     ) -> Result<Option<Tac>, Problem> {
-        for attempt in load::attempts(conn, row.id()).await?.iter().rev() {
+        let attempts = load::attempts(conn, row.id()).await?;
+        self.verified_of(row, &attempts, proof)
+    }
+
+    fn verified_of(
+        &self,
+        row: &LoadRow,
+        attempts: &[AttemptRow],
+        proof: &Credited,
+    ) -> Result<Option<Tac>, Problem> {
+        for attempt in attempts.iter().rev() {
             match proof.verify(&*self.bank.hsm, row, attempt) {
                 Ok(Some(tac)) => return Ok(Some(tac)),
                 Ok(None) => {}

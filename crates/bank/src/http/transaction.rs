@@ -20,7 +20,7 @@ use crate::error::Problem;
 use crate::flow::{self, Ran};
 use crate::http::{limited, problem, respond};
 use crate::peer;
-use crate::store::{Conn, audit, commit, terminal};
+use crate::store::{Conn, audit, commit, statements, terminal};
 use crate::vault::{Purpose, random};
 
 /// Clocks further apart than this are told the bank's time.
@@ -33,7 +33,9 @@ pub(crate) fn routes() -> Router<Arc<Bank>> {
 async fn relay(State(bank): State<Arc<Bank>>, request: Request) -> Response {
     let work = |bank: Arc<Bank>, asked: super::Asked| async move {
         // A task of its own: a peer that hangs up in the middle must not stop a commit half-way through its work.
-        let task = tokio::spawn(async move { answer(&bank, &asked).await });
+        let statements = bank.metrics.statements.clone();
+        let work = async move { answer(&bank, &asked).await };
+        let task = tokio::spawn(statements::counted(statements, work));
         task.await.map_err(Problem::internal)?
     };
     let began = Instant::now();
@@ -57,12 +59,21 @@ fn timed(mut answer: Response, took: Duration) -> Response {
 
 async fn answer(bank: &Bank, asked: &super::Asked) -> Result<Vec<u8>, Problem> {
     let now_ms = bank.now_ms();
-    let (key, header, message) = open(bank, asked, now_ms).await?;
-    let asked = flow::prepare(bank, header.terminal, &message, now_ms).await?;
+    let Opened {
+        key,
+        mut window,
+        header,
+        message,
+    } = open(bank, asked, now_ms).await?;
+    let asked = flow::prepare(bank, (header.terminal, &key), &message, now_ms).await?;
     let hash = bank.vault.hash(Purpose::Request, &[&message]);
     let place = (&header.terminal, header.key_id, header.counter);
+    let shard = match asked.transaction() {
+        Some(load) => bank.shards.of(&bank.store, load).await,
+        None => None,
+    };
     let first = commit!(bank.store, conn => {
-        let Some(window) = window(conn, place).await? else {
+        let Some(windows) = windows(conn, place, window.take()).await? else {
             let answer = repeated(bank, conn, place, &hash, now_ms).await?;
             return Ok(First::Answered(answer, false));
         };
@@ -71,7 +82,7 @@ async fn answer(bank: &Bank, asked: &super::Asked) -> Result<Vec<u8>, Problem> {
             Ran::Asks(ask) => Ok::<_, Problem>(First::Asks(ask)),
             Ran::Replied(reply) => {
                 let sealed = sealed(&key, header, &reply, now_ms)?;
-                terminal::keep_answer(conn, place, &window, (&hash, &sealed)).await?;
+                terminal::keep_answer(conn, place, windows, (&hash, &sealed)).await?;
                 Ok(First::Answered(Some(sealed), is_of_no_card(&reply)))
             }
         }
@@ -79,6 +90,7 @@ async fn answer(bank: &Bank, asked: &super::Asked) -> Result<Vec<u8>, Problem> {
     let (answer, is_of_no_card) = match first {
         First::Answered(answer, is_of_no_card) => (answer, is_of_no_card),
         First::Asks(ask) => {
+            drop(shard);
             let host = bank
                 .core
                 .host()
@@ -86,12 +98,12 @@ async fn answer(bank: &Bank, asked: &super::Asked) -> Result<Vec<u8>, Problem> {
             let said = host.load(&ask).await;
             let now_ms = bank.now_ms();
             let answer = commit!(bank.store, conn => {
-                let Some(window) = window(conn, place).await? else {
+                let Some(windows) = windows(conn, place, window.take()).await? else {
                     return repeated(bank, conn, place, &hash, now_ms).await;
                 };
                 let reply = flow::settle(bank, conn, &asked, (&ask, &said), now_ms).await?;
                 let sealed = sealed(&key, header, &reply, now_ms)?;
-                terminal::keep_answer(conn, place, &window, (&hash, &sealed)).await?;
+                terminal::keep_answer(conn, place, windows, (&hash, &sealed)).await?;
                 Ok::<_, Problem>(Some(sealed))
             })?;
             host.owed.notify_one();
@@ -99,6 +111,8 @@ async fn answer(bank: &Bank, asked: &super::Asked) -> Result<Vec<u8>, Problem> {
         }
     };
     bank.outbox.notify_one();
+    // Where it fails, the next one forgets more.
+    let _later = terminal::forget_answers(bank, place).await;
     if is_of_no_card {
         bank.rates.card_unknown(&header.terminal);
     }
@@ -113,14 +127,20 @@ enum First {
     Asks(Ask),
 }
 
-/// The counters that were seen, with this one; none when it was seen before.
-async fn window(
+/// The counters that were seen, without and with this one; none when it was seen before. `read` is how they were when
+/// the message was opened: whether they still are is found out when they are written.
+async fn windows(
     conn: &mut Conn,
     (who, key_id, counter): (&Terminal, u32, u64),
-) -> Result<Option<Window>, Problem> {
-    let mut window = terminal::window(conn, who, key_id).await?;
+    read: Option<Window>,
+) -> Result<Option<(Window, Window)>, Problem> {
+    let before = match read {
+        Some(window) => window,
+        None => terminal::window(conn, who, key_id).await?,
+    };
+    let mut window = before;
     match window.accept(counter) {
-        Freshness::New => Ok(Some(window)),
+        Freshness::New => Ok(Some((before, window))),
         Freshness::Seen => Ok(None),
         Freshness::TooOld => Err(Problem::refused(409, "replay")),
     }
@@ -160,20 +180,31 @@ fn is_of_no_card(reply: &[u8]) -> bool {
     message.is_some_and(|it| it.body.outcome.as_deref() == Some("card-unknown"))
 }
 
-type Opened = (WorkingKey, Header, zeroize::Zeroizing<Vec<u8>>);
+/// A message that one of a terminal's keys opens.
+struct Opened {
+    key: WorkingKey,
+    /// Until it was used once: whoever runs again reads it anew.
+    window: Option<Window>,
+    header: Header,
+    message: zeroize::Zeroizing<Vec<u8>>,
+}
 
 async fn open(bank: &Bank, asked: &super::Asked, now_ms: u64) -> Result<Opened, Problem> {
     let envelope = asked.body();
     let header = seal::peek(envelope).map_err(|_| Problem::envelope_refused())?;
     let mut conn = bank.store.read().await?;
-    let known = terminal::find(bank, &mut conn, &header.terminal).await?;
+    let of = (&header.terminal, header.key_id);
+    let (known, key) = terminal::with_key(bank, &mut conn, of.0, of.1)
+        .await?
+        .unzip();
     let known = usable(known)?;
     owns(bank, &known, asked)?;
     if header.suite < known.lowest {
         return Err(Problem::refused(403, "suite-refused"));
     }
-    let key = terminal::key(bank, &mut conn, &header.terminal, header.key_id).await?;
-    let key = key.ok_or_else(|| Problem::refused(403, "key-unknown"))?;
+    let (key, window) = key
+        .flatten()
+        .ok_or_else(|| Problem::refused(403, "key-unknown"))?;
     let opened = seal::open(&key, envelope, Direction::ToBank);
     let (header, message) = opened.map_err(|_| Problem::envelope_refused())?;
     bank.rates.terminal(&header.terminal)?;
@@ -186,7 +217,12 @@ async fn open(bank: &Bank, asked: &super::Asked, now_ms: u64) -> Result<Opened, 
     if header.time_ms.abs_diff(now_ms) > MOST_SKEW_MS {
         return Err(Problem::time_skew(now_ms));
     }
-    Ok((key, header, message))
+    Ok(Opened {
+        key,
+        window: Some(window),
+        header,
+        message,
+    })
 }
 
 /// The connection is the terminal's own, where this bank asks for that.

@@ -1,5 +1,8 @@
 //! The audit log, a chain of keyed hashes, and incidents.
 
+use std::collections::BTreeMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
 use crate::bank::Bank;
 use crate::error::{Problem, incident_number};
 use crate::store::{Conn, signed};
@@ -36,48 +39,173 @@ pub(crate) fn beginning(chain: i64) -> Vec<u8> {
     }
 }
 
-/// Adds a row to the chain of this transaction. `detail` is JSON without secrets, numbers of cards or of people.
+/// What is to be a row. `detail` is JSON without secrets, numbers of cards or of people.
+pub(crate) struct Note {
+    kind: &'static str,
+    subject: String,
+    detail: String,
+}
+
+impl Note {
+    pub(crate) fn new(kind: &'static str, subject: &str, detail: &str) -> Self {
+        Self {
+            kind,
+            subject: subject.to_owned(),
+            detail: detail.to_owned(),
+        }
+    }
+}
+
+/// Adds a row to the chain of this transaction.
 pub(crate) async fn note(
     bank: &Bank,
     conn: &mut Conn,
-    (kind, subject, detail): (&str, &str, &str),
+    (kind, subject, detail): (&'static str, &str, &str),
+    now_ms: u64,
+) -> Result<(), Problem> {
+    add(bank, conn, &[Note::new(kind, subject, detail)], now_ms).await
+}
+
+/// The last row of a chain: its number and its hash.
+type Head = (i64, Vec<u8>);
+
+/// Heads of chains as this process left them. Whether one still is the head is found out when it is replaced: another
+/// process, or work that was undone, may have made it an old one.
+#[derive(Default)]
+pub(crate) struct Heads(Mutex<BTreeMap<i64, Head>>);
+
+impl Heads {
+    fn all(&self) -> MutexGuard<'_, BTreeMap<i64, Head>> {
+        // Nothing panics while it is held, and an old head does no harm.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The same with several, in their order: the chain's head is written once.
+pub(crate) async fn add(
+    bank: &Bank,
+    conn: &mut Conn,
+    notes: &[Note],
+    now_ms: u64,
+) -> Result<(), Problem> {
+    if notes.is_empty() {
+        return Ok(());
+    }
+    let chain = conn.chain();
+    let left = bank.audit_heads.all().remove(&chain);
+    let follows = |before: &Head| hashes(&bank.vault, before, notes, now_ms);
+    let replaced = match left {
+        Some(before) => {
+            let hashes = follows(&before);
+            let is_head = replace(conn, &before, &head(&before, &hashes)).await?;
+            is_head.then_some((before, hashes))
+        }
+        None => None,
+    };
+    let (before, hashes) = match replaced {
+        Some(known) => known,
+        None => {
+            let found: Option<Head> = conn
+                .sql("SELECT last, hash FROM audit_head WHERE bank = $1 AND chain = $2")
+                .bind(chain)
+                .optional()
+                .await?;
+            let is_new = found.is_none();
+            let before = found.unwrap_or_else(|| (0, beginning(chain)));
+            let hashes = follows(&before);
+            let after = head(&before, &hashes);
+            if is_new {
+                begin(conn, &after).await?;
+            } else if !replace(conn, &before, &after).await? {
+                return Err(Problem::overtaken("the chain went on while it was read"));
+            }
+            (before, hashes)
+        }
+    };
+    let after = head(&before, &hashes);
+    insert(conn, (before.0, notes), &hashes, now_ms).await?;
+    bank.audit_heads.all().insert(chain, after);
+    Ok(())
+}
+
+fn hashes(vault: &Vault, before: &Head, notes: &[Note], now_ms: u64) -> Vec<[u8; 32]> {
+    let (last, hash) = before;
+    let mut previous = hash.clone();
+    let hash = |(id, note): (i64, &Note)| {
+        let row = AuditRow {
+            id,
+            at_ms: signed(now_ms),
+            kind: note.kind,
+            subject: &note.subject,
+            detail: &note.detail,
+        };
+        let hash = row.hash(vault, &previous);
+        previous = hash.to_vec();
+        hash
+    };
+    (last + 1..).zip(notes).map(hash).collect()
+}
+
+/// Of as many rows more.
+fn head(before: &Head, hashes: &[[u8; 32]]) -> Head {
+    let last = hashes.last().map_or_else(Vec::new, |hash| hash.to_vec());
+    (before.0 + i64::try_from(hashes.len()).unwrap_or(0), last)
+}
+
+async fn begin(conn: &mut Conn, (last, hash): &Head) -> Result<(), Problem> {
+    let chain = conn.chain();
+    let sql = "INSERT INTO audit_head (bank, chain, last, hash) VALUES ($1, $2, $3, $4)";
+    let sql = conn.sql(sql).bind(chain).bind(*last).bind(hash);
+    sql.execute().await?;
+    Ok(())
+}
+
+/// False where the head is another one.
+async fn replace(conn: &mut Conn, before: &Head, after: &Head) -> Result<bool, Problem> {
+    let chain = conn.chain();
+    let replaced = conn
+        .sql(
+            "UPDATE audit_head SET last = $3, hash = $4
+             WHERE bank = $1 AND chain = $2 AND last = $5 AND hash = $6",
+        )
+        .bind(chain)
+        .bind(after.0)
+        .bind(&after.1)
+        .bind(before.0)
+        .bind(&before.1)
+        .execute()
+        .await?;
+    Ok(replaced > 0)
+}
+
+async fn insert(
+    conn: &mut Conn,
+    (mut last, notes): (i64, &[Note]),
+    hashes: &[[u8; 32]],
     now_ms: u64,
 ) -> Result<(), Problem> {
     let chain = conn.chain();
-    let head: Option<(i64, Vec<u8>)> = conn
-        .sql("SELECT last, hash FROM audit_head WHERE bank = $1 AND chain = $2")
-        .bind(chain)
-        .optional()
-        .await?;
-    let is_new = head.is_none();
-    let (last_id, previous) = head.unwrap_or_else(|| (0, beginning(chain)));
-    let row = AuditRow {
-        id: last_id + 1,
-        at_ms: signed(now_ms),
-        kind,
-        subject,
-        detail,
-    };
-    let hash = row.hash(&bank.vault, &previous);
-    conn.sql(
-        "INSERT INTO audit (bank, chain, id, at_ms, kind, subject, detail, hash)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
-    )
-    .bind(chain)
-    .bind(row.id)
-    .bind(row.at_ms)
-    .bind(kind)
-    .bind(subject)
-    .bind(detail)
-    .bind(&hash)
-    .execute()
-    .await?;
-    let head = match is_new {
-        true => "INSERT INTO audit_head (bank, chain, last, hash) VALUES ($1, $2, $3, $4)",
-        false => "UPDATE audit_head SET last = $3, hash = $4 WHERE bank = $1 AND chain = $2",
-    };
-    let head = conn.sql(head).bind(chain).bind(row.id).bind(&hash);
-    head.execute().await?;
+    for (some, hashes) in notes.chunks(2).zip(hashes.chunks(2)) {
+        let mut sql = conn
+            .sql(match some.len() {
+                1 => {
+                    "INSERT INTO audit (bank, chain, at_ms, id, kind, subject, detail, hash)
+                     VALUES ($1, $2, $3, $4, $5, $6, $7, $8)"
+                }
+                _ => {
+                    "INSERT INTO audit (bank, chain, at_ms, id, kind, subject, detail, hash)
+                     VALUES ($1, $2, $3, $4, $5, $6, $7, $8), ($1, $2, $3, $9, $10, $11, $12, $13)"
+                }
+            })
+            .bind(chain)
+            .bind(signed(now_ms));
+        for (note, hash) in some.iter().zip(hashes) {
+            last += 1;
+            sql = sql.bind(last).bind(note.kind).bind(&note.subject);
+            sql = sql.bind(&note.detail).bind(hash);
+        }
+        sql.execute().await?;
+    }
     Ok(())
 }
 
@@ -85,10 +213,21 @@ pub(crate) async fn note(
 pub(crate) async fn incident(
     bank: &Bank,
     conn: &mut Conn,
-    (kind, place): (&str, &str),
+    what: (&'static str, &str),
     load: Option<&[u8; 16]>,
     now_ms: u64,
 ) -> Result<(), Problem> {
+    let note = seen(conn, what, load, now_ms).await?;
+    add(bank, conn, &[note], now_ms).await
+}
+
+/// The same where its row of the chain is added with others.
+pub(crate) async fn seen(
+    conn: &mut Conn,
+    (kind, place): (&'static str, &str),
+    load: Option<&[u8; 16]>,
+    now_ms: u64,
+) -> Result<Note, Problem> {
     let id = incident_number();
     conn.sql(
         "INSERT INTO incident (bank, id, kind, place, load, at_ms) VALUES ($1, $2, $3, $4, $5, $6)",
@@ -102,5 +241,5 @@ pub(crate) async fn incident(
     .await?;
     log::warn!("incident {id}: {kind} at {place}");
     let detail = serde_json::json!({"kind": kind, "place": place}).to_string();
-    note(bank, conn, ("incident", &id, &detail), now_ms).await
+    Ok(Note::new("incident", &id, &detail))
 }

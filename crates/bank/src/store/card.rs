@@ -20,13 +20,29 @@ pub(crate) struct CardRow {
 }
 
 impl CardRow {
+    pub(super) fn read(
+        (id, customer, status, tail): (i64, i64, String, String),
+        open_load: Option<&[u8]>,
+        (counter_seen, counter_confirmed): (i64, i64),
+    ) -> Result<Self, Problem> {
+        Ok(Self {
+            id,
+            customer,
+            blocked: status != "normal",
+            tail,
+            counter_seen: narrow(counter_seen)?,
+            open_load: open_load.map(array).transpose()?,
+            counter_confirmed,
+        })
+    }
+
     /// Whether this counter, or one after it, was confirmed: such an INITIALIZE is an old one.
     pub(crate) fn is_confirmed(&self, counter: u16) -> bool {
         i64::from(counter) <= self.counter_confirmed
     }
 }
 
-fn number_hash(bank: &Bank, industry: &str, serial: &[u8]) -> [u8; 32] {
+pub(super) fn number_hash(bank: &Bank, industry: &str, serial: &[u8]) -> [u8; 32] {
     bank.vault
         .hash(Purpose::Card, &[industry.as_bytes(), serial])
 }
@@ -108,19 +124,13 @@ pub(crate) async fn find(
         .bind(&number_hash(bank, industry, serial))
         .optional()
         .await?;
-    let Some((id, customer, status, tail, counter, open_load, counter_confirmed)) = row else {
-        return Ok(None);
-    };
-    let blocked = status != "normal";
-    Ok(Some(CardRow {
-        id,
-        customer,
-        blocked,
-        tail,
-        counter_seen: narrow(counter)?,
-        open_load: open_load.as_deref().map(array).transpose()?,
-        counter_confirmed,
-    }))
+    row.map(
+        |(id, customer, status, tail, counter, open_load, confirmed)| {
+            let of = (id, customer, status, tail);
+            CardRow::read(of, open_load.as_deref(), (counter, confirmed))
+        },
+    )
+    .transpose()
 }
 
 /// The card of a customer with this phone that ends in `tail`.
@@ -153,13 +163,23 @@ pub(crate) async fn saw_counter(conn: &mut Conn, card: i64, counter: u16) -> Res
     Ok(())
 }
 
-/// From now on the card's open load is this one.
-pub(crate) async fn opened(conn: &mut Conn, card: i64, load: &[u8; 16]) -> Result<(), Problem> {
-    conn.sql("UPDATE card SET open_load = $3 WHERE bank = $1 AND id = $2")
-        .bind(card)
-        .bind(load)
-        .execute()
-        .await?;
+/// From now on the card's open load is this one; `counter` is the one that a valid MAC1 showed for it.
+pub(crate) async fn opened(
+    conn: &mut Conn,
+    card: i64,
+    load: &[u8; 16],
+    counter: Option<u16>,
+) -> Result<(), Problem> {
+    conn.sql(
+        "UPDATE card SET open_load = $3,
+             counter_seen = CASE WHEN counter_seen < $4 THEN $4 ELSE counter_seen END
+         WHERE bank = $1 AND id = $2",
+    )
+    .bind(card)
+    .bind(load)
+    .bind(counter.map_or(-1, i64::from))
+    .execute()
+    .await?;
     Ok(())
 }
 
@@ -188,13 +208,4 @@ pub(crate) async fn is_blocked(conn: &mut Conn, id: i64) -> Result<bool, Problem
         .optional()
         .await?;
     Ok(status.is_none_or(|(status,)| status != "normal"))
-}
-
-pub(crate) async fn customer_of(conn: &mut Conn, id: i64) -> Result<Option<i64>, Problem> {
-    let customer: Option<(i64,)> = conn
-        .sql("SELECT customer FROM card WHERE bank = $1 AND id = $2")
-        .bind(id)
-        .optional()
-        .await?;
-    Ok(customer.map(|(customer,)| customer))
 }

@@ -292,16 +292,18 @@ pub(crate) async fn waits(conn: &mut Conn, state: &str) -> Result<Waits, Problem
     })
 }
 
-/// What waits for the host, for people.
-#[derive(Clone, Debug, sqlx::FromRow)]
-pub(crate) struct Pending {
-    pub(crate) reference: String,
-    pub(crate) state: String,
-    pub(crate) amount: i64,
-    pub(crate) since_ms: i64,
-    pub(crate) response: Option<String>,
-    pub(crate) reversals: i64,
-    pub(crate) reversal_response: Option<String>,
+row! {
+    /// What waits for the host, for people.
+    #[derive(Clone, Debug)]
+    pub(crate) struct Pending {
+        pub(crate) reference: String,
+        pub(crate) state: String,
+        pub(crate) amount: i64,
+        pub(crate) since_ms: i64,
+        pub(crate) response: Option<String>,
+        pub(crate) reversals: i64,
+        pub(crate) reversal_response: Option<String>,
+    }
 }
 
 /// The oldest of all that wait.
@@ -314,18 +316,20 @@ pub(crate) async fn pending(conn: &mut Conn, most: i64) -> Result<Vec<Pending>, 
     conn.sql(sql).bind(most).all().await
 }
 
-/// All that is known of one load at the host.
-#[derive(Clone, Debug, sqlx::FromRow)]
-pub(crate) struct AtHost {
-    pub(crate) state: String,
-    pub(crate) rrn: String,
-    pub(crate) asked_ms: i64,
-    pub(crate) response: Option<String>,
-    pub(crate) approval: Option<String>,
-    pub(crate) reversals: i64,
-    pub(crate) reversal_response: Option<String>,
-    pub(crate) since_ms: i64,
-    pub(crate) next_ms: i64,
+row! {
+    /// All that is known of one load at the host.
+    #[derive(Clone, Debug)]
+    pub(crate) struct AtHost {
+        pub(crate) state: String,
+        pub(crate) rrn: String,
+        pub(crate) asked_ms: i64,
+        pub(crate) response: Option<String>,
+        pub(crate) approval: Option<String>,
+        pub(crate) reversals: i64,
+        pub(crate) reversal_response: Option<String>,
+        pub(crate) since_ms: i64,
+        pub(crate) next_ms: i64,
+    }
 }
 
 /// None when the host was never asked for it.

@@ -36,6 +36,7 @@ const AT_ONCE: usize = 64;
 /// Whoever is as the configuration says is only looked at: their rows are those that loads write, and a process that
 /// starts while another one serves would never come to the end of its commit, nor let that one come to the end of its.
 pub(crate) async fn seed(bank: &Bank) -> Result<(), Problem> {
+    money::open_own(bank).await?;
     let mut conn = bank.store.snapshot().await?;
     let mut others = Vec::new();
     for customer in &bank.settings.customers {
@@ -245,12 +246,67 @@ pub(crate) async fn password(conn: &mut Conn, customer: i64) -> Result<PasswordR
     })
 }
 
+/// What the password of a card's holder is compared with, and whether a transaction has begun and this step of it has
+/// its reply; none when the bank does not know the card.
+pub(crate) async fn holder(
+    bank: &Bank,
+    conn: &mut Conn,
+    (industry, serial): (&str, &[u8]),
+    (transaction, step): (&[u8; 16], u8),
+) -> Result<Option<(PasswordRow, (bool, bool))>, Problem> {
+    type Row = (i64, Vec<u8>, Vec<u8>, i64, i64, i64);
+    let row: Option<Row> = conn
+        .sql(
+            "SELECT customer.id, password_salt, password_hash, password_rounds,
+             (SELECT count(*) FROM exchange WHERE exchange.bank = $1 AND exchange.id = $3),
+             (SELECT count(*) FROM reply WHERE reply.bank = $1 AND reply.exchange = $3 AND reply.step = $4)
+         FROM card JOIN customer ON customer.bank = card.bank AND customer.id = card.customer
+         WHERE card.bank = $1 AND card.number_hash = $2",
+        )
+        .bind(&card::number_hash(bank, industry, serial))
+        .bind(transaction)
+        .bind(step)
+        .optional()
+        .await?;
+    let Some((customer, salt, hash, rounds, begun, replied)) = row else {
+        return Ok(None);
+    };
+    let row = PasswordRow {
+        customer,
+        salt,
+        hash,
+        rounds: self::rounds(rounds)?,
+    };
+    Ok(Some((row, (begun > 0, replied > 0))))
+}
+
 /// What the password is for: each has tries of its own.
 #[derive(Clone, Copy)]
 pub(crate) enum For {
     Money,
     /// Whoever knows a card's number can ask for one: it must not lock the card's owner out of top-ups.
     Activation,
+}
+
+/// The tries of a password that are left.
+#[derive(Clone, Copy)]
+pub(crate) struct Tries {
+    pub(crate) left: i64,
+    pub(crate) locked_ms: Option<i64>,
+}
+
+const WRITE_TRIES: &str =
+    "UPDATE customer SET tries_left = $2, locked_ms = $3 WHERE bank = $1 AND id = $4";
+
+/// Counts a try where money moves, of somebody whose tries were read in this commit.
+pub(crate) async fn try_known(
+    bank: &Bank,
+    conn: &mut Conn,
+    (customer, tries): (i64, Tries),
+    right: bool,
+    now_ms: u64,
+) -> Result<Try, Problem> {
+    count_known(bank, conn, (WRITE_TRIES, tries), customer, right, now_ms).await
 }
 
 /// Counts a try. A lock ends by itself after the configured time, as banks do over night.
@@ -264,7 +320,7 @@ pub(crate) async fn try_password(
     let (read, write) = match purpose {
         For::Money => (
             "SELECT tries_left, locked_ms FROM customer WHERE bank = $1 AND id = $2",
-            "UPDATE customer SET tries_left = $2, locked_ms = $3 WHERE bank = $1 AND id = $4",
+            WRITE_TRIES,
         ),
         For::Activation => (
             "SELECT activation_tries_left, activation_locked_ms FROM customer
@@ -285,7 +341,23 @@ pub(crate) async fn count_try(
     right: bool,
     now_ms: u64,
 ) -> Result<Try, Problem> {
-    let (mut left, locked_ms): (i64, Option<i64>) = conn.sql(read).bind(id).one().await?;
+    let (left, locked_ms): (i64, Option<i64>) = conn.sql(read).bind(id).one().await?;
+    let tries = Tries { left, locked_ms };
+    count_known(bank, conn, (write, tries), id, right, now_ms).await
+}
+
+async fn count_known(
+    bank: &Bank,
+    conn: &mut Conn,
+    (write, tries): (&'static str, Tries),
+    id: i64,
+    right: bool,
+    now_ms: u64,
+) -> Result<Try, Problem> {
+    let Tries {
+        mut left,
+        locked_ms,
+    } = tries;
     let lock_ms = signed(bank.settings.password.lock_s.saturating_mul(1_000));
     if left <= 0 && locked_ms.is_some_and(|since| since > signed(now_ms)) {
         // It began while the clock was ahead: nobody waits longer than a lock lasts.

@@ -90,12 +90,32 @@ pub(crate) async fn find(conn: &mut Conn, id: &[u8; 16]) -> Result<Option<Exchan
     }))
 }
 
-/// Begins a transaction; false when there is one of this id.
-pub(crate) async fn begin(conn: &mut Conn, it: &Exchange, now_ms: u64) -> Result<bool, Problem> {
+/// Whether there is a transaction of this id, and whether this step of it has its reply.
+pub(crate) async fn is_known(
+    conn: &mut Conn,
+    id: &[u8; 16],
+    step: u8,
+) -> Result<(bool, bool), Problem> {
+    let (begun, replied): (i64, i64) = conn
+        .sql(
+            "SELECT (SELECT count(*) FROM exchange WHERE bank = $1 AND id = $2),
+             (SELECT count(*) FROM reply WHERE bank = $1 AND exchange = $2 AND step = $3)",
+        )
+        .bind(id)
+        .bind(step)
+        .one()
+        .await?;
+    Ok((begun > 0, replied > 0))
+}
+
+/// Stores a transaction with what became of it at once. One that another request began meanwhile is a conflict:
+/// whoever runs again finds it.
+pub(crate) async fn begin(conn: &mut Conn, it: &Exchange, now_ms: u64) -> Result<(), Problem> {
     let begun = conn
         .sql(
-            "INSERT INTO exchange (bank, id, terminal, operation, industry, next_step, awaits, at_ms)
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT DO NOTHING",
+            "INSERT INTO exchange (bank, id, terminal, operation, industry, next_step, awaits, load, spent,
+             attempt, witness, refund, at_ms)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13) ON CONFLICT DO NOTHING",
         )
         .bind(&it.id)
         .bind(it.terminal.to_string())
@@ -103,10 +123,28 @@ pub(crate) async fn begin(conn: &mut Conn, it: &Exchange, now_ms: u64) -> Result
         .bind(&it.industry)
         .bind(it.next_step)
         .bind(it.awaits.as_deref())
+        .bind(it.load.as_ref())
+        .bind(spent(it.since))
+        .bind(it.attempt)
+        .bind(it.witness.as_ref())
+        .bind(it.refund)
         .bind(signed(now_ms))
         .execute()
         .await?;
-    Ok(begun > 0)
+    match begun {
+        0 => Err(Problem::overtaken(
+            "a transaction of this number came first",
+        )),
+        _ => Ok(()),
+    }
+}
+
+fn spent(since: Since) -> Option<i64> {
+    match since {
+        Since::Unknown => None,
+        Since::OtherLoad => Some(OTHER_LOAD),
+        Since::Spent(fen) => Some(i64::from(fen)),
+    }
 }
 
 /// Where the transaction stands now. What it began with stays.
@@ -119,11 +157,7 @@ pub(crate) async fn save(conn: &mut Conn, it: &Exchange, now_ms: u64) -> Result<
     .bind(it.next_step)
     .bind(it.awaits.as_deref())
     .bind(it.load.as_ref())
-    .bind(match it.since {
-        Since::Unknown => None,
-        Since::OtherLoad => Some(OTHER_LOAD),
-        Since::Spent(fen) => Some(i64::from(fen)),
-    })
+    .bind(spent(it.since))
     .bind(it.attempt)
     .bind(it.witness.as_ref())
     .bind(it.refund)

@@ -1,7 +1,9 @@
 //! Loads: the ledger's machine as JSON beside the columns that queries need.
 
+mod keep;
+
 use envelope::Terminal;
-use ledger::{Attempt, Effect, Incident, Load, LoadId, LogLine, Phase, Proof, QueueId, State};
+use ledger::{Attempt, Effect, Event, Load, LoadId, LogLine, Phase, QueueId, Refusal};
 use purse::crypto::LoadTerms;
 use purse::{HostTime, TransactionType};
 
@@ -9,8 +11,11 @@ use crate::bank::Bank;
 use crate::error::Problem;
 use crate::scheme::CardIdentity;
 use crate::scheme::cash::Session;
-use crate::store::{Conn, array, audit, card, corebank, money, narrow, outbox, queue, signed};
+use crate::store::row::row;
+use crate::store::{Conn, array, narrow, signed};
 use crate::vault::random;
+
+pub(crate) use keep::keep;
 
 /// A load with what the bank keeps beside the machine.
 pub(crate) struct LoadRow {
@@ -20,6 +25,20 @@ pub(crate) struct LoadRow {
     pub(crate) identity: CardIdentity,
     /// What pays for it instead of its account.
     pub(crate) queue: Option<QueueId>,
+    unstored: Unstored,
+}
+
+/// What the store does not have yet: it takes the steps of one commit together, the row once.
+#[derive(Default)]
+struct Unstored {
+    /// There is no row.
+    is_new: bool,
+    has_other_identity: bool,
+    /// The counter that a valid MAC1 of its card showed.
+    counter: Option<u16>,
+    effects: Vec<Effect>,
+    /// Of each [`Effect::Moved`], what is told of it.
+    told: Vec<String>,
 }
 
 /// One attempt with what its codes are about.
@@ -52,6 +71,56 @@ impl AttemptRow {
 }
 
 impl LoadRow {
+    /// A load that was asked for just now.
+    pub(crate) fn new(
+        load: Load,
+        industry: String,
+        identity: CardIdentity,
+    ) -> Result<Self, Problem> {
+        Ok(Self {
+            load,
+            reference: new_reference()?,
+            industry,
+            identity,
+            queue: None,
+            unstored: Unstored {
+                is_new: true,
+                ..Unstored::default()
+            },
+        })
+    }
+
+    /// Lets the machine take an event; [`keep`] stores what follows.
+    pub(crate) fn step(&mut self, event: Event, now_ms: u64) -> Result<(), Refusal> {
+        let (load, effects) = self.load.clone().step(event, now_ms)?;
+        self.load = load;
+        for effect in &effects {
+            if let Effect::Moved { from, to } = effect {
+                self.unstored.told.push(self.told(*from, *to));
+            }
+        }
+        self.unstored.effects.extend(effects);
+        Ok(())
+    }
+
+    fn told(&self, from: Phase, to: Phase) -> String {
+        serde_json::json!({
+            "reference": self.reference, "from": from, "to": to,
+            "amount": self.load.order().amount, "state": self.load.state(),
+        })
+        .to_string()
+    }
+
+    /// The card's counter, by a valid MAC1, rises with the next [`keep`].
+    pub(crate) fn saw_counter(&mut self, counter: u16) {
+        self.unstored.counter = Some(counter);
+    }
+
+    pub(crate) fn identify(&mut self, identity: CardIdentity) {
+        self.identity = identity;
+        self.unstored.has_other_identity = true;
+    }
+
     pub(crate) fn id(&self) -> &[u8; 16] {
         let LoadId(id) = &self.load.order().id;
         id
@@ -136,12 +205,83 @@ fn read(bank: &Bank, row: Row) -> Result<LoadRow, Problem> {
         queue: queue
             .map(|id| id.parse().map_err(Problem::internal))
             .transpose()?,
+        unstored: Unstored::default(),
     })
 }
 
+/// The same with its attempts, the oldest first.
+pub(crate) async fn with_attempts(
+    bank: &Bank,
+    conn: &mut Conn,
+    id: &[u8; 16],
+) -> Result<Option<(LoadRow, Vec<AttemptRow>)>, Problem> {
+    let rows: Vec<WholeRow> = conn
+        .sql(
+            "SELECT load.reference, card.industry, load.machine, load.card_sealed, load.queue, number, counter,
+             balance, attempt.terminal, host_time, issued_ms, session FROM load
+         JOIN card ON card.bank = load.bank AND card.id = load.card
+         LEFT JOIN attempt ON attempt.bank = load.bank AND attempt.load = load.id
+         WHERE load.bank = $1 AND load.id = $2 ORDER BY number",
+        )
+        .bind(id)
+        .all()
+        .await?;
+    let mut found = None;
+    let mut attempts = Vec::with_capacity(rows.len());
+    for row in rows {
+        let attempt = row
+            .number
+            .zip(row.counter)
+            .zip(row.balance.zip(row.issued_ms));
+        if let (Some(((number, counter), (balance, issued_ms))), Some(terminal), Some(at)) =
+            (attempt, row.terminal, row.host_time)
+        {
+            let it = (
+                number,
+                counter,
+                balance,
+                terminal,
+                at,
+                issued_ms,
+                row.session,
+            );
+            attempts.push(read_attempt(it)?);
+        }
+        let of = (
+            row.reference,
+            row.industry,
+            row.machine,
+            row.card_sealed,
+            row.queue,
+        );
+        found.get_or_insert(of);
+    }
+    let found = found.map(|of| read(bank, of)).transpose()?;
+    Ok(found.map(|row| (row, attempts)))
+}
+
+row! {
+    /// A load beside one of its attempts.
+    struct WholeRow {
+        reference: String,
+        industry: String,
+        machine: String,
+        card_sealed: Vec<u8>,
+        queue: Option<String>,
+        number: Option<i64>,
+        counter: Option<i64>,
+        balance: Option<i64>,
+        terminal: Option<String>,
+        host_time: Option<Vec<u8>>,
+        issued_ms: Option<i64>,
+        session: Option<String>,
+    }
+}
+
+type StoredAttempt = (i64, i64, i64, String, Vec<u8>, i64, Option<String>);
+
 pub(crate) async fn attempts(conn: &mut Conn, load: &[u8; 16]) -> Result<Vec<AttemptRow>, Problem> {
-    type Row = (i64, i64, i64, String, Vec<u8>, i64, Option<String>);
-    let rows: Vec<Row> = conn
+    let rows: Vec<StoredAttempt> = conn
         .sql(
             "SELECT number, counter, balance, terminal, host_time, issued_ms, session FROM attempt
              WHERE bank = $1 AND load = $2 ORDER BY number",
@@ -149,25 +289,28 @@ pub(crate) async fn attempts(conn: &mut Conn, load: &[u8; 16]) -> Result<Vec<Att
         .bind(load)
         .all()
         .await?;
-    let read = |(number, counter, balance, terminal, at, issued_ms, session): Row| {
-        let session = session.as_deref().map(serde_json::from_str).transpose();
-        let [a, b, c, d, e, f, g] = array::<7>(&at)?;
-        Ok(AttemptRow {
-            attempt: Attempt {
-                number: narrow(number)?,
-                counter: narrow(counter)?,
-                balance: narrow(balance)?,
-                issued_ms: narrow(issued_ms)?,
-            },
-            terminal: terminal.parse().map_err(Problem::internal)?,
-            at: HostTime {
-                date: [a, b, c, d],
-                time: [e, f, g],
-            },
-            session: session.map_err(Problem::internal)?,
-        })
-    };
-    rows.into_iter().map(read).collect()
+    rows.into_iter().map(read_attempt).collect()
+}
+
+fn read_attempt(
+    (number, counter, balance, terminal, at, issued_ms, session): StoredAttempt,
+) -> Result<AttemptRow, Problem> {
+    let session = session.as_deref().map(serde_json::from_str).transpose();
+    let [a, b, c, d, e, f, g] = array::<7>(&at)?;
+    Ok(AttemptRow {
+        attempt: Attempt {
+            number: narrow(number)?,
+            counter: narrow(counter)?,
+            balance: narrow(balance)?,
+            issued_ms: narrow(issued_ms)?,
+        },
+        terminal: terminal.parse().map_err(Problem::internal)?,
+        at: HostTime {
+            date: [a, b, c, d],
+            time: [e, f, g],
+        },
+        session: session.map_err(Problem::internal)?,
+    })
 }
 
 pub(crate) async fn keep_attempt(
@@ -203,215 +346,8 @@ pub(crate) async fn keep_attempt(
     Ok(())
 }
 
-/// Stores a load that was asked for just now.
-pub(crate) async fn begin(
-    bank: &Bank,
-    conn: &mut Conn,
-    row: &LoadRow,
-    now_ms: u64,
-) -> Result<(), Problem> {
-    let order = row.load.order();
-    let kind = match order.kind {
-        ledger::Kind::TopUp => "top-up",
-        ledger::Kind::Activation => "activation",
-    };
-    let terminal = Terminal::from_bcd(order.terminal).map_err(Problem::internal)?;
-    conn.sql(
-        "INSERT INTO load (bank, id, reference, kind, terminal, card, account, amount, phase, machine,
-         card_sealed, requested_ms, changed_ms, queue)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)",
-    )
-    .bind(row.id())
-    .bind(&row.reference)
-    .bind(kind)
-    .bind(terminal.to_string())
-    .bind(order.card.0)
-    .bind(order.account.0)
-    .bind(order.amount)
-    .bind(row.phase().name())
-    .bind(serde_json::to_string(&row.load).map_err(Problem::internal)?)
-    .bind(sealed_identity(bank, row)?)
-    .bind(signed(now_ms))
-    .bind(signed(row.load.changed_ms()))
-    .bind(row.queue.map(|id| id.to_string()))
-    .execute()
-    .await?;
-    Ok(())
-}
-
-/// Stores the machine after a step and all its effects but the reply, which the flow makes.
-pub(crate) async fn keep(
-    bank: &Bank,
-    conn: &mut Conn,
-    row: &LoadRow,
-    effects: &[Effect],
-    now_ms: u64,
-) -> Result<(), Problem> {
-    write(bank, conn, row).await?;
-    for effect in effects {
-        match effect {
-            Effect::Transfer(transfer) => {
-                let transfer = match row.queue {
-                    Some(id) => {
-                        let whose = (id, row.id());
-                        queue::through(conn, whose, *transfer, now_ms).await?
-                    }
-                    None => *transfer,
-                };
-                money::post(conn, &transfer, Some(row.id()), now_ms).await?;
-            }
-            Effect::Moved { from, to } => {
-                moved(bank, conn, row, (*from, *to), now_ms).await?;
-                corebank::moved(conn, row, *to, now_ms).await?;
-            }
-            Effect::Incident(kind) => {
-                let name = incident_name(*kind);
-                audit::incident(bank, conn, (name, "load"), Some(row.id()), now_ms).await?;
-            }
-            Effect::IssueMac2 { .. } | Effect::AnswerStored => {}
-        }
-    }
-    Ok(())
-}
-
-/// The counter of the attempt that reached the card, when one did.
-fn confirmed_counter(row: &LoadRow) -> Option<u16> {
-    let is_top_up = row.load.order().kind == ledger::Kind::TopUp;
-    let attempt = row.load.last_attempt()?;
-    (is_top_up && row.phase() == Phase::Confirmed).then_some(attempt.counter)
-}
-
-fn sealed_identity(bank: &Bank, row: &LoadRow) -> Result<Vec<u8>, Problem> {
-    let identity = serde_json::to_vec(&row.identity).map_err(Problem::internal)?;
-    bank.vault.seal("card", &identity)
-}
-
-async fn write(bank: &Bank, conn: &mut Conn, row: &LoadRow) -> Result<(), Problem> {
-    let proof = proof(row.load.state());
-    let confirmed = confirmed_counter(row);
-    let written = conn
-        .sql(
-            "UPDATE load SET phase = $3, proof = $4, proof_counter = $5, operators = $6,
-         confirmed_counter = $7, machine = $8, card_sealed = $9, changed_ms = $10
-         WHERE bank = $1 AND id = $2",
-        )
-        .bind(row.id())
-        .bind(row.phase().name())
-        .bind(proof.name)
-        .bind(proof.counter)
-        .bind(proof.operators)
-        .bind(confirmed)
-        .bind(serde_json::to_string(&row.load).map_err(Problem::internal)?)
-        .bind(sealed_identity(bank, row)?)
-        .bind(signed(row.load.changed_ms()))
-        .execute()
-        .await?;
-    match written {
-        0 => Err(Problem::internal("a load went away")),
-        _ => Ok(()),
-    }
-}
-
-/// Whether a load in this phase keeps its card from another one (I5).
-fn is_open(phase: Phase) -> bool {
-    match phase {
-        Phase::Authorised | Phase::Issued | Phase::InDoubt | Phase::Manual => true,
-        Phase::Requested
-        | Phase::Declined
-        | Phase::Voided
-        | Phase::Confirmed
-        | Phase::Reversed
-        | Phase::WrittenOff => false,
-    }
-}
-
-/// One transition, one outbox event, one audit row (I17).
-async fn moved(
-    bank: &Bank,
-    conn: &mut Conn,
-    row: &LoadRow,
-    (from, to): (Phase, Phase),
-    now_ms: u64,
-) -> Result<(), Problem> {
-    let card = row.load.order().card.0;
-    match (is_open(from), is_open(to)) {
-        (false, true) => card::opened(conn, card, row.id()).await?,
-        (true, false) => card::closed(conn, card, confirmed_counter(row)).await?,
-        (true, true) | (false, false) => {}
-    }
-    let id: i64 = conn
-        .sql(
-            "INSERT INTO transition (bank, load, from_phase, to_phase, at_ms)
-             VALUES ($1, $2, $3, $4, $5) RETURNING id",
-        )
-        .bind(row.id())
-        .bind(from.name())
-        .bind(to.name())
-        .bind(signed(now_ms))
-        .value()
-        .await?;
-    let state = serde_json::to_value(row.load.state()).map_err(Problem::internal)?;
-    let detail = serde_json::json!({
-        "reference": row.reference, "from": from, "to": to,
-        "amount": row.load.order().amount, "state": state,
-    })
-    .to_string();
-    outbox::load_moved(conn, id, &detail, now_ms).await?;
-    audit::note(bank, conn, ("load-moved", &row.reference, &detail), now_ms).await
-}
-
-#[derive(Default)]
-struct ProofColumns {
-    name: Option<&'static str>,
-    counter: Option<u16>,
-    operators: u8,
-}
-
-fn proof(state: &State) -> ProofColumns {
-    let by = match state {
-        State::Confirmed { by } | State::Reversed { by } => by,
-        State::WrittenOff { .. } => {
-            return ProofColumns {
-                name: Some("operators"),
-                counter: None,
-                operators: 2,
-            };
-        }
-        State::Requested
-        | State::Authorised { .. }
-        | State::Issued { .. }
-        | State::InDoubt { .. }
-        | State::Manual { .. }
-        | State::Declined { .. }
-        | State::Voided => return ProofColumns::default(),
-    };
-    let (counter, operators) = match by {
-        Proof::Counter { counter } => (Some(*counter), 0),
-        Proof::Operators(_) => (None, 2),
-        Proof::Tac { .. } | Proof::EnableFlag | Proof::NoMoney => (None, 0),
-    };
-    ProofColumns {
-        name: Some(by.name()),
-        counter,
-        operators,
-    }
-}
-
-fn incident_name(kind: Incident) -> &'static str {
-    match kind {
-        Incident::LateTac => "late-tac",
-        Incident::DeadAttemptTac => "dead-attempt-tac",
-        Incident::TacForOperators => "tac-for-operators",
-        Incident::BadTac => "bad-tac",
-        Incident::CounterBelow => "counter-below",
-        Incident::CounterAbove => "counter-above",
-        Incident::Contradiction => "contradiction",
-        Incident::OtherCard => "other-card",
-    }
-}
-
 /// `TF-XXXX-XXXX` without 0, O, 1, I, L and U, so that it can be read out.
-pub(crate) fn new_reference() -> Result<String, Problem> {
+fn new_reference() -> Result<String, Problem> {
     const LETTERS: &[u8; 30] = b"23456789ABCDEFGHJKMNPQRSTVWXYZ";
     let mut out = String::from("TF");
     let mut taken = 0;

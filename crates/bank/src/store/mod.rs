@@ -1,6 +1,7 @@
 //! The store: SQLite with one writer, or PostgreSQL. Every effect is one commit.
 
 pub(crate) mod audit;
+pub(crate) mod beside;
 pub(crate) mod card;
 pub(crate) mod console;
 pub(crate) mod copy;
@@ -8,6 +9,7 @@ pub(crate) mod corebank;
 pub(crate) mod counted;
 pub(crate) mod customer;
 pub(crate) mod day;
+pub(crate) mod decide;
 pub(crate) mod exchange;
 mod file;
 mod group;
@@ -23,6 +25,7 @@ pub(crate) mod queue_code;
 pub(crate) mod row;
 pub(crate) mod sms;
 pub(crate) mod sql;
+pub(crate) mod statements;
 pub(crate) mod terminal;
 
 use std::sync::Arc;

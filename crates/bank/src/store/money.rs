@@ -1,7 +1,8 @@
 //! Accounts, transfers and entries.
 
-use ledger::{Account, AccountId, Transfer};
+use ledger::{Account, AccountId, Shard, Transfer};
 
+use crate::bank::Bank;
 use crate::error::Problem;
 use crate::store::{Conn, signed};
 
@@ -104,6 +105,29 @@ pub(crate) async fn open(conn: &mut Conn, account: Account) -> Result<(), Proble
         .bind(account.to_string())
         .execute()
         .await?;
+    Ok(())
+}
+
+/// Makes the bank's own accounts of all loads, where several write at once: the first loads would each make one beside
+/// those that others read.
+pub(crate) async fn open_own(bank: &Bank) -> Result<(), Problem> {
+    let Some(mut conn) = bank.store.ahead().await? else {
+        return Ok(());
+    };
+    let own = Shard::all().flat_map(|shard| [Account::InTransit(shard), Account::CardFloat(shard)]);
+    let names: Vec<String> = own.map(|account| account.to_string()).collect();
+    let rows: Vec<String> = (2..names.len() + 2)
+        .map(|at| format!("($1, ${at})"))
+        .collect();
+    let sql = format!(
+        "INSERT INTO account (bank, name) VALUES {} ON CONFLICT DO NOTHING",
+        rows.join(", ")
+    );
+    let mut sql = conn.sql(sqlx::AssertSqlSafe(sql));
+    for name in names {
+        sql = sql.bind(name);
+    }
+    sql.execute().await?;
     Ok(())
 }
 

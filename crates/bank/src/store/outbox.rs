@@ -1,5 +1,7 @@
 //! What must reach somebody else, at least once.
 
+use ledger::Phase;
+
 use crate::error::Problem;
 use crate::store::{Conn, signed};
 
@@ -19,21 +21,65 @@ pub(crate) async fn sms(conn: &mut Conn, sealed: Vec<u8>, now_ms: u64) -> Result
     Ok(())
 }
 
-pub(crate) async fn load_moved(
+/// A step of a load's, and what is told of it.
+pub(crate) struct Moved<'a> {
+    pub(crate) from: Phase,
+    pub(crate) to: Phase,
+    pub(crate) told: &'a str,
+}
+
+/// One transition and one event for each step (I17).
+pub(crate) async fn moved(
     conn: &mut Conn,
-    transition: i64,
-    payload: &str,
+    load: &[u8; 16],
+    moves: &[Moved<'_>],
     now_ms: u64,
 ) -> Result<(), Problem> {
-    conn.sql(
-        "INSERT INTO outbox (bank, kind, transition, payload, created_ms)
-         VALUES ($1, 'load-moved', $2, $3, $4)",
-    )
-    .bind(transition)
-    .bind(payload)
-    .bind(signed(now_ms))
-    .execute()
-    .await?;
+    for some in moves.chunks(2) {
+        let mut transitions = conn
+            .sql(match some.len() {
+                1 => {
+                    "INSERT INTO transition (bank, load, at_ms, from_phase, to_phase)
+                     VALUES ($1, $2, $3, $4, $5) RETURNING id, to_phase"
+                }
+                _ => {
+                    "INSERT INTO transition (bank, load, at_ms, from_phase, to_phase)
+                     VALUES ($1, $2, $3, $4, $5), ($1, $2, $3, $6, $7) RETURNING id, to_phase"
+                }
+            })
+            .bind(load)
+            .bind(signed(now_ms));
+        for it in some {
+            transitions = transitions.bind(it.from.name()).bind(it.to.name());
+        }
+        // In whatever order an engine tells them: the newer step has the higher number.
+        let mut made: Vec<(i64, String)> = transitions.all().await?;
+        made.sort_unstable();
+        let fits = made.len() == some.len()
+            && made
+                .iter()
+                .zip(some)
+                .all(|((_, to), it)| *to == it.to.name());
+        if !fits {
+            return Err(Problem::internal("transitions out of their order"));
+        }
+        let mut events = conn
+            .sql(match some.len() {
+                1 => {
+                    "INSERT INTO outbox (bank, kind, created_ms, transition, payload)
+                     VALUES ($1, 'load-moved', $2, $3, $4)"
+                }
+                _ => {
+                    "INSERT INTO outbox (bank, kind, created_ms, transition, payload)
+                     VALUES ($1, 'load-moved', $2, $3, $4), ($1, 'load-moved', $2, $5, $6)"
+                }
+            })
+            .bind(signed(now_ms));
+        for ((transition, _), it) in made.iter().zip(some) {
+            events = events.bind(*transition).bind(it.told);
+        }
+        events.execute().await?;
+    }
     Ok(())
 }
 
@@ -57,19 +103,37 @@ pub(crate) async fn waiting(conn: &mut Conn, sms_too: bool) -> Result<Vec<Waitin
     Ok(rows.into_iter().map(waiting).collect())
 }
 
+/// Events that are marked by one statement.
+const AT_ONCE: usize = 16;
+
 /// A delivered secret has no reason to stay.
 pub(crate) async fn delivered(
     conn: &mut Conn,
-    (id, outcome): (i64, Option<&'static str>),
+    (ids, outcome): (&[i64], Option<&'static str>),
     now_ms: u64,
 ) -> Result<(), Problem> {
-    conn.sql(
-        "UPDATE outbox SET delivered_ms = $2, sealed = NULL, outcome = $3 WHERE bank = $1 AND id = $4",
-    )
-    .bind(signed(now_ms))
-    .bind(outcome)
-    .bind(id)
-    .execute()
-    .await?;
+    for some in ids.chunks(AT_ONCE) {
+        let mut sql = conn
+            .sql(match some.len() {
+                1 => {
+                    "UPDATE outbox SET delivered_ms = $2, sealed = NULL, outcome = $3
+                     WHERE bank = $1 AND id = $4"
+                }
+                _ => {
+                    "UPDATE outbox SET delivered_ms = $2, sealed = NULL, outcome = $3
+                     WHERE bank = $1 AND id IN
+                     ($4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19)"
+                }
+            })
+            .bind(signed(now_ms))
+            .bind(outcome);
+        // Of fewer the last one stands for the rest.
+        let last = some.iter().cycle().skip(some.len() - 1).step_by(some.len());
+        let places = if some.len() == 1 { 1 } else { AT_ONCE };
+        for id in some.iter().chain(last).take(places) {
+            sql = sql.bind(*id);
+        }
+        sql.execute().await?;
+    }
     Ok(())
 }

@@ -12,6 +12,7 @@ use crate::error::Problem;
 use crate::store::file::{self, Next, Reader, aside};
 use crate::store::group::Turn;
 use crate::store::row::{InFile, Row};
+use crate::store::statements;
 
 /// A connection, inside a transaction or not.
 pub(crate) struct Conn {
@@ -72,6 +73,7 @@ impl Conn {
 
     /// A statement about the database itself.
     pub(crate) fn bare(&mut self, text: impl SqlSafeStr) -> Statement<'_> {
+        statements::one();
         Statement {
             conn: self,
             text: text.into_sql_str(),

@@ -57,6 +57,25 @@ row! {
     }
 }
 
+row! {
+    /// The same with one of its keys, when there is that one.
+    struct RowWithKey {
+        id: String,
+        master_wrapped: Vec<u8>,
+        suite: i64,
+        lowest_suite: i64,
+        state: String,
+        enrolled_ms: i64,
+        replaces: Option<String>,
+        wrapped: Option<Vec<u8>>,
+        key_suite: Option<i64>,
+        not_before_ms: Option<i64>,
+        expires_ms: Option<i64>,
+        highest: Option<i64>,
+        seen: Option<i64>,
+    }
+}
+
 pub(crate) async fn find(
     bank: &Bank,
     conn: &mut Conn,
@@ -71,6 +90,51 @@ pub(crate) async fn find(
         .optional()
         .await?;
     row.map(|row| read(bank, row)).transpose()
+}
+
+/// A working key with the counters that were seen under it.
+pub(crate) type KeyInUse = (WorkingKey, Window);
+
+/// What a terminal's message is opened with: the terminal and its key of this number.
+pub(crate) async fn with_key(
+    bank: &Bank,
+    conn: &mut Conn,
+    terminal: &Terminal,
+    key_id: u32,
+) -> Result<Option<(TerminalRow, Option<KeyInUse>)>, Problem> {
+    let row: Option<RowWithKey> = conn
+        .sql(
+            "SELECT terminal.id, master_wrapped, terminal.suite, lowest_suite, state, enrolled_ms, replaces,
+             wrapped, working_key.suite AS key_suite, not_before_ms, expires_ms, highest, seen
+         FROM terminal LEFT JOIN working_key ON working_key.bank = terminal.bank
+             AND working_key.terminal = terminal.id AND working_key.id = $3
+         WHERE terminal.bank = $1 AND terminal.id = $2",
+        )
+        .bind(terminal.to_string())
+        .bind(key_id)
+        .optional()
+        .await?;
+    let Some(row) = row else { return Ok(None) };
+    let wrapped = row.wrapped.zip(row.key_suite);
+    let life = row.not_before_ms.zip(row.expires_ms);
+    let key = match wrapped.zip(life).zip(row.highest.zip(row.seen)) {
+        Some((((wrapped, suite), (from, to)), seen)) => {
+            let place = (terminal, key_id);
+            let key = unwrapped(bank, place, (wrapped, suite, from, to))?;
+            Some((key, window_of(seen)))
+        }
+        None => None,
+    };
+    let row = Row {
+        id: row.id,
+        master_wrapped: row.master_wrapped,
+        suite: row.suite,
+        lowest_suite: row.lowest_suite,
+        state: row.state,
+        enrolled_ms: row.enrolled_ms,
+        replaces: row.replaces,
+    };
+    Ok(Some((read(bank, row)?, key)))
 }
 
 /// The terminal that this very enrolment request made before.
@@ -218,9 +282,15 @@ pub(crate) async fn key(
         .bind(key_id)
         .optional()
         .await?;
-    let Some((wrapped, number, not_before, expires)) = row else {
-        return Ok(None);
-    };
+    row.map(|row| unwrapped(bank, (terminal, key_id), row))
+        .transpose()
+}
+
+fn unwrapped(
+    bank: &Bank,
+    (terminal, key_id): (&Terminal, u32),
+    (wrapped, number, not_before, expires): (Vec<u8>, i64, i64, i64),
+) -> Result<WorkingKey, Problem> {
     let plain = bank
         .vault
         .open(&format!("working-key {terminal} {key_id}"), &wrapped)?;
@@ -230,7 +300,7 @@ pub(crate) async fn key(
         not_before_ms: unsigned(not_before)?,
         expires_ms: unsigned(expires)?,
     };
-    Ok(Some(WorkingKey::new(facts, array(&plain)?)))
+    Ok(WorkingKey::new(facts, array(&plain)?))
 }
 
 pub(crate) async fn window(
@@ -238,36 +308,47 @@ pub(crate) async fn window(
     terminal: &Terminal,
     key_id: u32,
 ) -> Result<Window, Problem> {
-    let (highest, seen): (i64, i64) = conn
+    let seen: (i64, i64) = conn
         .sql("SELECT highest, seen FROM working_key WHERE bank = $1 AND terminal = $2 AND id = $3")
         .bind(terminal.to_string())
         .bind(key_id)
         .one()
         .await?;
-    // All 64 bits of `seen` are flags: the sign of the stored number means nothing.
-    Ok(Window {
-        highest: highest.cast_unsigned(),
-        seen: seen.cast_unsigned(),
-    })
+    Ok(window_of(seen))
 }
 
-/// Keeps the window and the sealed answer of one counter, in the commit of the effect.
+/// All 64 bits of `seen` are flags: the sign of the stored number means nothing.
+fn window_of((highest, seen): (i64, i64)) -> Window {
+    Window {
+        highest: highest.cast_unsigned(),
+        seen: seen.cast_unsigned(),
+    }
+}
+
+/// Keeps the window and the sealed answer of one counter, in the commit of the effect. Where the window is not as it
+/// was taken to be, another message was faster: whoever runs again reads it.
 pub(crate) async fn keep_answer(
     conn: &mut Conn,
     (terminal, key_id, counter): (&Terminal, u32, u64),
-    window: &Window,
+    (before, window): (Window, Window),
     (request_hash, answer): (&[u8; 32], &[u8]),
 ) -> Result<(), Problem> {
     let terminal = terminal.to_string();
     let seen = "UPDATE working_key SET highest = $2, seen = $3
-         WHERE bank = $1 AND terminal = $4 AND id = $5";
-    conn.sql(seen)
+         WHERE bank = $1 AND terminal = $4 AND id = $5 AND highest = $6 AND seen = $7";
+    let moved = conn
+        .sql(seen)
         .bind(window.highest.cast_signed())
         .bind(window.seen.cast_signed())
         .bind(&terminal)
         .bind(key_id)
+        .bind(before.highest.cast_signed())
+        .bind(before.seen.cast_signed())
         .execute()
         .await?;
+    if moved == 0 {
+        return Err(Problem::overtaken("a message of this key came first"));
+    }
     conn.sql(
         "INSERT INTO answered (bank, terminal, key_id, counter, request_hash, answer)
          VALUES ($1, $2, $3, $4, $5, $6)",
@@ -279,16 +360,38 @@ pub(crate) async fn keep_answer(
     .bind(answer)
     .execute()
     .await?;
-    // Now and then is enough: more are kept than can be asked for, never fewer.
+    match conn.is_sqlite() && counter % FORGOTTEN_EACH == 0 {
+        true => forget_below(conn, (&terminal, key_id), window.highest).await,
+        false => Ok(()),
+    }
+}
+
+/// Of a server, where it is a commit of its own: it reads where others insert. Now and then is enough: more are kept
+/// than can be asked for, never fewer.
+pub(crate) async fn forget_answers(
+    bank: &Bank,
+    (terminal, key_id, counter): (&Terminal, u32, u64),
+) -> Result<(), Problem> {
     if counter % FORGOTTEN_EACH != 0 {
         return Ok(());
     }
+    match bank.store.ahead().await? {
+        Some(mut conn) => forget_below(&mut conn, (&terminal.to_string(), key_id), counter).await,
+        None => Ok(()),
+    }
+}
+
+async fn forget_below(
+    conn: &mut Conn,
+    (terminal, key_id): (&str, u32),
+    counter: u64,
+) -> Result<(), Problem> {
     let old = "DELETE FROM answered
          WHERE bank = $1 AND terminal = $2 AND key_id = $3 AND counter <= $4";
     conn.sql(old)
-        .bind(&terminal)
+        .bind(terminal)
         .bind(key_id)
-        .bind(signed(window.highest.saturating_sub(WINDOW)))
+        .bind(signed(counter.saturating_sub(WINDOW)))
         .execute()
         .await?;
     Ok(())

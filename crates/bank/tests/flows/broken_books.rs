@@ -63,9 +63,9 @@ pub(crate) const HARMS: [Harm; 13] = [
         &["I1", "I4", "I9"],
     ),
     (
-        "UPDATE entry SET account = (SELECT name FROM account WHERE name LIKE 'in-transit:%')
+        "UPDATE entry SET account = (SELECT name FROM account WHERE name LIKE 'in-transit:%' AND name IN (SELECT account FROM entry))
          WHERE id = 6",
-        "UPDATE entry SET account = (SELECT name FROM account WHERE name LIKE 'card-float:%')
+        "UPDATE entry SET account = (SELECT name FROM account WHERE name LIKE 'card-float:%' AND balance <> 0)
          WHERE id = 6",
         &["I4", "I8"],
     ),

@@ -56,6 +56,29 @@ async fn the_same_request_gets_the_same_bytes_and_moves_nothing_again() {
 }
 
 #[tokio::test]
+async fn the_same_request_sent_several_times_at_once_begins_one_load() {
+    let stage = Stage::new().await;
+    let (mut terminal, mut card) = (stage.terminal().await, Card::demo());
+    let id = new_id();
+    let proof = terminal.sms_proof(&stage, &id, &card).await;
+    let load = terminal.load_message(id, &mut card, (5_000, proof));
+    let bytes = load.encode().unwrap();
+    let sealed = [(); 4].map(|()| terminal.seal(&bytes));
+    let [a, b, c, d] = sealed.map(|sealed| terminal.client.relay(sealed));
+    let answers = tokio::join!(a, b, c, d);
+    let answers = [answers.0, answers.1, answers.2, answers.3];
+    let [first, others @ ..] = answers.map(|answer| terminal.open(&answer.unwrap()));
+    let said = relay::Message::parse(&first).unwrap();
+    assert_eq!(phase(&said), "credit");
+    for other in others {
+        assert_eq!(other, first, "whoever came later is told the same");
+    }
+    card.credit(said.body.field("credit_data").unwrap())
+        .unwrap();
+    stage.close(5_000).await;
+}
+
+#[tokio::test]
 async fn a_wrong_password_counts_and_the_third_locks_whatever_comes_then() {
     let stage = Stage::new().await;
     let (mut terminal, mut card) = (stage.terminal().await, Card::demo());

@@ -69,6 +69,26 @@ async fn the_reconciler_names_what_is_wrong() {
 }
 
 #[tokio::test]
+async fn the_reconciler_looks_for_rows_of_no_load_itself() {
+    let stage = Stage::new().await;
+    let (mut terminal, mut card) = (stage.terminal().await, Card::demo());
+    terminal.top_up(&stage, &mut card, 5_000).await;
+    let Some(mut other) = database(&stage).await else {
+        return stage.close(5_000).await;
+    };
+    let harm = "UPDATE exchange SET load = decode(repeat('ab', 16), 'hex')";
+    sqlx::query(harm).execute(&mut other).await.unwrap();
+    let findings = stage.bank.check().await.unwrap().findings;
+    let found = findings
+        .iter()
+        .any(|it| it.rule == "I9" && it.place.starts_with("no load exchange of "));
+    assert!(found, "the server let it pass: {findings:?}");
+    let mended = "UPDATE exchange SET load = id";
+    sqlx::query(mended).execute(&mut other).await.unwrap();
+    stage.close(5_000).await;
+}
+
+#[tokio::test]
 async fn a_store_that_fails_in_the_middle_is_internal_and_leaves_nothing_behind() {
     let stage = Stage::new().await;
     let (mut terminal, mut card) = (stage.terminal().await, Card::demo());
