@@ -105,8 +105,10 @@ pub enum ReaderKind {
     Empty,
     /// A reader with a card.
     Card,
-    /// The PC/SC service does not answer, or a phone's NFC is switched off.
+    /// The PC/SC service does not run, or a phone's NFC is switched off.
     ServiceDown,
+    /// The PC/SC service runs and answers nobody.
+    ServiceHung,
 }
 
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize, TS)]
