@@ -100,7 +100,7 @@ const fn is_disputed(ours: ReaderKind, usable: bool) -> bool {
     match ours {
         ReaderKind::Empty | ReaderKind::Card => !usable,
         // No NFC, or ours has not told yet; and switched off.
-        ReaderKind::None | ReaderKind::ServiceDown => usable,
+        ReaderKind::None | ReaderKind::ServiceDown | ReaderKind::ServiceHung => usable,
     }
 }
 

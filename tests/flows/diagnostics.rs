@@ -35,7 +35,7 @@ fn told(parts: &[DiagnosticView]) -> Vec<String> {
         .collect()
 }
 
-async fn faults(person: &Person) -> Vec<String> {
+pub(crate) async fn faults(person: &Person) -> Vec<String> {
     told(&checked(person).await.0)
 }
 

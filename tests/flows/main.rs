@@ -7,6 +7,7 @@ mod contact;
 mod diagnostics;
 mod happy;
 mod hostile;
+mod hung;
 mod ignorance;
 mod industries;
 mod keys;

@@ -73,7 +73,7 @@ describe('what is wrong with a reader', () => {
     vi.unstubAllGlobals();
   });
 
-  it.each(['service-down', 'reader-none', 'reader-busy', 'reader-denied', 'nfc-off', 'nfc-none'] as const)('is one step from the failure %s', (code) => {
+  it.each(['service-down', 'service-hung', 'reader-none', 'reader-busy', 'reader-denied', 'nfc-off', 'nfc-none'] as const)('is one step from the failure %s', (code) => {
     expect(canCheck(code)).toBe(true);
   });
 

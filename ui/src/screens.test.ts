@@ -275,7 +275,12 @@ describe('the screens', () => {
     const none = document.querySelector('.hold')?.textContent;
     stop();
     await open('balance-service-down');
-    expect(document.querySelector('.hold')?.textContent).not.toBe(none);
+    const down = document.querySelector('.hold')?.textContent;
+    expect(down).not.toBe(none);
+    stop();
+    await open('balance-service-hung');
+    expect(one('reader-state').dataset.state).toBe('service-hung');
+    expect([none, down], 'a service that hangs is not one that does not run').not.toContain(document.querySelector('.hold')?.textContent);
   });
 
   it('print a receipt with the dialog of the web view', async () => {

@@ -1,12 +1,14 @@
 //! One way to talk to a card: PC/SC on desktops, a phone's own reader, in process for simulations.
 //!
 //! A [`CardReader`] tells what is on the reader and opens contacts; a [`CardContact`] is one exclusive phase with one
-//! card. After [`LinkError::Lost`] or [`LinkError::Timeout`] the outcome of the last command is unknown: nothing is
-//! ever sent again by itself.
+//! card. After [`LinkError::Lost`], [`LinkError::Timeout`] or [`LinkError::ServiceHung`] the outcome of the last command
+//! is unknown: nothing is ever sent again by itself.
 
 mod exchange;
 #[cfg(not(any(target_os = "android", target_os = "ios")))]
 mod pcsc_contact;
+#[cfg(not(any(target_os = "android", target_os = "ios")))]
+mod pcsc_heart;
 #[cfg(not(any(target_os = "android", target_os = "ios")))]
 mod pcsc_monitor;
 #[cfg(not(any(target_os = "android", target_os = "ios")))]
@@ -71,6 +73,9 @@ pub enum LinkError {
     /// The PC/SC service does not run.
     #[error("the reader service does not run")]
     ServiceDown,
+    /// The PC/SC service runs and answers nobody. In a contact: what the last command did is unknown.
+    #[error("the reader service does not answer")]
+    ServiceHung,
     /// No reader is connected.
     #[error("no reader")]
     NoReader,

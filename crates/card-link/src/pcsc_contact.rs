@@ -1,6 +1,7 @@
 //! One contact on one thread: a card that hangs takes the thread along and nothing else.
 
 use std::ffi::CString;
+use std::sync::Arc;
 use std::sync::mpsc::{self, RecvTimeoutError, TryRecvError};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -9,6 +10,7 @@ use pcsc::{Card, Context, Disposition, Error, Protocols, Scope, ShareMode, Trans
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
 
 use crate::exchange::{brief, exchange};
+use crate::pcsc_heart::Heart;
 use crate::{CardContact, Future, LinkError, Timing};
 
 /// How long the other thread is looked at before this one sleeps until it is woken, which takes a fifth of a fast
@@ -27,6 +29,7 @@ pub(crate) struct PcscContact {
     reader: String,
     orders: mpsc::Sender<Order>,
     timing: Timing,
+    heart: Arc<Heart>,
     /// After an unknown outcome nothing is sent any more.
     over: Option<LinkError>,
 }
@@ -37,6 +40,7 @@ impl PcscContact {
         reader: String,
         timing: Timing,
         thread: OwnedSemaphorePermit,
+        heart: &Arc<Heart>,
     ) -> Result<Self, LinkError> {
         let (orders, inbox) = mpsc::channel();
         let (ready, opened) = oneshot::channel();
@@ -53,12 +57,15 @@ impl PcscContact {
                 reader,
                 orders,
                 timing,
+                heart: heart.clone(),
                 over: None,
             }),
             // The thread ended without a word: no command was sent.
             Ok(Err(_)) => Err(LinkError::NoCard),
-            // The transaction of another program blocks without limit; the thread lets go of the card when it has it.
-            Err(_) => Err(LinkError::Busy),
+            // The transaction of another program blocks without limit, as a service does that hangs; the thread lets go
+            // of the card when it has it.
+            Err(_) if heart.answers().await => Err(LinkError::Busy),
+            Err(_) => Err(LinkError::ServiceHung),
         }
     }
 
@@ -87,7 +94,8 @@ impl PcscContact {
         match tokio::time::timeout(self.timing.command, answered).await {
             Ok(Ok(reply)) => reply,
             Ok(Err(_)) => Err(LinkError::Lost),
-            Err(_) => Err(LinkError::Timeout),
+            Err(_) if self.heart.answers().await => Err(LinkError::Timeout),
+            Err(_) => Err(LinkError::ServiceHung),
         }
     }
 }

@@ -9,6 +9,7 @@ use std::time::Duration;
 use pcsc::{Context, Error, ReaderState as Raw, Scope, State};
 use tokio::sync::watch;
 
+use crate::pcsc_heart::{self, Heart};
 use crate::status::{Seen, count_new};
 use crate::{ReaderState, ReaderStatus};
 
@@ -20,25 +21,37 @@ pub(crate) struct Watching {
     pub(crate) status: watch::Receiver<ReaderStatus>,
     /// Until the first look the status says nothing.
     pub(crate) looked: watch::Receiver<bool>,
+    pub(crate) heart: Arc<Heart>,
     pub(crate) thread: Watcher,
 }
 
 /// The thread. It has ended when this is dropped: a process that ends while a thread is inside libpcsclite, which then
-/// tidies up too, may crash.
+/// tidies up too, may crash. One that is inside a service that hangs is left there: the app must end all the same.
 pub(crate) struct Watcher {
     stop: Arc<AtomicBool>,
+    heart: Arc<Heart>,
     thread: Option<JoinHandle<()>>,
+    looks_after: Option<JoinHandle<()>>,
 }
 
 impl Drop for Watcher {
     fn drop(&mut self) {
         self.stop.store(true, Ordering::Relaxed);
-        if self
-            .thread
-            .take()
-            .is_some_and(|thread| thread.join().is_err())
-        {
-            log::error!("the thread for the reader had panicked");
+        if let Some(thread) = self.thread.take() {
+            // Without the one who looks after it nobody would tell that it never ends.
+            while !thread.is_finished() && self.looks_after.is_some() && !self.heart.is_silent() {
+                thread::sleep(LOOK_EVERY / 25);
+            }
+            if self.heart.is_silent() && !thread.is_finished() {
+                log::warn!("the reader service does not answer, and is left alone");
+            } else if thread.join().is_err() {
+                log::error!("the thread for the reader had panicked");
+            }
+        }
+        self.heart.stop();
+        if let Some(looks_after) = self.looks_after.take() {
+            looks_after.thread().unpark();
+            let _ = looks_after.join();
         }
     }
 }
@@ -47,8 +60,15 @@ pub(crate) fn start(chosen: watch::Receiver<Option<String>>) -> Watching {
     let (tell, status) = watch::channel(ReaderStatus::default());
     let (tell_looked, looked) = watch::channel(false);
     let stop = Arc::new(AtomicBool::new(false));
+    let heart = Arc::new(Heart::default());
+    let tell = Arc::new(tell);
+    let looks_after = pcsc_heart::look_after(heart.clone(), {
+        let (tell, looked) = (tell.clone(), tell_looked.clone());
+        move || tell_silence(&tell, &looked)
+    });
     let mut monitor = Monitor {
         stop: stop.clone(),
+        heart: heart.clone(),
         tell,
         tell_looked,
         chosen,
@@ -58,23 +78,39 @@ pub(crate) fn start(chosen: watch::Receiver<Option<String>>) -> Watching {
     let started = thread::Builder::new()
         .name("pcsc-monitor".to_owned())
         .spawn(move || monitor.run());
-    if let Err(error) = &started {
+    let failed = started.as_ref().err().into_iter();
+    for error in failed.chain(looks_after.as_ref().err()) {
         log::error!("no thread for the reader: {error}");
     }
     let thread = Watcher {
         stop,
+        heart: heart.clone(),
         thread: started.ok(),
+        looks_after: looks_after.ok(),
     };
     Watching {
         status,
         looked,
+        heart,
         thread,
     }
 }
 
+/// What a service that hangs last said holds no longer. Its next answer is told over this one, within one look.
+fn tell_silence(tell: &watch::Sender<ReaderStatus>, looked: &watch::Sender<bool>) {
+    log::warn!("the reader service does not answer");
+    tell.send_modify(|known| {
+        let chosen = known.chosen.take();
+        let insertions = known.insertions;
+        *known = ReaderStatus::without(ReaderState::ServiceHung, chosen.as_deref(), insertions);
+    });
+    looked.send_replace(true);
+}
+
 struct Monitor {
     stop: Arc<AtomicBool>,
-    tell: watch::Sender<ReaderStatus>,
+    heart: Arc<Heart>,
+    tell: Arc<watch::Sender<ReaderStatus>>,
     tell_looked: watch::Sender<bool>,
     chosen: watch::Receiver<Option<String>>,
     insertions: u64,
@@ -84,7 +120,9 @@ struct Monitor {
 impl Monitor {
     fn run(&mut self) {
         while !self.is_over() {
-            let error = match Context::establish(Scope::User) {
+            let established = Context::establish(Scope::User);
+            self.heart.beat();
+            let error = match established {
                 Ok(context) => self.watch(&context),
                 Err(error) => error,
             };
@@ -117,6 +155,7 @@ impl Monitor {
                 Err(Error::NoReadersAvailable) => Vec::new(),
                 Err(error) => return error,
             };
+            self.heart.beat();
             follow(&mut states, names);
             self.tell_of(&states);
             if states.is_empty() {

@@ -4,6 +4,7 @@ use std::time::Duration;
 use tokio::sync::{Semaphore, watch};
 
 use crate::pcsc_contact::PcscContact;
+use crate::pcsc_heart::Heart;
 use crate::pcsc_monitor::{self, Watcher, Watching};
 use crate::{CardContact, CardReader, Future, LinkError, ReaderState, ReaderStatus};
 
@@ -38,6 +39,7 @@ pub struct PcscReader {
     chosen: watch::Sender<Option<String>>,
     timing: Timing,
     threads: Arc<Semaphore>,
+    heart: Arc<Heart>,
     _monitor: Watcher,
 }
 
@@ -53,6 +55,7 @@ impl PcscReader {
         let Watching {
             status,
             looked,
+            heart,
             thread,
         } = pcsc_monitor::start(choice);
         Self {
@@ -61,6 +64,7 @@ impl PcscReader {
             chosen,
             timing,
             threads: Arc::new(Semaphore::new(MOST_THREADS)),
+            heart,
             _monitor: thread,
         }
     }
@@ -73,6 +77,7 @@ impl PcscReader {
         let status = self.status.borrow().clone();
         match (status.state, status.reader) {
             (ReaderState::ServiceDown, _) => Err(LinkError::ServiceDown),
+            (ReaderState::ServiceHung, _) => Err(LinkError::ServiceHung),
             (ReaderState::Denied, _) => Err(LinkError::Denied),
             (ReaderState::Empty, _) => Err(LinkError::NoCard),
             (ReaderState::None | ReaderState::NfcOff | ReaderState::NfcNone, _)
@@ -96,7 +101,7 @@ impl CardReader for PcscReader {
             let reader = self.ready_reader().await?;
             let thread = Arc::clone(&self.threads).try_acquire_owned();
             let thread = thread.map_err(|_| LinkError::Busy)?;
-            let contact = PcscContact::open(reader, self.timing, thread).await?;
+            let contact = PcscContact::open(reader, self.timing, thread, &self.heart).await?;
             Ok(Box::new(contact) as Box<dyn CardContact>)
         })
     }

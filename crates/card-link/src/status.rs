@@ -10,6 +10,8 @@ pub enum ReaderState {
     Card,
     /// The PC/SC service does not run.
     ServiceDown,
+    /// The PC/SC service runs and answers nobody.
+    ServiceHung,
     /// A phone's NFC is switched off.
     NfcOff,
     /// A phone without NFC.

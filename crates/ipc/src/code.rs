@@ -98,6 +98,8 @@ macro_rules! codes {
 codes! {
     // the card and its reader
     ServiceDown = "service-down",
+    /// The service for readers runs and answers nobody.
+    ServiceHung = "service-hung",
     ReaderNone = "reader-none",
     NfcOff = "nfc-off",
     /// A phone without NFC.

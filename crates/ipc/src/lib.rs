@@ -6,12 +6,18 @@
 
 mod code;
 mod command;
+mod diagnostics;
 mod queue;
+mod settings;
+mod transaction;
 mod view;
 
 pub use code::*;
 pub use command::*;
+pub use diagnostics::*;
 pub use queue::*;
+pub use settings::*;
+pub use transaction::*;
 pub use view::*;
 
 /// The event that carries a new [`AppView`] to the page.

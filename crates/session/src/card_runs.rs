@@ -158,6 +158,7 @@ impl Actor {
             Code::CardNone,
             Code::ReaderNone,
             Code::ServiceDown,
+            Code::ServiceHung,
             Code::NfcOff,
             Code::NfcNone,
         ]

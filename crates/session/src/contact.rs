@@ -104,6 +104,7 @@ impl Run {
                 self.poor(Code::CardLost)
             }
             LinkError::ServiceDown
+            | LinkError::ServiceHung
             | LinkError::NoReader
             | LinkError::NfcOff
             | LinkError::NfcNone

@@ -80,6 +80,7 @@ fn reader_view(status: &ReaderStatus) -> ReaderView {
         ReaderState::None | ReaderState::NfcNone => ReaderKind::None,
         ReaderState::Empty => ReaderKind::Empty,
         ReaderState::Card => ReaderKind::Card,
+        ReaderState::ServiceHung => ReaderKind::ServiceHung,
         ReaderState::ServiceDown | ReaderState::NfcOff | ReaderState::Denied => {
             ReaderKind::ServiceDown
         }

@@ -56,6 +56,7 @@ impl From<LinkError> for Failure {
     fn from(error: LinkError) -> Self {
         Self::from(match error {
             LinkError::ServiceDown => Code::ServiceDown,
+            LinkError::ServiceHung => Code::ServiceHung,
             LinkError::NoReader => Code::ReaderNone,
             LinkError::NfcOff => Code::NfcOff,
             LinkError::NfcNone => Code::NfcNone,
@@ -161,7 +162,7 @@ fn retry(code: Code) -> Retry {
     use Code as C;
     match code {
         C::CardNone | C::CardLost | C::CardTimeout | C::ContactPoor | C::ReaderBusy => Retry::Again,
-        C::CardReplyBad => Retry::Again,
+        C::CardReplyBad | C::ServiceHung => Retry::Again,
         C::CardMacBad | C::CounterSeen | C::CardUnknownStatus | C::CardRefused => Retry::Again,
         C::Offline | C::BankTimeout | C::BankSilent | C::BankBusy | C::BankError => Retry::Again,
         C::TooMany | C::ClockWrong | C::KeyMissing | C::EnvelopeRefused => Retry::Again,

@@ -111,6 +111,7 @@ pub enum ReaderIs {
     Empty,
     Card,
     ServiceDown,
+    ServiceHung,
     NfcOff,
     NfcNone,
     Denied,
@@ -122,6 +123,7 @@ pub enum ReaderIs {
 #[expect(missing_docs, reason = "the words are those of card_link::LinkError")]
 pub enum Fault {
     ServiceDown,
+    ServiceHung,
     NoReader,
     NfcOff,
     NfcNone,

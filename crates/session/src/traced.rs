@@ -131,6 +131,7 @@ fn is_code(text: &str) -> bool {
 fn fault(error: LinkError) -> Fault {
     match error {
         LinkError::ServiceDown => Fault::ServiceDown,
+        LinkError::ServiceHung => Fault::ServiceHung,
         LinkError::NoReader => Fault::NoReader,
         LinkError::NfcOff => Fault::NfcOff,
         LinkError::NfcNone => Fault::NfcNone,
@@ -149,6 +150,7 @@ pub(crate) fn reader(status: &ReaderStatus) -> Reader {
             ReaderState::Empty => ReaderIs::Empty,
             ReaderState::Card => ReaderIs::Card,
             ReaderState::ServiceDown => ReaderIs::ServiceDown,
+            ReaderState::ServiceHung => ReaderIs::ServiceHung,
             ReaderState::NfcOff => ReaderIs::NfcOff,
             ReaderState::NfcNone => ReaderIs::NfcNone,
             ReaderState::Denied => ReaderIs::Denied,

@@ -18,6 +18,8 @@ use std::time::{Duration, Instant};
 
 use command_fds::{CommandFdExt, FdMapping};
 
+use rustix::process::{Pid, Signal, kill_process};
+
 use place::Place;
 
 /// Why the service did not start.
@@ -115,6 +117,21 @@ impl VirtualReader {
         self.stop();
         self.service = launch(&self.socket, &self.conf, &self.log)?;
         self.wait()
+    }
+
+    /// The service runs and answers nobody, until [`Self::thaw`], [`Self::restart`] or [`Self::stop`].
+    pub fn freeze(&self) -> Result<(), StartError> {
+        self.signal(Signal::STOP)
+    }
+
+    /// The service answers again, first what it was asked meanwhile.
+    pub fn thaw(&self) -> Result<(), StartError> {
+        self.signal(Signal::CONT)
+    }
+
+    fn signal(&self, signal: Signal) -> Result<(), StartError> {
+        kill_process(Pid::from_child(&self.service), signal).map_err(io::Error::from)?;
+        Ok(())
     }
 
     /// The service goes on without any reader, as if the cable was pulled.

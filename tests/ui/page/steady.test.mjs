@@ -54,6 +54,55 @@ for (const [scene, { brings, drops, controls }] of Object.entries(CASES)) {
   });
 }
 
+/** Pages without a stage for it: the error comes over their foot, so nothing moves when it comes either. */
+const ERROR = { code: "internal", params: {}, retry: "no", money: "none", reference: null };
+const own = { brings: () => page.script("tapfill.error = arguments[0]", ERROR), drops: () => click("error-close") };
+const view = (field, value) => page.script("tapfill.backend.push({ [arguments[0]]: arguments[1] })", field, value);
+const PAGES = [
+  ["home", "home", own, ["purse-card", "action-topup", "action-queue"]],
+  ["home", "home", { brings: () => view("trouble", ERROR), drops: () => view("trouble", null) }, ["purse-card", "action-topup", "action-queue"]],
+  ["history", "history", own, ["filter-all", "export-history"]],
+  ["settings", "settings", own, ["language-select", "renew-key", "run-diagnostics", "erase-device"]],
+  ["settings-update", "settings", { brings: () => push("update", { error: ERROR }), drops: () => push("update", { error: null }) }, ["update-now", "language-select"]],
+];
+
+for (const [scene, name, { brings, drops }, controls] of PAGES) {
+  test(`an error that comes and goes moves nothing on a page, ${scene} ${controls[0]} ${brings === own.brings ? "tried" : "told"}`, LIMIT, async () => {
+    for (const size of Object.keys(SIZES)) {
+      await page.show(scene, { size, language: "en" });
+      await page.script("tapfill.page = arguments[0]", name);
+      await page.drawn();
+      const before = await places(controls);
+      await brings();
+      await page.drawn();
+      assert.equal(await told(), 1, `${size}: the error is there`);
+      assert.deepEqual(await places(controls), before, `${size}: it comes`);
+      const seen = await page.script(`const box = document.querySelector('[data-testid="error"]').getBoundingClientRect(); return box.top > 0 && box.bottom <= innerHeight`);
+      assert.ok(seen, `${size}: in sight without a scroll`);
+      await drops();
+      await page.drawn();
+      assert.equal(await told(), 0, `${size}: the error is gone`);
+      assert.deepEqual(await places(controls), before, `${size}: it goes`);
+    }
+  });
+}
+
+test("an error over the foot of a page covers nothing for good", LIMIT, async () => {
+  for (const [size, text] of [["small", 100], ["phone", 100], ["phone", 125], ["phone", 200], ["desktop", 100]]) {
+    await page.show("home", { size, text, language: "en" });
+    await own.brings();
+    await page.drawn();
+    const covered = await page.script(`
+      const [error] = document.querySelectorAll('[data-testid="error"]');
+      return [...document.querySelectorAll("main button")].filter((button) => {
+        button.scrollIntoView({ block: "center" });
+        const box = button.getBoundingClientRect();
+        return error.contains(document.elementFromPoint(box.left + box.width / 2, box.top + box.height / 2));
+      }).map((button) => button.dataset.testid)`);
+    assert.deepEqual(covered, [], `${size}, text of ${text} %`);
+  }
+});
+
 /** The dots are in sight, below the header, whichever key is brought to the bottom or the middle of the screen. */
 const DOTS = `
   const lost = [];

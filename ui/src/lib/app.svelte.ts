@@ -26,6 +26,8 @@ const WIDE_REM = 54;
 const LOW = { height: 30, least: 38, most: 62 };
 /** From this width on a phone on its side has two columns beside its rail. */
 const LOW_WIDE_REM = 44;
+/** A window that is lower than this has no room for anything above the page. */
+const ROOM_REM = 36;
 
 /** What the page knows: the newest view, the page chosen, and which requests are on their way. */
 export class App {
@@ -64,6 +66,11 @@ export class App {
   /** Room for a rail with names, and for everything beside it. */
   get roomy(): boolean {
     return this.wide && !this.low;
+  }
+
+  /** No room to cover any of the page: a foot with an error would be most of it. */
+  get cramped(): boolean {
+    return this.#size.height < ROOM_REM;
   }
 
   get transaction(): TransactionView | null {
@@ -202,6 +209,7 @@ export class App {
   async open(page: Page, record: string | null = null): Promise<void> {
     this.page = page;
     this.record = record;
+    this.error = null;
     if (this.request) return this.drop();
     if (page === 'home' && this.background?.stage !== 'running') this.hidden = null;
     const transaction = this.transaction;

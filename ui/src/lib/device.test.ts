@@ -50,7 +50,7 @@ describe('the system', () => {
 
 describe('the checks of the settings', () => {
   it('are offered for what they can find, and for nothing else', () => {
-    for (const code of ['service-down', 'reader-none', 'reader-busy', 'keystore-locked', 'offline', 'certificate-foreign', 'network-login', 'clock-wrong'] as const) expect(canCheck(code), code).toBe(true);
+    for (const code of ['service-down', 'service-hung', 'reader-none', 'reader-busy', 'keystore-locked', 'offline', 'certificate-foreign', 'network-login', 'clock-wrong'] as const) expect(canCheck(code), code).toBe(true);
     for (const code of ['card-lost', 'password-wrong', 'bank-busy', 'keystore-emptied', 'load-open', 'internal'] as const) expect(canCheck(code), code).toBe(false);
   });
 });

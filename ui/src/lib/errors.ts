@@ -10,7 +10,7 @@ import { yuan } from './money';
 
 /** Failures whose cause the checks of the settings can find. */
 export function canCheck(code: Code): boolean {
-  return /^(service-down|reader-|nfc-|keystore-(?!emptied)|offline|bank-(timeout|silent|untrusted)|certificate-|network-login|clock-wrong)/.test(code);
+  return /^(service-|reader-|nfc-|keystore-(?!emptied)|offline|bank-(timeout|silent|untrusted)|certificate-|network-login|clock-wrong)/.test(code);
 }
 
 /** How loud a failure is: `stop` is red, `money` is amber, `note` is quiet. */

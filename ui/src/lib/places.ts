@@ -15,7 +15,7 @@ const way: readonly MoneyPlace[] = ['account', 'unsure', 'on-card-unreported'];
 const waits: readonly MoneyPlace[] = ['account', 'in-transit', 'on-card-unreported'];
 
 export const PLACES: Record<Code, readonly MoneyPlace[]> = {
-  'service-down': card, 'reader-none': card, 'nfc-off': card, 'nfc-none': card, 'reader-busy': card, 'reader-denied': card, 'card-none': card, 'card-lost': card,
+  'service-down': card, 'service-hung': card, 'reader-none': card, 'nfc-off': card, 'nfc-none': card, 'reader-busy': card, 'reader-denied': card, 'card-none': card, 'card-lost': card,
   'card-timeout': card, 'contact-poor': safe, 'card-not-supported': safe, 'card-read-only': safe, 'card-app-blocked': card, 'card-blocked': card,
   'card-expired': safe, 'card-not-active': safe, 'card-mac-bad': card, 'card-reply-bad': card, 'card-unknown-status': card,
   'card-full': safe, 'card-counter-exhausted': safe, 'card-refused': ['in-transit'], 'card-unknown': safe, 'card-other': card,

@@ -4,6 +4,7 @@
 
 mod contact;
 mod holders;
+mod hung;
 mod readers;
 mod service;
 mod stage;

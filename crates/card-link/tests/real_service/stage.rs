@@ -64,6 +64,12 @@ fn run_outside(test: &str) {
         if asked("restart") {
             reader.restart().unwrap();
         }
+        if asked("freeze") {
+            reader.freeze().unwrap();
+        }
+        if asked("thaw") {
+            reader.thaw().unwrap();
+        }
         if started.elapsed() > LONGEST_RUN {
             inner.kill().unwrap();
         }
@@ -85,9 +91,19 @@ impl Stage {
         tokio::spawn(vpcd::serve(address, slot.clone()));
     }
 
-    /// Asks the outer run to `stop` or `restart` the service.
+    /// Asks the outer run to `stop`, `restart`, `freeze` or `thaw` the service.
     pub(crate) fn ask(&self, what: &str) {
         std::fs::write(self.dir.join(what), "").unwrap();
+    }
+
+    /// Asks for it, and waits until it is done.
+    pub(crate) async fn done(&self, what: &str) {
+        self.ask(what);
+        while self.dir.join(what).exists() {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        // The file goes before the deed, which is one signal.
+        tokio::time::sleep(Duration::from_millis(50)).await;
     }
 }
 

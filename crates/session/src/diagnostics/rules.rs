@@ -89,9 +89,10 @@ impl Finding {
 
 /// One finding for each part, in the order of [`Part`].
 pub(crate) fn findings(seen: &Observed) -> Vec<Finding> {
+    let reader_state = state(seen);
     vec![
-        service(seen.reader),
-        reader(seen.reader),
+        service(reader_state),
+        reader(reader_state),
         other_programs(seen),
         keystore(seen),
         packages(&seen.packages),
@@ -104,8 +105,18 @@ pub(crate) fn findings(seen: &Observed) -> Vec<Finding> {
     ]
 }
 
+/// A service that hangs shows at the attempt to take up the card sooner than the watch on the readers tells it.
+fn state(seen: &Observed) -> ReaderState {
+    if seen.contact == Some(Err(LinkError::ServiceHung)) {
+        ReaderState::ServiceHung
+    } else {
+        seen.reader
+    }
+}
+
 fn service(reader: ReaderState) -> Finding {
     match reader {
+        ReaderState::ServiceHung => Finding::bad(Part::Service, Code::ServiceHung),
         ReaderState::ServiceDown => Finding::bad(Part::Service, Code::ServiceDown),
         ReaderState::NfcOff => Finding::bad(Part::Service, Code::NfcOff),
         ReaderState::Denied => Finding::bad(Part::Service, Code::ReaderDenied),
@@ -119,9 +130,10 @@ fn reader(reader: ReaderState) -> Finding {
     match reader {
         ReaderState::None => Finding::bad(Part::Reader, Code::ReaderNone),
         ReaderState::NfcNone => Finding::bad(Part::Reader, Code::NfcNone),
-        ReaderState::ServiceDown | ReaderState::NfcOff | ReaderState::Denied => {
-            Finding::after(Part::Reader, Part::Service)
-        }
+        ReaderState::ServiceDown
+        | ReaderState::ServiceHung
+        | ReaderState::NfcOff
+        | ReaderState::Denied => Finding::after(Part::Reader, Part::Service),
         ReaderState::Empty | ReaderState::Card => Finding::ok(Part::Reader),
     }
 }
@@ -132,15 +144,16 @@ fn other_programs(seen: &Observed) -> Finding {
         Some(Ok(())) => Finding::ok(part),
         Some(Err(LinkError::Busy)) => Finding::bad(part, Code::ReaderBusy),
         Some(Err(LinkError::Denied)) => Finding::bad(part, Code::ReaderDenied),
-        Some(Err(LinkError::ServiceDown | LinkError::NfcOff)) => {
+        Some(Err(LinkError::ServiceDown | LinkError::ServiceHung | LinkError::NfcOff)) => {
             Finding::after(part, Part::Service)
         }
         Some(Err(LinkError::NoReader | LinkError::NfcNone)) => Finding::after(part, Part::Reader),
         Some(Err(LinkError::NoCard | LinkError::Lost | LinkError::Timeout)) | None => {
             match seen.reader {
-                ReaderState::ServiceDown | ReaderState::NfcOff | ReaderState::Denied => {
-                    Finding::after(part, Part::Service)
-                }
+                ReaderState::ServiceDown
+                | ReaderState::ServiceHung
+                | ReaderState::NfcOff
+                | ReaderState::Denied => Finding::after(part, Part::Service),
                 ReaderState::None | ReaderState::NfcNone => Finding::after(part, Part::Reader),
                 ReaderState::Empty | ReaderState::Card => Finding::new(part, State::Skipped),
             }

@@ -65,6 +65,7 @@ pub(crate) fn status(reader: Reader) -> ReaderStatus {
         ReaderIs::Empty => ReaderState::Empty,
         ReaderIs::Card => ReaderState::Card,
         ReaderIs::ServiceDown => ReaderState::ServiceDown,
+        ReaderIs::ServiceHung => ReaderState::ServiceHung,
         ReaderIs::NfcOff => ReaderState::NfcOff,
         ReaderIs::NfcNone => ReaderState::NfcNone,
         ReaderIs::Denied => ReaderState::Denied,
@@ -80,6 +81,7 @@ pub(crate) fn status(reader: Reader) -> ReaderStatus {
 fn link_error(fault: Fault) -> LinkError {
     match fault {
         Fault::ServiceDown => LinkError::ServiceDown,
+        Fault::ServiceHung => LinkError::ServiceHung,
         Fault::NoReader => LinkError::NoReader,
         Fault::NfcOff => LinkError::NfcOff,
         Fault::NfcNone => LinkError::NfcNone,

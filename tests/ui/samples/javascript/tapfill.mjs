@@ -10,7 +10,8 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { Builder, By } from "selenium-webdriver";
 
-const ROOT = fileURLToPath(new URL("../../../..", import.meta.url));
+/** The checkout. A copy of this file somewhere else is told where it is. */
+const ROOT = process.env.TAPFILL_ROOT ?? fileURLToPath(new URL("../../../..", import.meta.url));
 const APP = path.join(ROOT, "target/debug/tapfill");
 const XTASK = path.join(ROOT, "target/debug/xtask");
 const WAIT_MS = 30_000;

@@ -16,7 +16,8 @@ import urllib.error
 import urllib.request
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[4]
+# The checkout. A copy of this file somewhere else is told where it is.
+ROOT = Path(os.environ["TAPFILL_ROOT"]) if "TAPFILL_ROOT" in os.environ else Path(__file__).resolve().parents[4]
 APP = ROOT / "target/debug/tapfill"
 XTASK = ROOT / "target/debug/xtask"
 WAIT_S = 30

@@ -23,6 +23,7 @@ const FAULTS: Record<string, Partial<Record<DiagnosticPart, Fault>>> = {
   'settings-fresh': {},
   'settings-no-reader': { reader: bad('reader-none'), 'other-programs': after('reader') },
   'settings-no-service': { service: bad('service-down'), reader: after('service'), 'other-programs': after('service') },
+  'settings-hung-service': { service: bad('service-hung'), reader: after('service'), 'other-programs': after('service') },
   'settings-no-name': {
     'other-programs': { after: null }, clock: after('dns'), dns: bad('name-unknown', host), tls: after('dns'), 'security-server': after('dns'), 'transaction-server': after('dns'), packages: bad('package-none'),
   },

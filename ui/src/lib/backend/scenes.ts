@@ -128,6 +128,7 @@ export const scenes: Record<string, Scene> = {
   'balance-wait': () => ({ transaction: transaction('balance', { steps: steps('waiting') }) }),
   'balance-missing': () => ({ transaction: transaction('balance'), reader: { state: 'none', name: null, readers: [], chosen: null } }),
   'balance-service-down': () => ({ transaction: transaction('balance'), reader: { state: 'service-down', name: null, readers: [], chosen: null } }),
+  'balance-service-hung': () => ({ transaction: transaction('balance', { error: failure('service-hung', 'none', 'wait') }), reader: { state: 'service-hung', name: null, readers: [], chosen: null } }),
   'balance-busy': show(() => transaction('balance', { stage: 'failed', error: failure('reader-busy', 'none', 'again') })),
   'balance-removed': show(() => transaction('balance', { stage: 'failed', error: failure('card-lost', 'none', 'again') })),
   'balance-failed': show(() => transaction('balance', { stage: 'failed', error: failure('card-not-supported', 'none', 'again') })),

@@ -119,6 +119,7 @@ fn where_nothing_is_wrong_every_part_is_told_once() {
 fn a_service_that_is_down_hides_the_reader_instead_of_accusing_it() {
     for (reader, code) in [
         (ReaderState::ServiceDown, "service-down"),
+        (ReaderState::ServiceHung, "service-hung"),
         (ReaderState::NfcOff, "nfc-off"),
         (ReaderState::Denied, "reader-denied"),
     ] {
@@ -132,6 +133,14 @@ fn a_service_that_is_down_hides_the_reader_instead_of_accusing_it() {
         let service = format!("Service: {code}");
         assert_eq!(told(&seen), [service.as_str(), behind[0], behind[1]]);
     }
+}
+
+#[test]
+fn a_service_that_hangs_shows_at_the_card_before_the_watch_tells_it() {
+    let contact = Some(Err(LinkError::ServiceHung));
+    let seen = Observed { contact, ..good() };
+    let behind = ["Reader after Service", "OtherPrograms after Service"];
+    assert_eq!(told(&seen), ["Service: service-hung", behind[0], behind[1]]);
 }
 
 #[test]
