@@ -22,7 +22,7 @@ pub(crate) struct Group {
     /// Each work is a commit of its own.
     alone: bool,
     has_begun: bool,
-    /// The savepoint of somebody who went away in the middle is still open.
+    /// The savepoint of who has the turn is open.
     is_open: bool,
     waiting: Vec<oneshot::Sender<Result<(), Problem>>>,
 }
@@ -35,7 +35,6 @@ pub(crate) struct Turns(Arc<Mutex<Group>>);
 pub(crate) struct Turn(OwnedMutexGuard<Group>);
 
 impl Turns {
-    /// Of a connection that waits for nobody by itself.
     pub(crate) fn new(conn: Connection, wait: Duration, alone: bool) -> Self {
         let group = Group {
             conn,
@@ -67,7 +66,6 @@ impl Turns {
     pub(crate) async fn take(&self, wait: Duration) -> Result<Turn, Problem> {
         let turn = tokio::time::timeout(wait, self.0.clone().lock_owned()).await;
         let mut group = turn.map_err(|_| Problem::busy())?;
-        group.tidy();
         if !group.has_begun {
             group.begin().await?;
             if !group.alone {
@@ -101,22 +99,26 @@ impl Turn {
         // Nobody tells when the bank ends in the middle.
         told.await.unwrap_or_else(|_| Err(Problem::late()))
     }
+}
 
-    pub(crate) fn undone(mut self) {
+/// Undone, or its asker went away in the middle.
+impl Drop for Turn {
+    fn drop(&mut self) {
         self.0.tidy();
     }
 }
 
 impl Group {
     /// Takes the lock at once, so that nothing read inside can be stale. Whoever waits for another process leaves this
-    /// thread to others meanwhile.
+    /// thread to others meanwhile; a simulation, whose clock stands still then, waits inside SQLite.
     async fn begin(&mut self) -> Result<(), Problem> {
         let until = Instant::now() + self.wait;
         loop {
             match self.run("BEGIN IMMEDIATE") {
                 Ok(()) => break,
                 Err(error)
-                    if error.sqlite_error_code() == Some(ErrorCode::DatabaseBusy)
+                    if !self.alone
+                        && error.sqlite_error_code() == Some(ErrorCode::DatabaseBusy)
                         && Instant::now() < until =>
                 {
                     tokio::time::sleep(LOOK).await;
@@ -132,7 +134,7 @@ impl Group {
         self.conn.prepare_cached(sql)?.execute([]).map(drop)
     }
 
-    /// Undoes what somebody left. Some failures (a full disk) make SQLite undo the whole transaction: then the
+    /// Undoes what is not done. Some failures (a full disk) make SQLite undo the whole transaction: then the
     /// savepoint is gone too, and with it the work of all who wait.
     fn tidy(&mut self) {
         if !self.is_open {
@@ -152,7 +154,6 @@ impl Group {
     }
 
     fn commit(&mut self) {
-        self.tidy();
         if !self.has_begun {
             return;
         }

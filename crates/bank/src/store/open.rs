@@ -108,12 +108,14 @@ impl Opening {
         let wait = self.wait;
         migrate_file(path, wait).await?;
         let writer = file::connect(path, wait).map_err(failed)?;
-        // Whoever waits for it to write, waits without a thread.
-        writer.busy_timeout(Duration::ZERO).map_err(failed)?;
         #[cfg(not(feature = "simulator"))]
         let alone = false;
         #[cfg(feature = "simulator")]
         let alone = self.gate.is_some();
+        if !alone {
+            // Whoever waits for it to write, waits without a thread.
+            writer.busy_timeout(Duration::ZERO).map_err(failed)?;
+        }
         #[cfg(feature = "simulator")]
         if let Some(gate) = self.gate {
             // What answers true is rolled back.

@@ -116,9 +116,8 @@ impl Conn {
     /// Undoes it.
     pub(crate) async fn rollback(self) -> Result<(), sqlx::Error> {
         match self.link {
-            Link::Turn(turn) => turn.undone(),
             Link::Within(tx) => tx.rollback().await?,
-            Link::Reader(_) | Link::Server(_) => {}
+            Link::Turn(_) | Link::Reader(_) | Link::Server(_) => {}
         }
         Ok(())
     }
