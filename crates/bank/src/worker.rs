@@ -50,7 +50,6 @@ pub(crate) async fn run(bank: Arc<Bank>) {
 }
 
 pub(crate) async fn round(bank: &Bank) -> Result<(), Problem> {
-    bank.sender.wake();
     deliver(bank).await?;
     let limits = &bank.settings.limits;
     let silent = Sweep {
@@ -97,6 +96,7 @@ struct Sweep {
 }
 
 async fn deliver(bank: &Bank) -> Result<(), Problem> {
+    bank.sender.wake();
     loop {
         let mut conn = bank.store.read().await?;
         // What goes to a sender elsewhere has a way of its own: nothing here waits for it.
