@@ -90,7 +90,7 @@ impl LoadRow {
         })
     }
 
-    /// Lets the machine take an event; [`keep`] stores what follows.
+    /// Lets the machine take an event; [`keep()`] stores what follows.
     pub(crate) fn step(&mut self, event: Event, now_ms: u64) -> Result<(), Refusal> {
         let (load, effects) = self.load.clone().step(event, now_ms)?;
         self.load = load;
@@ -111,7 +111,7 @@ impl LoadRow {
         .to_string()
     }
 
-    /// The card's counter, by a valid MAC1, rises with the next [`keep`].
+    /// The card's counter, by a valid MAC1, rises with the next [`keep()`].
     pub(crate) fn saw_counter(&mut self, counter: u16) {
         self.unstored.counter = Some(counter);
     }
