@@ -30,8 +30,8 @@ async fn a_full_disk_at_the_last_write_never_begins_a_finished_load_anew() {
     stage.person.begin(TransactionKind::Topup).await.unwrap();
     stage.person.verify().await.unwrap();
     let id = stage.person.look().transaction.unwrap().id;
-    // the answer to request 2 is lost three times: a second and more to spoil the disk in
-    stage.wire().cut_after(1, Mode::AnswerLost, 3);
+    // answers to request 2 are lost until the disk is spoiled
+    stage.wire().cut_after(1, Mode::AnswerLost, usize::MAX);
     stage.person.submit("246810", Some(800)).await.unwrap();
     stage
         .person
@@ -40,6 +40,7 @@ async fn a_full_disk_at_the_last_write_never_begins_a_finished_load_anew() {
         .unwrap();
     tokio::time::sleep(Duration::from_millis(100)).await;
     let (away, file) = fill(&stage.app_dir(), &id);
+    stage.wire().whole();
     let _error = failure(stage.person.end().await);
     std::fs::rename(away, file).unwrap();
     let _pending = stage.person.look().pending;

@@ -180,7 +180,8 @@ fn a_contact_after_another_waits_for_nothing() {
         }
         let each = started.elapsed() / 10;
         eprintln!("open, one command, drop: {each:?}");
-        assert!(each < Duration::from_millis(50), "{each:?}: held by itself");
+        // Who waits for somebody else's hold waits in steps of more than that.
+        assert!(each < Duration::from_millis(500), "{each:?}: held by itself");
     });
 }
 
