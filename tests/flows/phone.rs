@@ -327,13 +327,13 @@ async fn a_sheet_that_was_closed_while_a_slow_bank_decides_opens_for_the_second_
         let stage = Stage::wired_on_phone(system).await;
         let person = &stage.person;
         person.balance().await.unwrap();
+        // No person begins again before the phone has let go of the card.
+        tokio::time::sleep(A_WHILE).await;
         person.begin(TransactionKind::Topup).await.unwrap();
         person.verify().await.unwrap();
         stage.wire().hold(1);
         person.submit(&person.password, Some(1_000)).await.unwrap();
-        while !stage.wire().is_held() {
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
+        stage.wire().until_held().await;
         stage.phone.as_ref().unwrap().dismiss();
         let free = |view: &ipc::AppView| {
             let transaction = view.transaction.as_ref();

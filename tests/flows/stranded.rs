@@ -62,9 +62,7 @@ async fn a_key_that_is_renewed_while_the_first_message_is_on_its_way_makes_nothi
     stage.person.verify().await.unwrap();
     stage.wire().hold(1);
     stage.person.submit("246810", Some(800)).await.unwrap();
-    while !stage.wire().is_held() {
-        tokio::time::sleep(std::time::Duration::from_millis(5)).await;
-    }
+    stage.wire().until_held().await;
     stage.person.give(ipc::Command::RenewKey).await.unwrap();
     tokio::time::sleep(std::time::Duration::from_millis(300)).await;
     stage.wire().release();

@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, AtomicUsize, Ordering};
+use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
@@ -90,6 +91,15 @@ impl Wire {
     }
     pub(crate) fn is_held(&self) -> bool {
         self.state.held.load(Ordering::SeqCst)
+    }
+    /// # Panics
+    /// When nothing was held for half a minute.
+    pub(crate) async fn until_held(&self) {
+        let until = tokio::time::Instant::now() + Duration::from_secs(30);
+        while !self.is_held() {
+            assert!(tokio::time::Instant::now() < until, "nothing was held");
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
     }
     pub(crate) fn release(&self) {
         self.state.released.store(true, Ordering::SeqCst);
