@@ -179,3 +179,63 @@ impl Group {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::file::connect;
+
+    const WAIT: Duration = Duration::from_secs(5);
+
+    fn turns(dir: &tempfile::TempDir, alone: bool) -> Turns {
+        let conn = connect(&dir.path().join("it.sqlite"), WAIT).unwrap();
+        conn.execute_batch("CREATE TABLE it (a INTEGER)").unwrap();
+        Turns::new(conn, WAIT, alone)
+    }
+
+    async fn written(turns: &Turns, number: i64) -> Turn {
+        let mut turn = turns.take(WAIT).await.unwrap();
+        let sql = "INSERT INTO it VALUES (?1)";
+        turn.conn().execute(sql, [number]).unwrap();
+        turn
+    }
+
+    fn kept(dir: &tempfile::TempDir) -> Vec<i64> {
+        let conn = connect(&dir.path().join("it.sqlite"), WAIT).unwrap();
+        let mut statement = conn.prepare("SELECT a FROM it ORDER BY a").unwrap();
+        let rows = statement.query_map([], |row| row.get(0)).unwrap();
+        rows.collect::<rusqlite::Result<_>>().unwrap()
+    }
+
+    #[tokio::test]
+    async fn what_nobody_finishes_is_undone_and_what_shares_its_commit_stays() {
+        for alone in [false, true] {
+            let dir = tempfile::tempdir().unwrap();
+            let turns = turns(&dir, alone);
+            let first = written(&turns, 1).await;
+            let (others, left) = (turns.clone(), turns.clone());
+            let gone = tokio::spawn(async move { drop(written(&others, 2).await) });
+            let last = tokio::spawn(async move { written(&left, 3).await.done().await });
+            tokio::task::yield_now().await;
+            first.done().await.unwrap();
+            gone.await.unwrap();
+            last.await.unwrap().unwrap();
+            assert_eq!(kept(&dir), [1, 3], "alone: {alone}");
+        }
+    }
+
+    #[tokio::test]
+    async fn somebody_else_who_writes_is_waited_for_and_then_told_as_busy() {
+        let dir = tempfile::tempdir().unwrap();
+        drop(turns(&dir, false));
+        let path = dir.path().join("it.sqlite");
+        let other = connect(&path, WAIT).unwrap();
+        other.execute_batch("BEGIN IMMEDIATE").unwrap();
+        let conn = connect(&path, Duration::ZERO).unwrap();
+        let turns = Turns::new(conn, Duration::from_millis(50), false);
+        assert!(turns.take(WAIT).await.is_err());
+        other.execute_batch("ROLLBACK").unwrap();
+        written(&turns, 1).await.done().await.unwrap();
+        assert_eq!(kept(&dir), [1]);
+    }
+}
