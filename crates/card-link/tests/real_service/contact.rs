@@ -181,7 +181,10 @@ fn a_contact_after_another_waits_for_nothing() {
         let each = started.elapsed() / 10;
         eprintln!("open, one command, drop: {each:?}");
         // Who waits for somebody else's hold waits in steps of more than that.
-        assert!(each < Duration::from_millis(500), "{each:?}: held by itself");
+        assert!(
+            each < Duration::from_millis(500),
+            "{each:?}: held by itself"
+        );
     });
 }
 
