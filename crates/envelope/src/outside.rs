@@ -1,5 +1,6 @@
 //! The functions of this crate over the vectors in `tests/fixtures/outside`, whose README names the sources.
 
+use outside_vectors::{Tdes, wycheproof, wycheproof_groups};
 use serde::Deserialize;
 
 use crate::{
@@ -9,152 +10,63 @@ use crate::{
     tdes::{CbcKey, decipher_block, encipher_block, retail_mac},
 };
 
-/// Reads a file of `tests/fixtures/outside`.
-macro_rules! fixture {
-    ($path:literal) => {
-        serde_json::from_str(include_str!(concat!(
-            env!("CARGO_MANIFEST_DIR"),
-            "/../../tests/fixtures/outside/",
-            $path
-        )))
-        .unwrap()
-    };
-}
-pub(crate) use fixture;
-
-#[derive(Deserialize)]
-struct Cases<T> {
-    cases: Vec<T>,
+fn runs_under(case: &Tdes, key: &CbcKey) {
+    let sealed = key.encipher(&case.iv, &case.plaintext);
+    let (body, padding) = sealed.split_at(case.plaintext.len());
+    assert_eq!(body, case.ciphertext, "{}", case.name());
+    assert_eq!(padding.len(), 8, "{}", case.name());
+    let padded = [case.ciphertext.as_slice(), padding].concat();
+    let opened = key.decipher(&case.iv, &padded).unwrap();
+    assert_eq!(*opened, case.plaintext, "{}", case.name());
 }
 
-/// A file of Wycheproof.
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub(crate) struct Wycheproof<T> {
-    pub(crate) test_groups: Vec<T>,
-}
-
-#[derive(Deserialize)]
-pub(crate) struct Group<T> {
-    pub(crate) tests: Vec<T>,
-}
-
-#[derive(Deserialize)]
-struct Tdes {
-    file: String,
-    count: u32,
-    #[serde(with = "hex")]
-    key: [u8; 24],
-    #[serde(with = "hex")]
-    iv: [u8; 8],
-    #[serde(with = "hex")]
-    plaintext: Vec<u8>,
-    #[serde(with = "hex")]
-    ciphertext: Vec<u8>,
-}
-
-impl Tdes {
-    fn name(&self) -> String {
-        format!("{} {}", self.file, self.count)
-    }
-
-    fn runs_under(&self, key: &CbcKey) {
-        let sealed = key.encipher(&self.iv, &self.plaintext);
-        let (body, padding) = sealed.split_at(self.plaintext.len());
-        assert_eq!(body, self.ciphertext, "{}", self.name());
-        assert_eq!(padding.len(), 8, "{}", self.name());
-        let padded = [self.ciphertext.as_slice(), padding].concat();
-        let opened = key.decipher(&self.iv, &padded).unwrap();
-        assert_eq!(*opened, self.plaintext, "{}", self.name());
-    }
-
-    fn runs_block_by_block(&self, key: &Secret<16>) {
-        let mut before = self.iv;
-        let blocks = self.plaintext.as_chunks::<8>().0.iter();
-        for (plain, cipher) in blocks.zip(self.ciphertext.as_chunks::<8>().0) {
-            let chained = std::array::from_fn(|place| plain[place] ^ before[place]);
-            assert_eq!(encipher_block(key, chained), *cipher, "{}", self.name());
-            assert_eq!(decipher_block(key, *cipher), chained, "{}", self.name());
-            before = *cipher;
-        }
+fn runs_block_by_block(case: &Tdes, key: &Secret<16>) {
+    for (chained, cipher) in case.blocks() {
+        assert_eq!(encipher_block(key, chained), cipher, "{}", case.name());
+        assert_eq!(decipher_block(key, cipher), chained, "{}", case.name());
     }
 }
 
 #[test]
 fn des_and_tdes_in_cbc_are_those_of_nist() {
-    let file: Cases<Tdes> = fixture!("nist-cavp/tdes_cbc.json");
+    let cases = outside_vectors::tdes();
     let (mut one, mut two) = (0, 0);
-    for case in &file.cases {
-        let [first, second, third]: [[u8; 8]; 3] = case.key.as_chunks().0.try_into().unwrap();
-        case.runs_under(&CbcKey::Tdes(Secret::new(case.key)));
+    for case in &cases {
+        let [first, second, third] = case.keys();
+        runs_under(case, &CbcKey::Tdes(Secret::new(case.key)));
         if first == third {
             two += 1;
             let key = [first, second].concat();
-            case.runs_block_by_block(&key.as_slice().try_into().unwrap());
+            runs_block_by_block(case, &key.as_slice().try_into().unwrap());
         }
         if first == third && first == second {
             one += 1;
-            case.runs_under(&CbcKey::Des(Secret::new(first)));
+            runs_under(case, &CbcKey::Des(Secret::new(first)));
         }
     }
-    assert_eq!((one, two, file.cases.len()), (490, 510, 530));
-}
-
-#[derive(Deserialize)]
-struct MacCase {
-    algorithm: u8,
-    padding: u8,
-    #[serde(with = "hex")]
-    key: Vec<u8>,
-    text: String,
-    #[serde(with = "hex")]
-    mac: Vec<u8>,
-    origin: String,
+    assert_eq!((one, two, cases.len()), (490, 510, 530));
 }
 
 #[test]
 fn the_retail_mac_is_algorithm_3_with_padding_method_2() {
-    let file: Cases<MacCase> = fixture!("iso-9797-1/mac.json");
     let mut ran = 0;
-    for case in file.cases {
+    for case in outside_vectors::macs() {
         if (case.algorithm, case.padding) == (3, 2) {
             ran += 1;
             let mac = retail_mac(
                 &case.key.as_slice().try_into().unwrap(),
                 &[case.text.as_bytes()],
             );
-            assert!(
-                mac.starts_with(&case.mac),
-                "{}: {:?}",
-                case.origin,
-                case.text
-            );
+            assert!(mac.starts_with(&case.mac), "{}", case.name());
         }
     }
     assert_eq!(ran, 4);
 }
 
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct HkdfCase {
-    tc_id: u32,
-    #[serde(with = "hex")]
-    ikm: Vec<u8>,
-    #[serde(with = "hex")]
-    salt: Vec<u8>,
-    #[serde(with = "hex")]
-    info: Vec<u8>,
-    size: usize,
-    #[serde(with = "hex")]
-    okm: Vec<u8>,
-    result: String,
-}
-
 #[test]
 fn hkdf_gives_what_wycheproof_expects() {
-    let file: Wycheproof<Group<HkdfCase>> = fixture!("wycheproof/hkdf_sha256.json");
     let mut ran = 0;
-    for case in file.test_groups.iter().flat_map(|group| &group.tests) {
+    for case in outside_vectors::hkdf() {
         // The labels of this crate are text; the library itself takes all cases in `tests/outside.rs`.
         let Ok(info) = std::str::from_utf8(&case.info) else {
             continue;
@@ -188,9 +100,8 @@ struct HmacCase {
 
 #[test]
 fn hmac_gives_what_wycheproof_expects_and_nothing_else() {
-    let file: Wycheproof<Group<HmacCase>> = fixture!("wycheproof/hmac_sha256.json");
     let mut ran = 0;
-    for case in file.test_groups.iter().flat_map(|group| &group.tests) {
+    for case in wycheproof::<HmacCase>("wycheproof/hmac_sha256.json") {
         ran += 1;
         let mac = hmac(&case.key, &[&case.msg]);
         let checked = crate::auth::verify(&mac, &hex::encode(&case.tag));
@@ -231,10 +142,10 @@ struct Signed {
 
 #[test]
 fn signatures_are_good_when_wycheproof_says_so() {
-    let file: Wycheproof<SignerGroup> = fixture!("wycheproof/ed25519.json");
+    let groups: Vec<SignerGroup> = wycheproof_groups("wycheproof/ed25519.json");
     let mut ran = 0;
     let mut unexpected = Vec::new();
-    for group in &file.test_groups {
+    for group in &groups {
         for case in &group.tests {
             ran += 1;
             let good = verify(&group.public_key.pk, &case.msg, &case.sig).is_ok();

@@ -2,9 +2,9 @@
 
 use aes_gcm::{Aes256Gcm, KeyInit, aead::Aead};
 use hpke::{setup_receiver, setup_sender_with_rng};
+use outside_vectors::{read, wycheproof};
 
 use super::*;
-use crate::outside::{Group, Wycheproof, fixture};
 
 #[derive(Deserialize)]
 #[expect(non_snake_case, reason = "the names of the published file")]
@@ -47,7 +47,7 @@ struct Export {
 }
 
 fn rfc_9180() -> Rfc9180 {
-    fixture!("rfc-9180/base_x25519_sha256_aes256gcm.json")
+    read("rfc-9180/base_x25519_sha256_aes256gcm.json")
 }
 
 /// LabeledExtract of RFC 9180, 4.
@@ -182,9 +182,8 @@ struct X25519Case {
 /// A sender that has only Wycheproof's shared secret seals to the private key: the enrolment opens it.
 #[test]
 fn secrets_of_x25519_are_those_of_wycheproof_and_zero_is_refused() {
-    let file: Wycheproof<Group<X25519Case>> = fixture!("wycheproof/x25519.json");
     let (mut good, mut zero) = (0, 0);
-    for case in file.test_groups.iter().flat_map(|group| &group.tests) {
+    for case in wycheproof::<X25519Case>("wycheproof/x25519.json") {
         let private = <X25519HkdfSha256 as Kem>::PrivateKey::from_bytes(&case.private.0).unwrap();
         let own: [u8; 32] = X25519HkdfSha256::sk_to_pk(&private).to_bytes().into();
         let shared = kem_secret(&case.shared.0, &case.public.0, &own);

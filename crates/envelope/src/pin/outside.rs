@@ -3,7 +3,6 @@
 use serde::Deserialize;
 
 use super::*;
-use crate::outside::fixture;
 
 #[derive(Deserialize)]
 struct File {
@@ -76,7 +75,7 @@ struct Account {
 }
 
 fn file() -> File {
-    fixture!("psec/pin_blocks.json")
+    outside_vectors::read("psec/pin_blocks.json")
 }
 
 fn typed(pin: &str) -> Vec<u8> {
