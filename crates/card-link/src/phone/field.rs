@@ -14,6 +14,8 @@ pub(super) struct Field {
     /// Not known before the phone told it.
     pub(super) nfc: Option<Nfc>,
     pub(super) session: Option<u64>,
+    /// Nobody wants a card of it any more, and the phone has not been told yet.
+    ending: Option<u64>,
     pub(super) tag: Option<u64>,
     insertions: u64,
     closed: u64,
@@ -49,6 +51,19 @@ impl Field {
         self.tag = None;
         self.closed += 1;
         self.dismissed = true;
+    }
+
+    /// Nobody wants a card any more: whoever wants one next must not find the one that the phone is about to lose.
+    pub(super) fn unwanted(&mut self) {
+        self.tag = None;
+        self.ending = self.session.take().or(self.ending);
+    }
+
+    /// The session that the phone is to end, if it has one.
+    pub(super) fn end(&mut self) -> Option<u64> {
+        self.unwanted();
+        self.dismissed = false;
+        self.ending.take()
     }
 
     /// Nothing is sent to this tag again.

@@ -68,6 +68,9 @@ impl CardReader for PhoneReader {
     fn choose(&self, _: Option<String>) {}
 
     fn expect(&self, wanted: bool) {
+        if !wanted {
+            self.shared.change(Field::unwanted);
+        }
         self.wanted.send_if_modified(|wish| {
             let changed = wish.now != wanted;
             wish.now = wanted;
@@ -240,11 +243,7 @@ async fn open(shared: &Arc<Shared>) -> Result<u64, Refused> {
 
 async fn end(shared: &Shared) {
     let mut open = None;
-    shared.change(|field| {
-        field.dismissed = false;
-        field.tag = None;
-        open = field.session.take();
-    });
+    shared.change(|field| open = field.end());
     if let Some(session) = open {
         end_session(shared, session).await;
     }

@@ -51,6 +51,27 @@ async fn the_phone_looks_for_a_card_only_while_one_is_wanted() {
 }
 
 #[tokio::test]
+async fn whoever_wants_a_card_anew_never_gets_the_one_of_a_session_that_is_about_to_end() {
+    for system in SYSTEMS {
+        let (_slot, phone, reader) = phone(system);
+        drop(with_card(&reader).await);
+        reader.expect(false);
+        assert!(phone.is_polling(), "the phone has not heard of it");
+        assert_eq!(reader.watch().borrow().state, ReaderState::Empty);
+        reader.expect(true);
+        assert_eq!(
+            reader.open().await.err(),
+            Some(LinkError::NoCard),
+            "{system:?}"
+        );
+        let mut contact = with_card(&reader).await;
+        sleep(Duration::from_millis(60)).await;
+        let reply = contact.transmit(CHALLENGE.to_vec()).await;
+        assert_eq!(reply.map(|it| it.len()), Ok(6), "{system:?}");
+    }
+}
+
+#[tokio::test]
 async fn a_card_torn_at_any_moment_is_lost_and_never_sent_anything_again_on_the_old_contact() {
     for system in SYSTEMS {
         for moment in [Moment::Before, Moment::During, Moment::After] {
