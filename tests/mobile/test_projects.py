@@ -459,8 +459,9 @@ class Bridge(unittest.TestCase):
 
     def test_the_words_over_the_page_are_in_its_languages(self):
         pages = {it.stem for it in ROOT.glob("ui/messages/*.json")}
-        view = (ROOT / "crates/ipc/src/view.rs").read_text()
-        self.assertEqual(pages, set(re.findall(r'rename = "([a-z]{2}(?:-[A-Z]{2})?)"', view)), "what may be chosen")
+        settings = (ROOT / "crates/ipc/src/settings.rs").read_text()
+        choice = re.search(r"pub enum Language \{(.*?)\}", settings, re.DOTALL).group(1)
+        self.assertEqual(pages, set(re.findall(r'rename = "([a-z]{2}(?:-[A-Z]{2})?)"', choice)), "what may be chosen")
         for words in (self.kotlin, self.swift):
             spoken = re.search(r"(?:all = mapOf\(|let all = \[)(.*?)[)\]]", words).group(1)
             self.assertEqual(pages, set(re.findall(r'"([\w-]+)"', spoken)))
