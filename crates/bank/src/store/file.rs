@@ -35,6 +35,9 @@ pub(crate) fn connect(path: &Path, wait: Duration) -> Result<Connection> {
     conn.execute_batch(
         "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON",
     )?;
+    // A turn is a savepoint, and what would undo it is more than SQLite keeps in memory by itself: each turn would
+    // write a file of its own that nobody needs after it.
+    conn.execute_batch("PRAGMA temp_store = MEMORY")?;
     Ok(conn)
 }
 
