@@ -28,9 +28,15 @@ const FORM: u32 = 1;
 /// [`StartError`] when the bank can't be read, or `file` is there already or can't be written.
 pub async fn backup(mut config: Config, file: &Path) -> Result<u64, StartError> {
     config.patient = true;
-    let out = create_new(file).map_err(|error| failed(file, &error))?;
     let dir = running::directory(&config)?;
     let bank = running::bank(&config, &dir).await?;
+    let out = match create_new(file) {
+        Ok(out) => out,
+        Err(error) => {
+            bank.store.close().await;
+            return Err(failed(file, &error));
+        }
+    };
     let done = write(&bank, BufWriter::new(out)).await;
     bank.store.close().await;
     if done.is_err()

@@ -121,6 +121,14 @@ impl Problem {
         Self::refused(503, "busy").with("retry_after_ms", 1_000)
     }
 
+    /// Of what follows an effect that is kept: nobody may take it for nothing at all.
+    pub(crate) fn after_an_effect(self) -> Self {
+        match self {
+            Self::Refused { code: "busy", .. } | Self::Conflict { .. } => Self::late(),
+            Self::Refused { .. } | Self::Internal { .. } => self,
+        }
+    }
+
     /// The work goes on without its asker, and may have an effect.
     pub(crate) fn late() -> Self {
         Self::refused(504, "late").with("retry_after_ms", 1_000)

@@ -190,8 +190,10 @@ impl Directory {
     /// A file that is there, empty at the first start, mode 0600: what is made beside it gets the same mode.
     pub(crate) fn private(&self, name: &Path) -> Result<PathBuf, StartError> {
         let path = self.path.join(name);
-        if !path.exists() {
-            create(&path).map_err(|error| failed(&path, &error))?;
+        match create_new(&path) {
+            Ok(_) => {}
+            Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
+            Err(error) => return Err(failed(&path, &error)),
         }
         restrict(&path, 0o600)?;
         Ok(path)

@@ -105,7 +105,8 @@ async fn answer(bank: &Bank, asked: &super::Asked) -> Result<Vec<u8>, Problem> {
                 let sealed = sealed(&key, header, &reply, now_ms)?;
                 terminal::keep_answer(conn, place, windows, (&hash, &sealed)).await?;
                 Ok::<_, Problem>(Some(sealed))
-            })?;
+            });
+            let answer = answer.map_err(Problem::after_an_effect)?;
             host.owed.notify_one();
             (answer, false)
         }

@@ -52,10 +52,13 @@ impl Turns {
         let mut group = self.0.lock().await;
         group.commit();
         let emptied = aside(|| {
-            group.conn.busy_timeout(group.wait)?;
-            group
-                .conn
-                .query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))
+            // Other processes may write: the first is in nobody's way, the second keeps them from it and so waits for no
+            // reader.
+            group.conn.busy_timeout(Duration::ZERO)?;
+            ["PASSIVE", "TRUNCATE"].into_iter().try_for_each(|how| {
+                let sql = format!("PRAGMA wal_checkpoint({how})");
+                group.conn.query_row(&sql, [], |_| Ok(()))
+            })
         });
         if let Err(error) = emptied {
             log::warn!("the store's log stays for the next start: {error}");
@@ -237,5 +240,65 @@ mod tests {
         other.execute_batch("ROLLBACK").unwrap();
         written(&turns, 1).await.done().await.unwrap();
         assert_eq!(kept(&dir), [1]);
+    }
+
+    /// A command that ends beside a bank that serves, while a third reads for long (a backup).
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn who_closes_while_somebody_reads_keeps_nobody_from_writing() {
+        let dir = tempfile::tempdir().unwrap();
+        drop(turns(&dir, false));
+        let path = dir.path().join("it.sqlite");
+        let none = Duration::ZERO;
+        let served = Turns::new(connect(&path, none).unwrap(), Duration::from_millis(200), false);
+        written(&served, 1).await.done().await.unwrap();
+        let reader = connect(&path, WAIT).unwrap();
+        reader.execute_batch("BEGIN; SELECT a FROM it").unwrap();
+        written(&served, 2).await.done().await.unwrap();
+        let command = Turns::new(connect(&path, WAIT).unwrap(), Duration::from_secs(3), false);
+        let closing = tokio::spawn(async move { command.close().await });
+        tokio::time::sleep(Duration::from_millis(200)).await;
+        let turn = served.take(WAIT).await;
+        assert!(turn.is_ok(), "a writer waits for somebody else's reader");
+        turn.unwrap().done().await.unwrap();
+        closing.await.unwrap();
+    }
+
+    /// A full disk under one of a group, at any of its statements: who was told of a commit is there, and nobody else.
+    #[tokio::test]
+    async fn a_full_disk_in_the_middle_of_a_group_takes_nobody_who_was_told_otherwise() {
+        for pages in 3..40 {
+            let dir = tempfile::tempdir().unwrap();
+            let turns = turns(&dir, false);
+            let mut turn = turns.take(WAIT).await.unwrap();
+            turn.conn().execute_batch("CREATE TABLE b (a INTEGER PRIMARY KEY, t TEXT UNIQUE)").unwrap();
+            turn.done().await.unwrap();
+            let limit = format!("PRAGMA max_page_count = {pages}; PRAGMA cache_size = 4");
+            turns.0.lock().await.conn.execute_batch(&limit).unwrap();
+            let mut works = Vec::new();
+            for number in 0..6_i64 {
+                let turns = turns.clone();
+                works.push(tokio::spawn(async move {
+                    let mut turn = turns.take(WAIT).await?;
+                    let sql = "INSERT INTO it VALUES (?1)";
+                    turn.conn().execute(sql, [number]).map_err(Problem::from)?;
+                    if number % 2 == 1 {
+                        for _ in 0..8 {
+                            let sql = "INSERT INTO b (t) VALUES (hex(randomblob(1500)))";
+                            turn.conn().execute(sql, []).map_err(Problem::from)?;
+                        }
+                    }
+                    turn.done().await
+                }));
+            }
+            let mut told = Vec::new();
+            for (number, work) in (0..).zip(works) {
+                if work.await.unwrap().is_ok() {
+                    told.push(number);
+                }
+            }
+            assert_eq!(kept(&dir), told, "{pages} pages");
+            turns.0.lock().await.conn.execute_batch("PRAGMA max_page_count = 100000").unwrap();
+            written(&turns, 99).await.done().await.unwrap();
+        }
     }
 }

@@ -154,3 +154,16 @@ async fn a_backup_holds_no_secret_in_clear() {
     }
     stage.close(5_000).await;
 }
+
+#[tokio::test]
+async fn a_backup_that_can_not_begin_leaves_no_file_in_the_way_of_the_next() {
+    let stage = Stage::new().await;
+    let key = stage.dir.path().join("store.key");
+    let good = std::fs::read(&key).unwrap();
+    std::fs::write(&key, "00".repeat(32)).unwrap();
+    assert!(bank::backup(stage.config(), &file(&stage)).await.is_err());
+    std::fs::write(&key, good).unwrap();
+    assert!(!file(&stage).exists(), "an empty backup");
+    bank::backup(stage.config(), &file(&stage)).await.unwrap();
+    stage.close(0).await;
+}
