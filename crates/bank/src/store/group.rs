@@ -249,7 +249,11 @@ mod tests {
         drop(turns(&dir, false));
         let path = dir.path().join("it.sqlite");
         let none = Duration::ZERO;
-        let served = Turns::new(connect(&path, none).unwrap(), Duration::from_millis(200), false);
+        let served = Turns::new(
+            connect(&path, none).unwrap(),
+            Duration::from_millis(200),
+            false,
+        );
         written(&served, 1).await.done().await.unwrap();
         let reader = connect(&path, WAIT).unwrap();
         reader.execute_batch("BEGIN; SELECT a FROM it").unwrap();
@@ -270,7 +274,9 @@ mod tests {
             let dir = tempfile::tempdir().unwrap();
             let turns = turns(&dir, false);
             let mut turn = turns.take(WAIT).await.unwrap();
-            turn.conn().execute_batch("CREATE TABLE b (a INTEGER PRIMARY KEY, t TEXT UNIQUE)").unwrap();
+            turn.conn()
+                .execute_batch("CREATE TABLE b (a INTEGER PRIMARY KEY, t TEXT UNIQUE)")
+                .unwrap();
             turn.done().await.unwrap();
             let limit = format!("PRAGMA max_page_count = {pages}; PRAGMA cache_size = 4");
             turns.0.lock().await.conn.execute_batch(&limit).unwrap();
@@ -297,7 +303,13 @@ mod tests {
                 }
             }
             assert_eq!(kept(&dir), told, "{pages} pages");
-            turns.0.lock().await.conn.execute_batch("PRAGMA max_page_count = 100000").unwrap();
+            turns
+                .0
+                .lock()
+                .await
+                .conn
+                .execute_batch("PRAGMA max_page_count = 100000")
+                .unwrap();
             written(&turns, 99).await.done().await.unwrap();
         }
     }

@@ -23,6 +23,7 @@ pub(crate) mod posting;
 pub(crate) mod queue;
 pub(crate) mod queue_code;
 pub(crate) mod row;
+mod served;
 pub(crate) mod sms;
 pub(crate) mod sql;
 pub(crate) mod statements;
@@ -156,7 +157,7 @@ impl Tries<'_> {
             Err(error) => {
                 // One that can't be undone is undone by the database when its connection ends.
                 if let Err(undone) = conn.rollback().await {
-                    log::warn!("a rollback failed: {undone}");
+                    log::warn!("a rollback failed: {undone:?}");
                 }
                 Err(error)
             }
@@ -218,7 +219,7 @@ impl Store {
             Engine::Server(pool, _) => {
                 let chain = self.next_chain.fetch_add(1, Ordering::Relaxed);
                 let whose = (self.bank, chain.rem_euclid(CHAINS));
-                Conn::within(pool, "BEGIN ISOLATION LEVEL SERIALIZABLE", whose).await
+                Conn::serialisable(pool, whose).await
             }
         }
     }
@@ -243,10 +244,7 @@ impl Store {
     pub(crate) async fn snapshot(&self) -> Result<Conn, Problem> {
         match &self.engine {
             Engine::File(file) => Ok(Conn::reading(file.readers.snapshot().await?, self.bank)),
-            Engine::Server(pool, _) => {
-                let begin = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
-                Conn::within(pool, begin, (self.bank, 0)).await
-            }
+            Engine::Server(pool, _) => Conn::snapshot(pool, self.bank).await,
         }
     }
 
@@ -256,7 +254,7 @@ impl Store {
                 file.readers.close().await;
                 file.turns.close().await;
             }
-            Engine::Server(pool, _) => pool.close().await,
+            Engine::Server(pool, _) => served::close(pool).await,
         }
     }
 }

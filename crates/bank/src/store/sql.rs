@@ -2,16 +2,15 @@
 //!
 //! Every key begins with the bank: `$1` is its number in every statement, bound before anything else.
 
-use futures_util::TryStreamExt;
 use rusqlite::Connection;
-use sqlx::pool::PoolConnection;
 use sqlx::postgres::PgArguments;
-use sqlx::{Arguments, PgConnection, PgPool, Postgres, SqlSafeStr, SqlStr, Transaction};
+use sqlx::{Arguments, PgPool, SqlSafeStr, SqlStr};
 
 use crate::error::Problem;
 use crate::store::file::{self, Next, Reader, aside};
 use crate::store::group::Turn;
 use crate::store::row::{InFile, Row};
+use crate::store::served::{Asked, Served};
 use crate::store::statements;
 
 /// A connection, inside a transaction or not.
@@ -25,8 +24,10 @@ enum Link {
     /// Of a file, inside a commit that others share.
     Turn(Turn),
     Reader(Box<Reader>),
-    Server(PoolConnection<Postgres>),
-    Within(Transaction<'static, Postgres>),
+    /// Of a server, each statement a commit of its own.
+    Free(Served),
+    /// Of a server, inside a transaction.
+    Within(Served),
 }
 
 impl Conn {
@@ -41,17 +42,28 @@ impl Conn {
 
     /// A connection to a server whose statements are commits of their own.
     pub(crate) async fn free(pool: &PgPool, bank: i64) -> Result<Self, Problem> {
-        Ok(Self::of(Link::Server(pool.acquire().await?), bank))
+        Ok(Self::of(Link::Free(Served::take(pool).await?), bank))
     }
 
-    /// Inside a transaction of a server that `begin` opens; it is undone unless it is committed.
-    pub(crate) async fn within(
+    /// Inside a transaction of a server that is one with all that run beside it, or is refused; undone unless it is
+    /// committed.
+    pub(crate) async fn serialisable(
         pool: &PgPool,
-        begin: &'static str,
         (bank, chain): (i64, i64),
     ) -> Result<Self, Problem> {
-        let conn = Self::of(Link::Within(pool.begin_with(begin).await?), bank);
+        let mut served = Served::take(pool).await?;
+        served.begin("BEGIN ISOLATION LEVEL SERIALIZABLE").await?;
+        let conn = Self::of(Link::Within(served), bank);
         Ok(Self { chain, ..conn })
+    }
+
+    /// Reads of a server that see one moment, however long they take.
+    pub(crate) async fn snapshot(pool: &PgPool, bank: i64) -> Result<Self, Problem> {
+        let mut served = Served::take(pool).await?;
+        let begin = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
+        served.begin(begin).await?;
+        let served = served.without_limit();
+        Ok(Self::of(Link::Within(served), bank))
     }
 
     fn of(link: Link, bank: i64) -> Self {
@@ -95,7 +107,7 @@ impl Conn {
     pub(crate) fn is_sqlite(&self) -> bool {
         match self.link {
             Link::Turn(_) | Link::Reader(_) => true,
-            Link::Server(_) | Link::Within(_) => false,
+            Link::Free(_) | Link::Within(_) => false,
         }
     }
 
@@ -108,18 +120,17 @@ impl Conn {
     pub(crate) async fn commit(self) -> Result<(), Problem> {
         match self.link {
             Link::Turn(turn) => turn.done().await,
-            Link::Within(tx) => tx.commit().await.map_err(Problem::from_commit),
-            Link::Reader(_) | Link::Server(_) => Ok(()),
+            Link::Within(served) => served.commit().await,
+            Link::Reader(_) | Link::Free(_) => Ok(()),
         }
     }
 
     /// Undoes it.
-    pub(crate) async fn rollback(self) -> Result<(), sqlx::Error> {
+    pub(crate) async fn rollback(self) -> Result<(), Problem> {
         match self.link {
-            Link::Within(tx) => tx.rollback().await?,
-            Link::Turn(_) | Link::Reader(_) | Link::Server(_) => {}
+            Link::Within(served) => served.rollback().await,
+            Link::Turn(_) | Link::Reader(_) | Link::Free(_) => Ok(()),
         }
-        Ok(())
     }
 }
 
@@ -172,7 +183,7 @@ pub(crate) struct Statement<'c> {
 
 enum Bound<'c> {
     File(InPlace<'c>),
-    Server(&'c mut PgConnection, SqlStr, PgArguments),
+    Server(&'c mut Served, Asked),
 }
 
 /// A statement that runs on this thread.
@@ -227,36 +238,25 @@ impl<'c> Statement<'c> {
     pub(crate) async fn execute(self) -> Result<u64, Problem> {
         Ok(match self.bound()? {
             Bound::File(here) => here.run(file::execute)?,
-            Bound::Server(conn, text, values) => {
-                let query = sqlx::query_with(text, values);
-                query.execute(conn).await?.rows_affected()
-            }
+            Bound::Server(served, asked) => served.execute(asked).await?,
         })
     }
 
     pub(crate) async fn all<T: Row>(self) -> Result<Vec<T>, Problem> {
         match self.bound()? {
             Bound::File(here) => here.all(),
-            Bound::Server(conn, text, values) => {
-                Ok(sqlx::query_as_with(text, values).fetch_all(conn).await?)
-            }
+            Bound::Server(served, asked) => served.all(asked).await,
         }
     }
 
     /// Hands each row to `take` as it comes, for more of them than memory should hold.
     pub(crate) async fn each<T: Row>(
         self,
-        mut take: impl FnMut(T) -> Result<(), Problem>,
+        take: impl FnMut(T) -> Result<(), Problem>,
     ) -> Result<(), Problem> {
         match self.bound()? {
             Bound::File(here) => here.each(take),
-            Bound::Server(conn, text, values) => {
-                let mut rows = sqlx::query_as_with(text, values).fetch(conn);
-                while let Some(row) = rows.try_next().await? {
-                    take(row)?;
-                }
-                Ok(())
-            }
+            Bound::Server(served, asked) => served.each(asked, take).await,
         }
     }
 
@@ -264,10 +264,7 @@ impl<'c> Statement<'c> {
     pub(crate) async fn optional<T: Row>(self) -> Result<Option<T>, Problem> {
         match self.bound()? {
             Bound::File(here) => here.first(),
-            Bound::Server(conn, text, values) => {
-                let query = sqlx::query_as_with(text, values);
-                Ok(query.fetch_optional(conn).await?)
-            }
+            Bound::Server(served, asked) => served.optional(asked).await,
         }
     }
 
@@ -295,16 +292,15 @@ impl<'c> Statement<'c> {
                 is_long,
             }))
         };
-        let conn = match &mut conn.link {
+        let served = match &mut conn.link {
             Link::Turn(turn) => return in_place(turn.conn(), false, (text, values)),
             Link::Reader(reader) => {
                 let is_long = reader.is_long();
                 return in_place(reader.conn()?, is_long, (text, values));
             }
-            Link::Server(conn) => &mut **conn,
-            Link::Within(tx) => &mut **tx,
+            Link::Free(served) | Link::Within(served) => served,
         };
-        Ok(Bound::Server(conn, text, arguments(values)?))
+        Ok(Bound::Server(served, (text, arguments(values)?)))
     }
 }
 

@@ -463,7 +463,10 @@ async fn a_store_that_is_locked_when_the_host_has_answered_is_late_and_not_busy(
     let mut other = sqlx::SqliteConnection::connect(&format!("sqlite://{}", path.display()))
         .await
         .unwrap();
-    sqlx::query("BEGIN IMMEDIATE").execute(&mut other).await.unwrap();
+    sqlx::query("BEGIN IMMEDIATE")
+        .execute(&mut other)
+        .await
+        .unwrap();
     let said = code(first.await.unwrap().unwrap_err());
     let booked = START - host.books().balance;
     sqlx::query("ROLLBACK").execute(&mut other).await.unwrap();
