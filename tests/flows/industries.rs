@@ -75,6 +75,60 @@ async fn a_card_that_can_pay_at_once_is_loaded_and_not_charged() {
     stage.healed().await;
 }
 
+/// The demo bank's keys of electronic cash, and those that came after.
+const KEYS: [[&str; 2]; 2] = [
+    [
+        "445566778899AABBCCDDEEFF00112233",
+        "5566778899AABBCCDDEEFF0011223344",
+    ],
+    [
+        "C4556677889900AABBCCDDEEFF112233",
+        "D5667788990011AABBCCDDEEFF223344",
+    ],
+];
+
+/// Electronic cash of this derivation key index.
+fn cash_of(index: u8) -> AnyProfile {
+    let Some(AnyProfile::ElectronicCash(mut cash)) = AnyProfile::named("cash") else {
+        panic!("electronic cash is a demo card");
+    };
+    cash.key_index = index;
+    let text = serde_json::to_string(&AnyProfile::ElectronicCash(cash)).unwrap();
+    let [old, new] = KEYS;
+    let text = match index {
+        1 => text,
+        _ => text.replace(old[0], new[0]).replace(old[1], new[1]),
+    };
+    AnyProfile::from_json(&text).unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn electronic_cash_is_loaded_under_the_keys_of_the_version_that_it_tells() {
+    let both = |demo: &str| {
+        let [[old, script], [new, new_script]] = KEYS;
+        let keys = format!("cryptogram = \"{old}\"\nscript = \"{script}\"\n");
+        assert!(demo.contains(&keys));
+        let versions = format!(
+            "version = 2\ncryptogram = \"{new}\"\nscript = \"{new_script}\"\n\
+             [[industry.other_keys]]\nversion = 1\n{keys}"
+        );
+        demo.replacen(&keys, &versions, 1)
+    };
+    for index in [1, 2] {
+        let stage = Stage::at_bank(cash_of(index), both).await;
+        let before = stage.card_balance();
+        stage.person.top_up(2_000).await.unwrap();
+        assert_eq!(stage.card_balance(), before + 2_000, "version {index}");
+        stage.healed().await;
+    }
+    let stage = Stage::at_bank(cash_of(3), both).await;
+    let refused = failure(stage.person.top_up(2_000).await);
+    let told = (refused.code, refused.money, refused.retry);
+    let expected = (Code::CardKeyUnknown, MoneyPlace::Account, Retry::No);
+    assert_eq!(told, expected);
+    stage.healed().await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn each_industry_activates_its_cards_in_its_own_way() {
     for card in ["demo-inactive", "campus-blocked", "cash-inactive"] {

@@ -56,6 +56,13 @@ impl Stage {
         stage
     }
 
+    /// The same on a demo bank whose configuration was changed.
+    pub(crate) async fn at_bank(card: AnyProfile, change: impl FnOnce(&str) -> String) -> Self {
+        let stage = Self::holding(card, change(DEMO)).await;
+        stage.person.ready().await.unwrap();
+        stage
+    }
+
     /// With more lines in the bank's configuration, e.g. a `[keys]` table.
     pub(crate) async fn made(card: CardProfile, more: &str) -> Self {
         Self::of(card, format!("{DEMO}\n{more}")).await

@@ -18,6 +18,8 @@ use crate::token::{Token, TokenError};
 pub(crate) enum HsmError {
     #[error("no keys for this industry")]
     Industry,
+    #[error("no keys of the card's version")]
+    Version,
     #[error(transparent)]
     Factor(#[from] FactorMissing),
     #[error(transparent)]
@@ -60,6 +62,9 @@ pub(crate) trait CardHsm: Send + Sync {
         terms: &LoadTerms,
         at: HostTime,
     ) -> Result<[u8; 4], HsmError>;
+
+    /// Whether the keys of this card's version are here.
+    fn knows(&self, industry: &str, card: &CardIdentity) -> bool;
 
     /// Whether what this card says of a load could ever be checked: it shows all that its keys are made of.
     fn could_prove(&self, industry: &str, card: &CardIdentity) -> bool;
@@ -135,17 +140,31 @@ impl IssuerKey {
     }
 }
 
-/// The issuer keys of one industry.
+/// The issuer keys of one industry and version.
 pub(crate) enum IssuerKeys {
     Purse {
         load: IssuerKey,
         tac: IssuerKey,
-        maintenance: IssuerKey,
+        maintenance: Option<IssuerKey>,
     },
     Cash {
         cryptogram: IssuerKey,
         script: IssuerKey,
     },
+}
+
+/// The issuer keys of one industry, each under the version that its cards tell; the first are the configuration's `keys`.
+pub(crate) struct Versions(pub(crate) Vec<(Option<u8>, IssuerKeys)>);
+
+impl Versions {
+    /// Keys without a version are every card's. A card that told none has the first: a purse whose activation is asked
+    /// for, and who was loaded before versions were kept.
+    fn of(&self, card: &CardIdentity) -> Result<&IssuerKeys, HsmError> {
+        let told = card.key_version;
+        let fits = |own: &Option<u8>| told.is_none() || own.is_none() || *own == told;
+        let found = self.0.iter().find(|(own, _)| fits(own));
+        found.map(|(_, keys)| keys).ok_or(HsmError::Version)
+    }
 }
 
 /// What a key is for.
@@ -159,7 +178,7 @@ enum For {
 }
 
 /// Codes computed here, with issuer keys from memory or from a token.
-pub(crate) struct KeysByIndustry(pub(crate) BTreeMap<String, IssuerKeys>);
+pub(crate) struct KeysByIndustry(pub(crate) BTreeMap<String, Versions>);
 
 impl KeysByIndustry {
     fn card_key(
@@ -167,11 +186,13 @@ impl KeysByIndustry {
         (industry, card): (&str, &CardIdentity),
         purpose: For,
     ) -> Result<CardKey, HsmError> {
-        let keys = self.0.get(industry).ok_or(HsmError::Industry)?;
-        let key = match (keys, purpose) {
+        let versions = self.0.get(industry).ok_or(HsmError::Industry)?;
+        let key = match (versions.of(card)?, purpose) {
             (IssuerKeys::Purse { load, .. }, For::Load) => load,
             (IssuerKeys::Purse { tac, .. }, For::Tac) => tac,
-            (IssuerKeys::Purse { maintenance, .. }, For::Maintenance) => maintenance,
+            (IssuerKeys::Purse { maintenance, .. }, For::Maintenance) => {
+                maintenance.as_ref().ok_or(HsmError::Version)?
+            }
             (IssuerKeys::Cash { cryptogram, .. }, For::Cryptogram) => cryptogram,
             (IssuerKeys::Cash { script, .. }, For::Script) => script,
             (IssuerKeys::Purse { .. } | IssuerKeys::Cash { .. }, _) => {
@@ -181,15 +202,21 @@ impl KeysByIndustry {
         key.card_key(card)
     }
 
+    /// Recipes are the same for all versions.
+    fn first(&self, industry: &str) -> Option<&IssuerKeys> {
+        let Versions(all) = self.0.get(industry)?;
+        all.first().map(|(_, keys)| keys)
+    }
+
     /// The fields of the package that the industry's recipes take bytes from.
     pub(crate) fn fields(&self, industry: &str) -> Vec<&str> {
-        let keys: Vec<&IssuerKey> = match self.0.get(industry) {
+        let keys: Vec<&IssuerKey> = match self.first(industry) {
             None => Vec::new(),
             Some(IssuerKeys::Purse {
                 load,
                 tac,
                 maintenance,
-            }) => vec![load, tac, maintenance],
+            }) => [load, tac].into_iter().chain(maintenance).collect(),
             Some(IssuerKeys::Cash { cryptogram, script }) => vec![cryptogram, script],
         };
         let mut fields: Vec<&str> = keys.iter().flat_map(|key| key.recipe.fields()).collect();
@@ -263,8 +290,13 @@ impl CardHsm for KeysByIndustry {
         Ok(crypto::tac(&key, new_balance, counter, terms, at))
     }
 
+    fn knows(&self, industry: &str, card: &CardIdentity) -> bool {
+        let versions = self.0.get(industry);
+        versions.is_some_and(|versions| versions.of(card).is_ok())
+    }
+
     fn could_prove(&self, industry: &str, card: &CardIdentity) -> bool {
-        let keys = match self.0.get(industry) {
+        let keys = match self.first(industry) {
             Some(IssuerKeys::Purse { load, tac, .. }) => [load, tac],
             Some(IssuerKeys::Cash { cryptogram, script }) => [cryptogram, script],
             None => return false,
@@ -323,5 +355,34 @@ impl CardHsm for KeysByIndustry {
     ) -> Result<[u8; 4], HsmError> {
         let key = self.cash_session(card, For::Script, atc)?;
         Ok(cash::balance_mac(&key, balance, atc))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn cash(version: u8, byte: u8) -> (Option<u8>, IssuerKeys) {
+        let key = || IssuerKey {
+            holder: Holder::Memory(MasterKey::from_bytes(&[byte; 16]).unwrap()),
+            recipe: Recipe::default(),
+        };
+        let (cryptogram, script) = (key(), key());
+        (Some(version), IssuerKeys::Cash { cryptogram, script })
+    }
+
+    #[test]
+    fn the_version_that_a_card_told_chooses_its_keys_and_none_the_first() {
+        let versions = Versions(vec![cash(7, 0x22), cash(3, 0x44)]);
+        let hsm = KeysByIndustry(BTreeMap::from([("0003".to_owned(), versions)]));
+        let of = |card: &CardIdentity| hsm.arpc(("0003", card), 1, [9; 8], *b"00");
+        let untold = CardIdentity::of(&[0x62, 0x00], &[]);
+        let [seven, three, nine] = [7, 3, 9].map(|version| untold.clone().told(version));
+        assert_eq!(of(&untold), of(&seven), "the first");
+        assert_ne!(of(&seven), of(&three));
+        assert_eq!(of(&nine), Err(HsmError::Version));
+        let known = [&untold, &seven, &three, &nine].map(|card| hsm.knows("0003", card));
+        assert_eq!(known, [true, true, true, false]);
+        assert!(!hsm.knows("0001", &seven), "no keys at all");
     }
 }

@@ -1,5 +1,6 @@
 //! The reconciler: every invariant as a query that says which load breaks it.
 
+mod issuer;
 mod queues;
 
 use std::path::{Path, PathBuf};
@@ -18,6 +19,8 @@ use crate::running::{store_failed, text};
 use crate::store::{Conn, Opening, Place, Store, owner};
 use crate::token::Token;
 use crate::vault::Vault;
+
+pub use issuer::IssuerKeyUse;
 
 /// A rule of the ledger that does not hold, and where.
 #[derive(Clone, Debug, Eq, PartialEq, Serialize)]
@@ -61,6 +64,9 @@ pub struct Report {
     pub money: Money,
     /// Loads whose outcome is open.
     pub open_loads: i64,
+    /// The versions of issuer keys, where the configuration is known.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub issuer_keys: Vec<IssuerKeyUse>,
 }
 
 /// Each query gives one text per breach: the reference of a load wherever a load is at fault.
@@ -308,7 +314,14 @@ const TRIGGERS: [&str; 13] = [
 /// When the directory holds no bank that can be read.
 pub async fn check(dir: &Path, settings: Option<&Settings>) -> Result<Report, StartError> {
     let (store, vault) = opened(dir, settings).await?;
-    let report = report(&store, &vault).await.map_err(store_failed);
+    let whole = async {
+        let mut report = report(&store, &vault).await?;
+        if let Some(settings) = settings {
+            report.issuer_keys = issuer::in_use(&store, &vault, settings).await?;
+        }
+        Ok(report)
+    };
+    let report = whole.await.map_err(store_failed);
     store.close().await;
     report
 }
@@ -382,6 +395,7 @@ pub(crate) async fn report(store: &Store, vault: &Vault) -> Result<Report, Probl
         findings,
         money: balances(&mut conn).await?,
         open_loads,
+        issuer_keys: Vec::new(),
     })
 }
 

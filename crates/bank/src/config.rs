@@ -7,6 +7,7 @@ use std::sync::Arc;
 use crate::clock::{Clock, SystemClock};
 
 mod corebank;
+mod issuer;
 #[cfg(feature = "otel")]
 mod otel;
 mod rules;
@@ -14,9 +15,9 @@ mod settings;
 mod sms;
 
 pub(crate) use corebank::CoreSettings;
+pub(crate) use issuer::{IssuerKeyText, IssuerKeyTexts, KeyWithRecipe, KeysOfScheme};
 #[cfg(feature = "otel")]
 pub(crate) use otel::OtelSettings;
-pub(crate) use rules::{IssuerKeyText, IssuerKeyTexts, KeyWithRecipe};
 pub use settings::Settings;
 pub(crate) use settings::{
     CardSettings, CustomerSettings, HsmSettings, IndustrySettings, LimitSettings,

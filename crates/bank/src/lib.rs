@@ -46,7 +46,7 @@ mod worker;
 
 pub use audit::{Anchor, Audit, verify_audit};
 pub use backup::{backup, restore};
-pub use check::{Finding, Money, Report, check, existing_bank};
+pub use check::{Finding, IssuerKeyUse, Money, Report, check, existing_bank};
 pub use clock::{Clock, ManualClock, SystemClock};
 pub use config::{Config, ConfigError, Settings};
 pub use console::Role;

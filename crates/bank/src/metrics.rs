@@ -53,6 +53,13 @@ struct ResultLabel {
     result: &'static str,
 }
 
+/// An industry of the configuration, and one byte of a card whose code verified.
+#[derive(Clone, Debug, Eq, Hash, PartialEq, EncodeLabelSet)]
+struct KeysLabel {
+    industry: String,
+    version: String,
+}
+
 /// What became of a code that was to be sent.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum SmsResult {
@@ -129,6 +136,7 @@ pub(crate) struct Metrics {
     pub(crate) statements: Counter,
     moves: Family<PhaseLabel, Counter>,
     moved_fen: Family<PhaseLabel, Counter>,
+    cards: Family<KeysLabel, Counter>,
     sms: Family<ResultLabel, Counter>,
     rounds: Counter,
     rounds_failed: Counter,
@@ -160,6 +168,7 @@ impl Metrics {
             statements: Counter::default(),
             moves: Family::default(),
             moved_fen: Family::default(),
+            cards: Family::default(),
             sms: Family::default(),
             rounds: Counter::default(),
             rounds_failed: Counter::default(),
@@ -214,6 +223,8 @@ impl Metrics {
         registry.register("load_moves", help, self.moves.clone());
         let help = "Amounts of the loads that moved, fen, by the phase they came to";
         registry.register("load_moved_fen", help, self.moved_fen.clone());
+        let help = "Cards that asked for a load, by the version of their keys";
+        registry.register("card_keys", help, self.cards.clone());
         registry.register(
             "sms",
             "Codes handed over, by what became of them",
@@ -302,6 +313,15 @@ impl Metrics {
         self.moves.get_or_create(&PhaseLabel { phase }).inc();
         let fen = self.moved_fen.get_or_create(&PhaseLabel { phase });
         fen.inc_by(amount);
+    }
+
+    /// A genuine card of these keys, or one whose keys are not here.
+    pub(crate) fn card(&self, industry: &str, version: Option<u8>) {
+        let labels = KeysLabel {
+            industry: industry.to_owned(),
+            version: version.map_or("unknown".to_owned(), |it| it.to_string()),
+        };
+        self.cards.get_or_create(&labels).inc();
     }
 
     pub(crate) fn sms(&self, result: SmsResult) {

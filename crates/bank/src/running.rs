@@ -14,10 +14,10 @@ use tokio::sync::{Notify, watch};
 use tokio::task::JoinHandle;
 
 use crate::bank::Bank;
-use crate::card_hsm::{Holder, IssuerKey, IssuerKeys, KeysByIndustry};
+use crate::card_hsm::{Holder, IssuerKey, IssuerKeys, KeysByIndustry, Versions};
 use crate::check::{self, Money, Report};
 use crate::config::{
-    Config, IssuerKeyText, IssuerKeyTexts, KeyWithRecipe, LimitSettings, Settings,
+    Config, IssuerKeyText, IssuerKeyTexts, KeyWithRecipe, KeysOfScheme, LimitSettings, Settings,
 };
 use crate::console;
 use crate::corebank::{self, Core};
@@ -344,24 +344,29 @@ fn hsm(settings: &Settings, token: Option<&Arc<Token>>) -> Result<KeysByIndustry
         };
         Ok(IssuerKey { holder, recipe })
     };
-    let mut keys = BTreeMap::new();
-    for (at, industry) in settings.industries.iter().enumerate() {
-        let made = match industry.issuer_keys(at)? {
-            IssuerKeyTexts::Purse {
+    let of_version = |IssuerKeyTexts { version, keys }| {
+        let made = match keys {
+            KeysOfScheme::Purse {
                 load,
                 tac,
                 maintenance,
             } => IssuerKeys::Purse {
                 load: key(load)?,
                 tac: key(tac)?,
-                maintenance: key(maintenance)?,
+                maintenance: maintenance.map(key).transpose()?,
             },
-            IssuerKeyTexts::Cash { cryptogram, script } => IssuerKeys::Cash {
+            KeysOfScheme::Cash { cryptogram, script } => IssuerKeys::Cash {
                 cryptogram: key(cryptogram)?,
                 script: key(script)?,
             },
         };
-        keys.insert(industry.code.clone(), made);
+        Ok((version, made))
+    };
+    let mut keys = BTreeMap::new();
+    for (at, industry) in settings.industries.iter().enumerate() {
+        let texts = industry.issuer_keys(at)?.into_iter();
+        let versions: Result<Vec<_>, StartError> = texts.map(of_version).collect();
+        keys.insert(industry.code.clone(), Versions(versions?));
     }
     Ok(KeysByIndustry(keys))
 }

@@ -120,6 +120,8 @@ codes! {
     CardExpired = "card-expired",
     CardNotActive = "card-not-active",
     CardMacBad = "card-mac-bad",
+    /// The bank has no key of the version that the card was made with.
+    CardKeyUnknown = "card-key-unknown",
     CardReplyBad = "card-reply-bad",
     CardUnknownStatus = "card-unknown-status",
     CardFull = "card-full",

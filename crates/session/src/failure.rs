@@ -184,7 +184,7 @@ fn retry(code: Code) -> Retry {
             Retry::Wait
         }
         C::CardAppBlocked | C::CardBlocked | C::CardExpired | C::CardNotActive => Retry::No,
-        C::CardReadOnly | C::NfcNone => Retry::No,
+        C::CardReadOnly | C::CardKeyUnknown | C::NfcNone => Retry::No,
         C::CardCounterExhausted | C::CardUnknown | C::PasswordLocked | C::Manual => Retry::No,
         C::Refunded | C::WrittenOff => Retry::No,
         C::Voided | C::NothingPending | C::TerminalRevoked | C::SuiteRefused => Retry::No,

@@ -17,7 +17,7 @@ export function canCheck(code: Code): boolean {
 export type Tone = 'stop' | 'money' | 'note';
 
 const STOPS: readonly Code[] = [
-  'card-app-blocked', 'card-blocked', 'card-expired', 'card-counter-exhausted', 'password-locked', 'code-locked',
+  'card-app-blocked', 'card-blocked', 'card-expired', 'card-key-unknown', 'card-counter-exhausted', 'password-locked', 'code-locked',
   'bank-untrusted', 'certificate-foreign', 'certificate-name', 'certificate-swapped', 'terminal-revoked', 'terminal-unknown', 'suite-refused', 'keystore-emptied', 'package-bad', 'package-unsigned', 'package-altered', 'package-signer',
   'disk-broken', 'profile-bad', 'internal',
 ];

@@ -17,7 +17,7 @@ const waits: readonly MoneyPlace[] = ['account', 'in-transit', 'on-card-unreport
 export const PLACES: Record<Code, readonly MoneyPlace[]> = {
   'service-down': card, 'service-hung': card, 'reader-none': card, 'nfc-off': card, 'nfc-none': card, 'reader-busy': card, 'reader-denied': card, 'card-none': card, 'card-lost': card,
   'card-timeout': card, 'contact-poor': safe, 'card-not-supported': safe, 'card-read-only': safe, 'card-app-blocked': card, 'card-blocked': card,
-  'card-expired': safe, 'card-not-active': safe, 'card-mac-bad': card, 'card-reply-bad': card, 'card-unknown-status': card,
+  'card-expired': safe, 'card-not-active': safe, 'card-mac-bad': card, 'card-key-unknown': card, 'card-reply-bad': card, 'card-unknown-status': card,
   'card-full': safe, 'card-counter-exhausted': safe, 'card-refused': ['in-transit'], 'card-unknown': safe, 'card-other': card,
   'phone-bad': safe, 'code-bad': safe, 'code-wrong': safe, 'code-expired': safe, 'code-locked': safe, 'code-unknown': safe,
   'password-short': safe, 'password-wrong': safe, 'password-locked': safe, 'amount-bad': safe, 'amount-low': safe,

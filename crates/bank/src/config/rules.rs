@@ -1,9 +1,6 @@
 //! What a configuration must keep to.
 
-use purse::MasterKey;
-
-use crate::config::{ConfigError, CustomerSettings, IndustrySettings, Settings};
-use crate::recipe::Recipe;
+use crate::config::{ConfigError, CustomerSettings, Settings};
 use crate::scheme::Scheme;
 use crate::store::Place;
 
@@ -174,83 +171,6 @@ impl Settings {
         }
         Ok(())
     }
-}
-
-impl IndustrySettings {
-    pub(crate) fn issuer_keys(&self, at: usize) -> Result<IssuerKeyTexts, ConfigError> {
-        let key = |name: &str, text: &str, recipe: &Recipe| {
-            let field = || format!("industry[{at}].keys.{name}");
-            if let Some(label) = text.strip_prefix("hsm:") {
-                // A key that stays inside can only make others.
-                return if label.is_empty() || recipe.is_empty() {
-                    Err(bad(
-                        field(),
-                        "hsm:LABEL, and a recipe of one level at least",
-                    ))
-                } else {
-                    Ok(IssuerKeyText::Label(label.to_owned()))
-                };
-            }
-            let rule = "8 or 16 bytes as hex digits, or hsm:LABEL";
-            let bytes = hex::decode(text).map(zeroize::Zeroizing::new);
-            let bytes = bytes.map_err(|_| bad(field(), rule))?;
-            let key = MasterKey::from_bytes(&bytes).map_err(|_| bad(field(), rule))?;
-            Ok(IssuerKeyText::Key(key))
-        };
-        let recipe = |name: &str, own: &Option<Vec<String>>| {
-            let (field, levels) = match own {
-                Some(levels) => (format!("industry[{at}].{name}_recipe"), levels),
-                None => (format!("industry[{at}].recipe"), &self.recipe),
-            };
-            Recipe::parse(levels).map_err(|cause| bad(field, cause))
-        };
-        let pair = |name: &str, text: &Option<String>, own: &Option<Vec<String>>| {
-            let missing = || bad(format!("industry[{at}].keys.{name}"), "is missing");
-            let text = text.as_ref().ok_or_else(missing)?;
-            let recipe = recipe(name, own)?;
-            Ok((key(name, text, &recipe)?, recipe))
-        };
-        let keys = &self.keys;
-        match self.scheme {
-            Scheme::Purse => {
-                if keys.purchase.is_some() {
-                    pair("purchase", &keys.purchase, &None)?;
-                }
-                Ok(IssuerKeyTexts::Purse {
-                    load: pair("load", &keys.load, &self.load_recipe)?,
-                    tac: pair("tac", &keys.tac, &self.tac_recipe)?,
-                    maintenance: pair("maintenance", &keys.maintenance, &self.maintenance_recipe)?,
-                })
-            }
-            Scheme::Cash => Ok(IssuerKeyTexts::Cash {
-                cryptogram: pair("cryptogram", &keys.cryptogram, &None)?,
-                script: pair("script", &keys.script, &None)?,
-            }),
-        }
-    }
-}
-
-/// A key and its recipe as the file gives them.
-pub(crate) type KeyWithRecipe = (IssuerKeyText, Recipe);
-
-/// The issuer keys of one industry as the file gives them.
-pub(crate) enum IssuerKeyTexts {
-    Purse {
-        load: KeyWithRecipe,
-        tac: KeyWithRecipe,
-        maintenance: KeyWithRecipe,
-    },
-    Cash {
-        cryptogram: KeyWithRecipe,
-        script: KeyWithRecipe,
-    },
-}
-
-/// A key, or where it is.
-pub(crate) enum IssuerKeyText {
-    Key(MasterKey),
-    /// Of a key in the security module.
-    Label(String),
 }
 
 pub(super) fn bad(field: impl Into<String>, cause: impl Into<String>) -> ConfigError {

@@ -143,11 +143,15 @@ pub(crate) struct IndustrySettings {
     pub(super) tac_recipe: Option<Vec<String>>,
     pub(super) maintenance_recipe: Option<Vec<String>>,
     pub(super) keys: KeyTexts,
+    /// Of versions that cards may still have, or have already.
+    #[serde(default)]
+    pub(super) other_keys: Vec<KeyTexts>,
 }
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct KeyTexts {
+    pub(super) version: Option<u8>,
     pub(super) load: Option<String>,
     pub(super) tac: Option<String>,
     pub(super) maintenance: Option<String>,
@@ -254,6 +258,16 @@ impl Default for LimitSettings {
             refusals_per_address_per_minute: 6_000,
             unknown_cards_per_terminal_per_hour: 40,
         }
+    }
+}
+
+impl IndustrySettings {
+    /// Of `keys` first; none: of every card.
+    pub(crate) fn key_versions(&self) -> impl Iterator<Item = Option<u8>> {
+        let others = self.other_keys.iter();
+        std::iter::once(&self.keys)
+            .chain(others)
+            .map(|keys| keys.version)
     }
 }
 

@@ -47,6 +47,10 @@ impl Step<'_> {
         if self.body.pin_block.is_none() || self.password == Password::Unreadable {
             return Ok(self.end("message-bad"));
         }
+        let identity = match &asked {
+            Asked::Challenge(_) => identity,
+            Asked::Opening(opening) => identity.told(opening.key_version()),
+        };
         let mut row = self.request(&card, 0, Kind::Activation, identity)?;
         self.exchange.load = Some(self.exchange.id);
         if let Some((message, why)) = self.may_activate(conn, &card, &asked, &mut row).await? {
@@ -84,6 +88,9 @@ impl Step<'_> {
     ) -> Result<Option<(Message, Decline)>, Problem> {
         if card.blocked {
             return Ok(Some((self.end("card-blocked"), Decline::Card)));
+        }
+        if !self.bank.hsm.knows(&row.industry, &row.identity) {
+            return Ok(Some((self.end("card-key-unknown"), Decline::Card)));
         }
         if let Asked::Opening(opening) = asked {
             let Some(mac1) = self.mac1(opening, &row.identity, self.about(0))? else {

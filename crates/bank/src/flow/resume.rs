@@ -20,7 +20,7 @@ const WITNESS_AMOUNT: u32 = 1;
 impl Step<'_> {
     pub(super) async fn resume(&mut self, conn: &mut Conn) -> Result<Message, Problem> {
         let ours = self.body.terminal == Some(self.terminal.bcd());
-        let Some(identity) = self.identity().filter(|_| ours) else {
+        let Some(mut identity) = self.identity().filter(|_| ours) else {
             return Ok(self.end("message-bad"));
         };
         let code = self.industry.as_str();
@@ -59,6 +59,7 @@ impl Step<'_> {
         }
         if !self.bank.hsm.could_prove(code, &row.identity) {
             // A recipe that was written anew since asks for more than this card was asked for then.
+            identity.key_version = row.identity.key_version;
             row.identify(identity);
         }
         // The card is on a reader again: whatever session the MAC2 was for is over.
@@ -197,6 +198,9 @@ impl Step<'_> {
         if self.is_overtaken(&row) {
             return Ok(self.end_about("in-doubt", &row));
         }
+        if let Some(refusal) = self.refused_keys(&mut row, &opening) {
+            return Ok(self.end_about(refusal, &row));
+        }
         let about = self.about(row.load.order().amount);
         let Some(fresh) = self.fresh(conn, &row, &opening, about).await? else {
             return Ok(self.end_about("card-mac-bad", &row));
@@ -227,6 +231,9 @@ impl Step<'_> {
         if self.is_overtaken(&row) {
             return Ok(self.end_about("in-doubt", &row));
         }
+        if let Some(refusal) = self.refused_keys(&mut row, &opening) {
+            return Ok(self.end_about(refusal, &row));
+        }
         let about = About::witnessed(WITNESS_AMOUNT, witness);
         let Some(fresh) = self.fresh(conn, &row, &opening, about).await? else {
             return Ok(self.end_about("card-mac-bad", &row));
@@ -240,6 +247,19 @@ impl Step<'_> {
     fn is_overtaken(&self, row: &LoadRow) -> bool {
         let newest = row.load.last_attempt().map(|attempt| attempt.number);
         newest != self.exchange.attempt
+    }
+
+    /// Why an opening says nothing of this load, if so: a card is made with the keys of one version.
+    fn refused_keys(&self, row: &mut LoadRow, opening: &Opening) -> Option<&'static str> {
+        let told = opening.key_version();
+        match row.identity.key_version {
+            Some(before) if before != told => return Some("card-mac-bad"),
+            Some(_) => {}
+            // From before versions were kept.
+            None => row.identify(row.identity.clone().told(told)),
+        }
+        let is_known = self.bank.hsm.knows(&row.industry, &row.identity);
+        (!is_known).then_some("card-key-unknown")
     }
 
     fn opening(&self) -> Result<Option<Opening>, Problem> {

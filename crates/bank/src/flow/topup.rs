@@ -122,10 +122,11 @@ impl Step<'_> {
         if self.password == Password::Unreadable {
             return None;
         }
+        let opening = Opening::read(self.settings().ok()?.scheme, self.body)?;
         Some(TopUp {
             amount: self.body.amount?,
-            opening: Opening::read(self.settings().ok()?.scheme, self.body)?,
-            identity: self.identity()?,
+            identity: self.identity()?.told(opening.key_version()),
+            opening,
         })
     }
 
@@ -168,14 +169,19 @@ impl Step<'_> {
         if self.is_expired(&facts) {
             return refuse("card-expired", Decline::Card);
         }
-        // Money that no proof could ever follow never leaves.
         let code = self.industry.as_str();
+        if !self.bank.hsm.knows(code, &asked.identity) {
+            self.bank.metrics.card(code, None);
+            return refuse("card-key-unknown", Decline::Card);
+        }
+        // Money that no proof could ever follow never leaves.
         let provable = self.bank.hsm.could_prove(code, &asked.identity);
         let about = self.about(asked.amount);
         let mac1 = self.mac1(&asked.opening, &asked.identity, about)?;
         let Some(mac1) = mac1.filter(|_| provable) else {
             return refuse("card-mac-bad", Decline::Mac1);
         };
+        self.bank.metrics.card(code, asked.identity.key_version);
         if let Some(open) = self.open_load(conn, card, active).await? {
             return Ok(Err(Refused(
                 self.end_about("load-open", &open),
@@ -366,7 +372,11 @@ impl Step<'_> {
             return Ok(self.end_as(&row, before == Phase::Confirmed));
         }
         let status = self.field::<2>("status");
-        let (doubt, outcome) = if proof.is_there() {
+        let is_known = self.bank.hsm.knows(&row.industry, &row.identity);
+        let (doubt, outcome) = if proof.is_there() && !is_known {
+            // Its keys were taken away since: nobody can say what the code is worth.
+            (Doubt::Torn, "in-doubt")
+        } else if proof.is_there() {
             (Doubt::BadTac, "tac-bad")
         } else if status.is_none_or(|status| status == [0x90, 0x00]) {
             // 9000 without a proof is no refusal: the card may have been credited.
@@ -431,8 +441,8 @@ impl Step<'_> {
             match proof.verify(&*self.bank.hsm, row, attempt) {
                 Ok(Some(tac)) => return Ok(Some(tac)),
                 Ok(None) => {}
-                // A recipe that was changed since: the card's counter has to do.
-                Err(HsmError::Factor(_)) => return Ok(None),
+                // A recipe that was changed since, or keys that were taken away: the card's counter has to do.
+                Err(HsmError::Factor(_) | HsmError::Version) => return Ok(None),
                 Err(error) => return Err(Problem::internal(error)),
             }
         }

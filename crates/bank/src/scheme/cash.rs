@@ -89,6 +89,11 @@ impl Opening {
         ))
     }
 
+    /// The derivation key index.
+    pub(super) fn key_version(&self) -> u8 {
+        self.issuer.key_index
+    }
+
     pub(super) fn session(&self) -> Session {
         let scripts_before = self.issuer.cvr.scripts();
         Session {

@@ -111,9 +111,18 @@ impl Opening {
             Self::Cash(opening) => opening.verify(hsm, (industry, card), about),
         };
         match proof {
-            // A card that lacks what the recipe asks for can't be shown to be genuine.
-            Err(HsmError::Factor(_)) => Ok(None),
+            // A card that lacks what the recipe asks for can't be shown to be genuine, nor one of keys that are not here.
+            Err(HsmError::Factor(_) | HsmError::Version) => Ok(None),
             proof => proof,
+        }
+    }
+
+    /// The version of the card's keys. No code is over it: one that was changed on its way chooses keys under which no
+    /// code of the card verifies.
+    pub(crate) fn key_version(&self) -> u8 {
+        match self {
+            Self::Purse(init) => init.key_version,
+            Self::Cash(opening) => opening.key_version(),
         }
     }
 

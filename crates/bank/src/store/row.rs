@@ -45,23 +45,26 @@ tuples! {
     A B C D E F G H I J K L M N O P;
 }
 
-/// A struct whose members are columns, by name.
+/// A struct whose members are columns, by name; `..member: Row` takes those of another row.
 macro_rules! row {
     (
         $(#[$about:meta])*
         $seen:vis struct $name:ident {
+            $(..$part:ident: $whole:ty,)?
             $($(#[$of_member:meta])* $member_seen:vis $member:ident: $kind:ty),+ $(,)?
         }
     ) => {
         $(#[$about])*
         #[derive(sqlx::FromRow)]
         $seen struct $name {
+            $(#[sqlx(flatten)] $part: $whole,)?
             $($(#[$of_member])* $member_seen $member: $kind),+
         }
 
         impl $crate::store::row::InFile for $name {
             fn read(row: &rusqlite::Row<'_>) -> rusqlite::Result<Self> {
                 Ok(Self {
+                    $($part: <$whole as $crate::store::row::InFile>::read(row)?,)?
                     $($member: row.get(stringify!($member))?),+
                 })
             }

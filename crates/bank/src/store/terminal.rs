@@ -60,13 +60,7 @@ row! {
 row! {
     /// The same with one of its keys, when there is that one.
     struct RowWithKey {
-        id: String,
-        master_wrapped: Vec<u8>,
-        suite: i64,
-        lowest_suite: i64,
-        state: String,
-        enrolled_ms: i64,
-        replaces: Option<String>,
+        ..terminal: Row,
         wrapped: Option<Vec<u8>>,
         key_suite: Option<i64>,
         not_before_ms: Option<i64>,
@@ -125,16 +119,7 @@ pub(crate) async fn with_key(
         }
         None => None,
     };
-    let row = Row {
-        id: row.id,
-        master_wrapped: row.master_wrapped,
-        suite: row.suite,
-        lowest_suite: row.lowest_suite,
-        state: row.state,
-        enrolled_ms: row.enrolled_ms,
-        replaces: row.replaces,
-    };
-    Ok(Some((read(bank, row)?, key)))
+    Ok(Some((read(bank, row.terminal)?, key)))
 }
 
 /// The terminal that this very enrolment request made before.

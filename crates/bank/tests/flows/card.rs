@@ -26,7 +26,7 @@ pub(crate) struct IssuerKeys {
 }
 
 /// The demo bank's.
-const DEMO_KEYS: IssuerKeys = IssuerKeys {
+pub(crate) const DEMO_KEYS: IssuerKeys = IssuerKeys {
     version: 1,
     load: "00112233445566778899AABBCCDDEEFF",
     tac: "112233445566778899AABBCCDDEEFF00",

@@ -35,4 +35,5 @@ mod stage;
 mod stranded;
 mod terminal;
 mod topup;
+mod versions;
 mod watched;

@@ -7,13 +7,13 @@ use crate::terminal::{outcome, phase};
 
 const AMOUNT: u32 = 5_000;
 /// What the demo bank's issuer makes cards with from now on.
-const NEXT: IssuerKeys = IssuerKeys {
+pub(crate) const NEXT: IssuerKeys = IssuerKeys {
     version: 2,
     load: "A1112233445566778899AABBCCDDEEFF",
     tac: "B12233445566778899AABBCCDDEEFF00",
 };
 
-fn exchanged(text: String) -> String {
+pub(crate) fn exchanged(text: String) -> String {
     let text = text.replacen("00112233445566778899AABBCCDDEEFF", NEXT.load, 1);
     text.replacen("112233445566778899AABBCCDDEEFF00", NEXT.tac, 1)
 }

@@ -62,3 +62,5 @@ mod stranded;
 mod terminal;
 #[path = "../flows/topup.rs"]
 mod topup;
+#[path = "../flows/versions.rs"]
+mod versions;
