@@ -77,6 +77,24 @@ describe('what is wrong with a reader', () => {
     expect(canCheck(code)).toBe(true);
   });
 
+  it('is said once, with one way to the checks, while a card is waited for', async () => {
+    for (const scene of ['balance-missing', 'balance-service-down', 'balance-service-hung']) {
+      await open(scene);
+      expect(document.querySelector('.hold')?.textContent, scene).toBe('现在读不了卡');
+      expect([all('check').length, all('check-reader').length, document.querySelectorAll('.say .lead').length], scene).toEqual([1, 0, 0]);
+      stop();
+    }
+  });
+
+  it('is nothing while a card is only waited for: no failure is told', async () => {
+    for (const scene of ['balance-wait', 'topup-wait', 'resume-wait']) {
+      const { backend } = await open(scene);
+      expect((await backend.view()).transaction?.error?.code, 'as the core has it').toBe('card-none');
+      expect([...all('error'), ...all('error-code')], scene).toEqual([]);
+      stop();
+    }
+  });
+
   it('is one step from a screen where no card is noticed', async () => {
     const { app, backend } = await open('topup-wait');
     await tap('check-reader');
