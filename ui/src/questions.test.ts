@@ -54,7 +54,20 @@ describe('where a file is that was saved', () => {
     expect(text('saved')).toContain(path);
     await tap('copy-path');
     expect(writeText).toHaveBeenCalledWith(path);
+    await tap('saved-close');
+    expect(all('saved'), 'until it is put away').toEqual([]);
     writeText.mockRestore();
+  });
+});
+
+describe('where a file is that was saved, once the page is left', () => {
+  it('is told no more', async () => {
+    const { app } = await open('history');
+    await tap('export-history');
+    one('saved');
+    await app.open('settings');
+    await settle();
+    expect(all('saved')).toEqual([]);
   });
 });
 

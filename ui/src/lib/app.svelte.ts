@@ -35,6 +35,8 @@ export class App {
   page = $state<Page>('home');
   error = $state.raw<ErrorView | null>(null);
   toast = $state('');
+  /** Where a file was just put, in words and by its path: told until it is put away or the page is left. */
+  saved = $state.raw<{ path: string; text: string } | null>(null);
   now = $state(Date.now());
   /** Of the window, in rem: large text makes a small one of it. */
   #size = $state.raw({ width: 0, height: 0 });
@@ -132,7 +134,7 @@ export class App {
     if (view.transaction?.stage === 'done') learn(view.transaction.steps);
     this.now = Date.now();
     if (this.page === 'home' && this.background?.stage !== 'running') this.hidden = null;
-    if (this.transaction?.stage !== stage || this.queue?.stage !== listStage) this.error = null;
+    if (this.transaction?.stage !== stage || this.queue?.stage !== listStage) this.#forget();
     useLanguage(view.settings.language);
     document.documentElement.style.fontSize = `${view.settings.textSize}%`;
     this.dress(view.settings.theme);
@@ -209,7 +211,7 @@ export class App {
   async open(page: Page, record: string | null = null): Promise<void> {
     this.page = page;
     this.record = record;
-    this.error = null;
+    this.#forget();
     if (this.request) return this.drop();
     if (page === 'home' && this.background?.stage !== 'running') this.hidden = null;
     const transaction = this.transaction;
@@ -243,6 +245,12 @@ export class App {
   async check(): Promise<void> {
     this.checking = true;
     await this.open('settings');
+  }
+
+  /** What was told belongs to what was on the screen. */
+  #forget(): void {
+    this.error = null;
+    this.saved = null;
   }
 
   say(text: string): void {

@@ -191,7 +191,7 @@ export async function pose(app: App): Promise<void> {
   const scene = new URLSearchParams(location.search).get('fake') ?? '';
   if (scene.startsWith('history')) app.page = 'history';
   if (scene.startsWith('settings')) app.page = 'settings';
-  await Promise.all([import('../../features/screens'), import('../../components/Trouble.svelte'), loadFailureWords(), document.fonts.ready]);
+  await Promise.all([import('../../features/screens'), import('../../components/Foot.svelte'), loadFailureWords(), document.fonts.ready]);
   await new Promise((resolve) => setTimeout(resolve, 50));
   if (isChecked(scene)) {
     for (const id of ['run-diagnostics', 'show-times']) document.querySelector<HTMLElement>(`[data-testid="${id}"]`)?.click();
