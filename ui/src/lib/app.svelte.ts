@@ -26,6 +26,8 @@ const WIDE_REM = 54;
 const LOW = { height: 30, least: 38, most: 62 };
 /** From this width on a phone on its side has two columns beside its rail. */
 const LOW_WIDE_REM = 44;
+/** Below this width, mostly by large text, the head of a phone's page has no room for the bank's name. */
+const SLIM_REM = 22;
 /** A window that is lower than this has no room for anything above the page. */
 const ROOM_REM = 36;
 
@@ -73,6 +75,11 @@ export class App {
   /** No room to cover any of the page: a foot with an error would be most of it. */
   get cramped(): boolean {
     return this.#size.height < ROOM_REM;
+  }
+
+  /** No room for words beside those of the reader. */
+  get slim(): boolean {
+    return this.#size.width < SLIM_REM;
   }
 
   get transaction(): TransactionView | null {
