@@ -71,6 +71,13 @@ describe('where a file is that was saved, once the page is left', () => {
   });
 });
 
+describe('how long the card has to stay', () => {
+  it.each(['balance', 'topup-done', 'resume-loaded', 'resume-already', 'resume-refunded'])('is answered at the end, %s', async (scene) => {
+    await open(scene);
+    expect(document.querySelector('main')?.textContent).toContain('卡可以拿开了');
+  });
+});
+
 describe('what is wrong with a reader', () => {
   const follows = (id: string, other: string): boolean => (one(id).compareDocumentPosition(all(other)[0] as HTMLElement) & Node.DOCUMENT_POSITION_FOLLOWING) !== 0;
 
