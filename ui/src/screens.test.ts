@@ -264,7 +264,10 @@ describe('the screens', () => {
 
   it('ask for the card before a code can be sent for it', async () => {
     const { backend } = await open('topup-phone-first');
-    one('card-first');
+    expect(text('card-first')).toContain('把卡放在读卡器上');
+    backend.push({ reader: { state: 'none', name: null, readers: [], chosen: null } });
+    await settle();
+    expect(text('card-first'), 'and for a reader before the card').toContain('接上 USB 读卡器');
     backend.push({ reader: { state: 'card', name: 'R', readers: ['R'], chosen: null } });
     await settle();
     expect(all('card-first')).toEqual([]);
