@@ -119,6 +119,7 @@ describe('what is wrong with a reader', () => {
     const { app, backend } = await open('topup-wait');
     await tap('check-reader');
     expect([app.screen, sent(backend, 'run-diagnostics').length]).toEqual(['settings', 1]);
+    expect(text('toast'), 'and what became of the top-up is said').toContain('没有扣钱');
   });
 });
 

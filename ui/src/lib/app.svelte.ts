@@ -12,6 +12,7 @@ import { titleOf } from './errors';
 import { beatOf, feel, prime, tapBeat } from './feel';
 import { useLanguage } from './i18n/words.svelte';
 import { learn } from './pace';
+import { m } from './paraglide/messages.js';
 
 export type Page = 'home' | 'history' | 'settings';
 export type Screen = Page | TransactionKind | 'queue' | 'request' | 'welcome';
@@ -248,10 +249,12 @@ export class App {
     void this.backend.run({ command: 'drop-request' });
   }
 
-  /** Looks for the fault: the checks of the settings, begun. */
+  /** Looks for the fault: the checks of the settings, begun. A top-up that waited for its card is over, and that is said. */
   async check(): Promise<void> {
+    const { kind, stage, place } = this.transaction ?? {};
     this.checking = true;
     await this.open('settings');
+    if (kind === 'topup' && stage === 'wait-card' && place === 'account') this.say(m['stage.cancelled']());
   }
 
   /** What was told belongs to what was on the screen. */
