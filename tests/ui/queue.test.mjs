@@ -65,7 +65,7 @@ scenario("a list is mended, paid once, ticked off card by card, and what is left
   await again.click("queue-continue");
   await again.get("tap-state");
   await again.click("queue-save");
-  await again.get("toast");
+  await again.get("saved");
   await again.click("queue-close");
   await again.click("queue-close-yes");
   assert.match(await again.text("queue-given-back"), /20\.50/);

@@ -70,6 +70,31 @@ scenario("a stopped PC/SC service is named as such and heals by itself", {}, asy
   assert.equal(await balance(app), DEMO.balance);
 });
 
+scenario("a PC/SC service that hangs is not taken for another program, and heals by itself", {}, async ({ app, rig }) => {
+  await firstStart(app);
+  await app.untilState("reader-state", "card");
+  await rig.freezeReader();
+  await app.click("action-balance");
+  await failure(app, "service-hung");
+  await app.look("balance-service-hung");
+  await rig.thawReader();
+  assert.equal(amount(await app.text("balance-amount")), DEMO.balance);
+});
+
+scenario("a PC/SC service that hangs is found by the checks, one step from the reader's picture", {}, async ({ app, rig }) => {
+  await firstStart(app);
+  await app.untilState("reader-state", "card");
+  await rig.freezeReader();
+  await app.untilState("reader-state", "service-hung");
+  await app.click("check-reader");
+  await app.untilState("diagnostic-service", "bad");
+  assert.match(await app.text("diagnostic-service"), /service-hung/, "its code");
+  assert.ok(await app.text("diagnostic-remedy"), "what to do about it");
+  await rig.thawReader();
+  await home(app);
+  await app.untilState("reader-state", "card");
+});
+
 scenario("a reader that is pulled out is missed and found again", {}, async ({ app, rig }) => {
   await firstStart(app);
   await app.untilState("reader-state", "card");

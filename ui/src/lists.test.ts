@@ -99,7 +99,7 @@ describe('many cards, one payment', () => {
     expect(sent(backend, 'open-queue')).toHaveLength(1);
     one('screen-queue');
     await tap('queue-save');
-    expect(text('toast')).toContain('tapfill-list');
+    expect(text('saved')).toContain('tapfill-list');
     stop();
     const running = await open('queue-running');
     window.dispatchEvent(new PopStateEvent('popstate'));

@@ -54,7 +54,27 @@ describe('where a file is that was saved', () => {
     expect(text('saved')).toContain(path);
     await tap('copy-path');
     expect(writeText).toHaveBeenCalledWith(path);
+    await tap('saved-close');
+    expect(all('saved'), 'until it is put away').toEqual([]);
     writeText.mockRestore();
+  });
+});
+
+describe('where a file is that was saved, once the page is left', () => {
+  it('is told no more', async () => {
+    const { app } = await open('history');
+    await tap('export-history');
+    one('saved');
+    await app.open('settings');
+    await settle();
+    expect(all('saved')).toEqual([]);
+  });
+});
+
+describe('how long the card has to stay', () => {
+  it.each(['balance', 'topup-done', 'resume-loaded', 'resume-already', 'resume-refunded'])('is answered at the end, %s', async (scene) => {
+    await open(scene);
+    expect(document.querySelector('main')?.textContent).toContain('卡可以拿开了');
   });
 });
 
@@ -77,10 +97,29 @@ describe('what is wrong with a reader', () => {
     expect(canCheck(code)).toBe(true);
   });
 
+  it('is said once, with one way to the checks, while a card is waited for', async () => {
+    for (const scene of ['balance-missing', 'balance-service-down', 'balance-service-hung']) {
+      await open(scene);
+      expect(document.querySelector('.hold')?.textContent, scene).toBe('现在读不了卡');
+      expect([all('check').length, all('check-reader').length, document.querySelectorAll('.say .lead').length], scene).toEqual([1, 0, 0]);
+      stop();
+    }
+  });
+
+  it('is nothing while a card is only waited for: no failure is told', async () => {
+    for (const scene of ['balance-wait', 'topup-wait', 'resume-wait']) {
+      const { backend } = await open(scene);
+      expect((await backend.view()).transaction?.error?.code, 'as the core has it').toBe('card-none');
+      expect([...all('error'), ...all('error-code')], scene).toEqual([]);
+      stop();
+    }
+  });
+
   it('is one step from a screen where no card is noticed', async () => {
     const { app, backend } = await open('topup-wait');
     await tap('check-reader');
     expect([app.screen, sent(backend, 'run-diagnostics').length]).toEqual(['settings', 1]);
+    expect(text('toast'), 'and what became of the top-up is said').toContain('没有扣钱');
   });
 });
 

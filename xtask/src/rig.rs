@@ -19,7 +19,8 @@ const START: Duration = Duration::from_secs(30);
 const READY: &str = "ready";
 
 /// `cargo xtask rig`: starts the parts, prints their environment (`NAME=value` lines, then `ready`), obeys lines of
-/// standard input (`bank stop`, `bank kill`, `bank start`, `reader stop`, `reader start`, `reader unplug`, `reader plug`), and stops all when it closes.
+/// standard input (`bank stop`, `bank kill`, `bank start`, `reader stop`, `reader start`, `reader freeze`, `reader thaw`,
+/// `reader unplug`, `reader plug`), and stops all when it closes.
 pub(crate) fn serve(options: &Options) -> Outcome<()> {
     let mut rig = Rig::start(Plan::from(options)?)?;
     let mut out = io::stdout().lock();
@@ -166,6 +167,8 @@ impl Rig {
             ("bank start", _) if self.bank.is_none() => self.start_bank()?,
             ("reader stop", Some(around)) => around.stop_reader(),
             ("reader start", Some(around)) => around.start_reader()?,
+            ("reader freeze", Some(around)) => around.freeze_reader()?,
+            ("reader thaw", Some(around)) => around.thaw_reader()?,
             ("reader unplug", Some(around)) => around.unplug_reader()?,
             ("reader plug", Some(around)) => around.plug_reader()?,
             (other, _) => return Err(format!("unknown, or not now: {other}")),

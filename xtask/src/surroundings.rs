@@ -49,6 +49,16 @@ mod unix {
                 .map_err(|e| format!("the virtual reader: {e}"))
         }
 
+        pub(crate) fn freeze_reader(&mut self) -> Outcome<()> {
+            let done = self.reader.freeze();
+            done.map_err(|e| format!("the virtual reader: {e}"))
+        }
+
+        pub(crate) fn thaw_reader(&mut self) -> Outcome<()> {
+            let done = self.reader.thaw();
+            done.map_err(|e| format!("the virtual reader: {e}"))
+        }
+
         pub(crate) fn unplug_reader(&mut self) -> Outcome<()> {
             let done = self.reader.unplug();
             done.map_err(|e| format!("the virtual reader: {e}"))
@@ -96,6 +106,14 @@ impl Surroundings {
     }
 
     pub(crate) fn start_reader(&mut self) -> crate::Outcome<()> {
+        match *self {}
+    }
+
+    pub(crate) fn freeze_reader(&mut self) -> crate::Outcome<()> {
+        match *self {}
+    }
+
+    pub(crate) fn thaw_reader(&mut self) -> crate::Outcome<()> {
         match *self {}
     }
 

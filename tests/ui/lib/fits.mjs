@@ -6,7 +6,7 @@ export const CUT = `
   const width = document.documentElement.clientWidth;
   if (document.documentElement.scrollWidth > width) found.push("the page is " + document.documentElement.scrollWidth + " wide");
   for (const element of document.querySelectorAll("#app *:not(svg *)")) {
-    // Where there is little room, a bank that answers is a dot, with its words for screen readers.
+    // Where there is little room, a bank that answers is its name or a dot, with all words for screen readers.
     if (element.closest(".hush, .unsaid, .skip, .quiet, svg, .stage, .toast") || !element.checkVisibility()) continue;
     const box = element.getBoundingClientRect();
     const own = [...element.childNodes].some((node) => node.nodeType === 3 && node.textContent.trim());

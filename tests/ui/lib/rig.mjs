@@ -53,6 +53,8 @@ export class Rig {
   startBank = () => this.#obey("bank start");
   stopReader = () => this.#obey("reader stop");
   startReader = () => this.#obey("reader start");
+  freezeReader = () => this.#obey("reader freeze");
+  thawReader = () => this.#obey("reader thaw");
   unplugReader = () => this.#obey("reader unplug");
   plugReader = () => this.#obey("reader plug");
 

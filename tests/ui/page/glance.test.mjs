@@ -28,6 +28,32 @@ test("a load that was torn is told without scrolling on the smallest phone, with
   }
 });
 
+test("reader and bank are told by words in one line, on every phone", LIMIT, async () => {
+  for (const size of ["small", "phone"]) {
+    for (const language of LANGUAGES) {
+      await page.show("home", { size, language, phone: true });
+      const [head, ...words] = await page.script(`
+        const width = (id, part) => document.querySelector('[data-testid="' + id + '"] ' + part).getBoundingClientRect().width;
+        return [document.querySelector("header").offsetHeight, width("network-state", ".name")];`);
+      assert.ok(words.every((width) => width > 20), `${size}, ${language}: ${words} px of words`);
+      assert.ok(head <= 60, `${size}, ${language}: the head is ${head} px high`);
+    }
+  }
+});
+
+test("the account of a receipt stands beside its name, in two lines at most", LIMIT, async () => {
+  for (const size of ["small", "phone", "desktop"]) {
+    for (const language of LANGUAGES) {
+      await page.show("topup-done", { size, language });
+      const { beside, lines } = await page.script(`
+        const value = document.querySelector('[data-testid="receipt-account"]');
+        const [own, name] = [value.getBoundingClientRect(), value.previousElementSibling.getBoundingClientRect()];
+        return { beside: Math.abs(own.top - name.top) < 2, lines: Math.round(own.height / parseFloat(getComputedStyle(value).lineHeight)) };`);
+      assert.ok(beside && lines <= 2, `${size}, ${language}: beside ${beside}, ${lines} lines`);
+    }
+  }
+});
+
 test("the code of a receipt is large enough for the camera of another device", LIMIT, async () => {
   for (const [size, text] of [["small", 100], ["small", 200], ["desktop", 100]]) {
     await page.show("topup-done", { size, text });

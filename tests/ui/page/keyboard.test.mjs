@@ -94,7 +94,7 @@ for (const size of ["phone", "desktop"]) {
     await press("246810", Key.ENTER);
     await state("tap-state", "loaded");
     await go("queue-save");
-    await shown("toast");
+    await shown("saved");
     await go("queue-close");
     assert.equal(await page.script("return document.querySelector('dialog').open"), true, "it asks first");
     await go("queue-close-no");
@@ -149,7 +149,8 @@ test("history: filter, a record, its export", LIMIT, async () => {
   await tabTo("filter-all");
   await press(Key.SPACE);
   await go("export-history");
-  await shown("toast");
+  await shown("saved");
+  await go("saved-close");
 });
 
 test("settings: language, checks, and a device that is not erased after all", LIMIT, async () => {

@@ -87,19 +87,47 @@ for (const [scene, name, { brings, drops }, controls] of PAGES) {
   });
 }
 
-test("an error over the foot of a page covers nothing for good", LIMIT, async () => {
-  for (const [size, text] of [["small", 100], ["phone", 100], ["phone", 125], ["phone", 200], ["desktop", 100]]) {
-    await page.show("home", { size, text, language: "en" });
-    await own.brings();
+/** Where a file was put is told in the same place. */
+const FILES = [
+  ["history", "export-history", ["filter-all", "export-history", "history-open"]],
+  ["settings", "export-trace", ["language-select", "run-diagnostics", "show-times", "erase-device"]],
+  ["queue-next", "queue-save", ["queue-save", "queue-close", "queue-later", "queue-item"]],
+];
+
+for (const [scene, saves, controls] of FILES) {
+  test(`the word where a file is moves nothing when it comes and goes, ${saves}`, LIMIT, async () => {
+    for (const size of Object.keys(SIZES)) {
+      await page.show(scene, { size, language: "en" });
+      const before = await places(controls);
+      await click(saves);
+      await page.drawn();
+      assert.equal((await page.find("saved")).length, 1, `${size}: it is told`);
+      assert.deepEqual(await places(controls), before, `${size}: it comes`);
+      const seen = await page.script(`const box = document.querySelector('[data-testid="saved"]').getBoundingClientRect(); return box.top > 0 && box.bottom <= innerHeight`);
+      assert.ok(seen, `${size}: in sight without a scroll`);
+      await click("saved-close");
+      await page.drawn();
+      assert.equal((await page.find("saved")).length, 0, `${size}: it is gone`);
+      assert.deepEqual(await places(controls), before, `${size}: it goes`);
+    }
+  });
+}
+
+test("what is told over the foot of a page covers nothing for good", LIMIT, async () => {
+  const file = () => click("export-history");
+  const sizes = [["small", 100], ["phone", 100], ["phone", 125], ["phone", 200], ["desktop", 100]];
+  for (const [scene, brings, [size, text]] of sizes.flatMap((size) => [["home", own.brings, size], ["history", file, size]])) {
+    await page.show(scene, { size, text, language: "en" });
+    await brings();
     await page.drawn();
     const covered = await page.script(`
-      const [error] = document.querySelectorAll('[data-testid="error"]');
+      const [error] = document.querySelectorAll('[data-testid="error"], [data-testid="saved"]');
       return [...document.querySelectorAll("main button")].filter((button) => {
         button.scrollIntoView({ block: "center" });
         const box = button.getBoundingClientRect();
         return error.contains(document.elementFromPoint(box.left + box.width / 2, box.top + box.height / 2));
       }).map((button) => button.dataset.testid)`);
-    assert.deepEqual(covered, [], `${size}, text of ${text} %`);
+    assert.deepEqual(covered, [], `${scene}, ${size}, text of ${text} %`);
   }
 });
 

@@ -12,6 +12,7 @@ import { titleOf } from './errors';
 import { beatOf, feel, prime, tapBeat } from './feel';
 import { useLanguage } from './i18n/words.svelte';
 import { learn } from './pace';
+import { m } from './paraglide/messages.js';
 
 export type Page = 'home' | 'history' | 'settings';
 export type Screen = Page | TransactionKind | 'queue' | 'request' | 'welcome';
@@ -26,6 +27,8 @@ const WIDE_REM = 54;
 const LOW = { height: 30, least: 38, most: 62 };
 /** From this width on a phone on its side has two columns beside its rail. */
 const LOW_WIDE_REM = 44;
+/** Below this width, mostly by large text, the head of a phone's page has no room for the bank's name. */
+const SLIM_REM = 22;
 /** A window that is lower than this has no room for anything above the page. */
 const ROOM_REM = 36;
 
@@ -35,6 +38,8 @@ export class App {
   page = $state<Page>('home');
   error = $state.raw<ErrorView | null>(null);
   toast = $state('');
+  /** Where a file was just put, in words and by its path: told until it is put away or the page is left. */
+  saved = $state.raw<{ path: string; text: string } | null>(null);
   now = $state(Date.now());
   /** Of the window, in rem: large text makes a small one of it. */
   #size = $state.raw({ width: 0, height: 0 });
@@ -71,6 +76,11 @@ export class App {
   /** No room to cover any of the page: a foot with an error would be most of it. */
   get cramped(): boolean {
     return this.#size.height < ROOM_REM;
+  }
+
+  /** No room for words beside those of the reader. */
+  get slim(): boolean {
+    return this.#size.width < SLIM_REM;
   }
 
   get transaction(): TransactionView | null {
@@ -132,7 +142,7 @@ export class App {
     if (view.transaction?.stage === 'done') learn(view.transaction.steps);
     this.now = Date.now();
     if (this.page === 'home' && this.background?.stage !== 'running') this.hidden = null;
-    if (this.transaction?.stage !== stage || this.queue?.stage !== listStage) this.error = null;
+    if (this.transaction?.stage !== stage || this.queue?.stage !== listStage) this.#forget();
     useLanguage(view.settings.language);
     document.documentElement.style.fontSize = `${view.settings.textSize}%`;
     this.dress(view.settings.theme);
@@ -209,7 +219,7 @@ export class App {
   async open(page: Page, record: string | null = null): Promise<void> {
     this.page = page;
     this.record = record;
-    this.error = null;
+    this.#forget();
     if (this.request) return this.drop();
     if (page === 'home' && this.background?.stage !== 'running') this.hidden = null;
     const transaction = this.transaction;
@@ -239,10 +249,18 @@ export class App {
     void this.backend.run({ command: 'drop-request' });
   }
 
-  /** Looks for the fault: the checks of the settings, begun. */
+  /** Looks for the fault: the checks of the settings, begun. A top-up that waited for its card is over, and that is said. */
   async check(): Promise<void> {
+    const { kind, stage, place } = this.transaction ?? {};
     this.checking = true;
     await this.open('settings');
+    if (kind === 'topup' && stage === 'wait-card' && place === 'account') this.say(m['stage.cancelled']());
+  }
+
+  /** What was told belongs to what was on the screen. */
+  #forget(): void {
+    this.error = null;
+    this.saved = null;
   }
 
   say(text: string): void {

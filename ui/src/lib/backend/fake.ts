@@ -176,7 +176,14 @@ export class FakeBackend implements Backend {
 function onDevice(view: AppView): AppView {
   if (device !== 'phone') return view;
   const name = view.reader.name === null ? null : 'NFC';
-  return { ...view, desk: null, reader: { ...view.reader, name, readers: name === null ? [] : [name] } };
+  return { ...view, desk: null, reader: { ...view.reader, name, readers: name === null ? [] : [name] }, transaction: view.transaction && byNfc(view.transaction) };
+}
+
+/** What a reader lacks on a desktop is another thing on a phone. */
+function byNfc(transaction: TransactionView): TransactionView {
+  const { error } = transaction;
+  if (error?.code === 'service-down') return { ...transaction, error: { ...error, code: 'nfc-off' } };
+  return error?.code === 'reader-none' ? { ...transaction, error: { ...error, code: 'nfc-none', retry: 'no' } } : transaction;
 }
 
 /** Opens the page that a scene is about, and says when all of it is drawn. */
@@ -184,7 +191,7 @@ export async function pose(app: App): Promise<void> {
   const scene = new URLSearchParams(location.search).get('fake') ?? '';
   if (scene.startsWith('history')) app.page = 'history';
   if (scene.startsWith('settings')) app.page = 'settings';
-  await Promise.all([import('../../features/screens'), import('../../components/Trouble.svelte'), loadFailureWords(), document.fonts.ready]);
+  await Promise.all([import('../../features/screens'), import('../../components/Foot.svelte'), loadFailureWords(), document.fonts.ready]);
   await new Promise((resolve) => setTimeout(resolve, 50));
   if (isChecked(scene)) {
     for (const id of ['run-diagnostics', 'show-times']) document.querySelector<HTMLElement>(`[data-testid="${id}"]`)?.click();

@@ -5,6 +5,7 @@ import type { ErrorView } from '../bindings/ErrorView';
 import type { HistoryEntry } from '../bindings/HistoryEntry';
 import type { LogEntryView } from '../bindings/LogEntryView';
 import type { MoneyPlace } from '../bindings/MoneyPlace';
+import type { ReaderKind } from '../bindings/ReaderKind';
 import type { ReceiptView } from '../bindings/ReceiptView';
 import type { Retry } from '../bindings/Retry';
 import type { StepState } from '../bindings/StepState';
@@ -102,6 +103,10 @@ const sms = (now: number): TransactionView['sms'] => ({ phoneMasked: '138 ••
 const pending = (now: number, place: MoneyPlace): AppView['pending'] =>
   [{ id: '1'.padStart(32, '0'), amount: 5000, tail: '4471', reference: place === 'unsure' ? null : 'TF-7K2M-91QX', startedMs: now - 12 * MINUTE, place }];
 const limits = { min: 100, max: 87_150 };
+/** As the core has it: a transaction that waits says for what. */
+const awaits = (kind: TransactionKind, code: Code, patch: Partial<TransactionView> = {}): TransactionView =>
+  transaction(kind, { error: failure(code, kind === 'topup' ? 'account' : 'none', 'wait'), ...patch });
+const without = (state: ReaderKind): AppView['reader'] => ({ state, name: null, readers: [], chosen: null });
 const torn = failure('card-lost', 'in-transit', 'resume', {});
 
 export const scenes: Record<string, Scene> = {
@@ -112,7 +117,7 @@ export const scenes: Record<string, Scene> = {
   home: () => ({ reader }),
   'home-empty': () => ({ purses: [] }),
   'home-pending': (now) => ({ reader, pending: pending(now, 'in-transit') }),
-  'home-unsure': (now) => ({ network: 'offline', pending: pending(now, 'unsure'), reader: { state: 'none', name: null, readers: [], chosen: null } }),
+  'home-unsure': (now) => ({ network: 'offline', pending: pending(now, 'unsure'), reader: without('none') }),
   'home-unreported': (now) => ({ pending: pending(now, 'on-card-unreported'), network: 'offline' }),
   'settings-trayless': () => ({ desk: { tray: false } }),
   'settings-update': () => ({ update: { version: '0.2.0', running: false, error: null } }),
@@ -123,12 +128,12 @@ export const scenes: Record<string, Scene> = {
     purses: ['4471', '8826', '1907', '3350', '7012'].map((tail, i) => ({ industry: '0001', name: NAME, tail, mark: null, balance: 12_850 - i * 3000, seenMs: now - i * 900 * MINUTE, expiry: null, active: i !== 1 })),
     pending: [...pending(now, 'in-transit'), ...pending(now, 'unsure').map((p) => ({ ...p, id: '2'.padStart(32, '0'), tail: '8826' }))],
   }),
-  'home-trouble': () => ({ trouble: failure('terminal-revoked', 'none', 'no'), network: 'offline', reader: { state: 'service-down', name: null, readers: [], chosen: null } }),
+  'home-trouble': () => ({ trouble: failure('terminal-revoked', 'none', 'no'), network: 'offline', reader: without('service-down') }),
   balance: show((now) => transaction('balance', { stage: 'done', card: card(now), steps: steps('done') })),
-  'balance-wait': () => ({ transaction: transaction('balance', { steps: steps('waiting') }) }),
-  'balance-missing': () => ({ transaction: transaction('balance'), reader: { state: 'none', name: null, readers: [], chosen: null } }),
-  'balance-service-down': () => ({ transaction: transaction('balance'), reader: { state: 'service-down', name: null, readers: [], chosen: null } }),
-  'balance-service-hung': () => ({ transaction: transaction('balance', { error: failure('service-hung', 'none', 'wait') }), reader: { state: 'service-hung', name: null, readers: [], chosen: null } }),
+  'balance-wait': () => ({ transaction: awaits('balance', 'card-none', { steps: steps('waiting') }) }),
+  'balance-missing': () => ({ transaction: awaits('balance', 'reader-none'), reader: without('none') }),
+  'balance-service-down': () => ({ transaction: awaits('balance', 'service-down'), reader: without('service-down') }),
+  'balance-service-hung': () => ({ transaction: awaits('balance', 'service-hung'), reader: without('service-hung') }),
   'balance-busy': show(() => transaction('balance', { stage: 'failed', error: failure('reader-busy', 'none', 'again') })),
   'balance-removed': show(() => transaction('balance', { stage: 'failed', error: failure('card-lost', 'none', 'again') })),
   'balance-failed': show(() => transaction('balance', { stage: 'failed', error: failure('card-not-supported', 'none', 'again') })),
@@ -142,7 +147,7 @@ export const scenes: Record<string, Scene> = {
   'topup-code-wrong': show((now) => transaction('topup', { stage: 'code', sms: sms(now), error: failure('code-wrong', 'account', 'edit', { tries_left: '3' }) })),
   'topup-amount': show((now) => transaction('topup', { stage: 'password', sms: sms(now), limits, pinDigits: 3 })),
   'topup-password-wrong': show((now) => transaction('topup', { stage: 'password', sms: sms(now), limits, error: failure('password-wrong', 'account', 'edit', { tries_left: '2' }) })),
-  'topup-wait': () => ({ transaction: transaction('topup', { amount: 5000, steps: steps('waiting', 'waiting', 'waiting', 'waiting') }) }),
+  'topup-wait': () => ({ transaction: awaits('topup', 'card-none', { amount: 5000, steps: steps('waiting', 'waiting', 'waiting', 'waiting') }) }),
   'topup-running': show(() => transaction('topup', { stage: 'running', amount: 5000, card: card(), steps: steps('done', 'done', 'running', 'waiting'), place: 'in-transit', canCancel: false })),
   'topup-approve': show(() => transaction('topup', { stage: 'running', amount: 5000, card: card(), steps: steps('done', 'running', 'waiting', 'waiting'), place: 'unsure', canCancel: false })),
   'topup-done': show((now) => transaction('topup', { stage: 'done', amount: 5000, sms: sms(now), card: card(now), receipt: receipt(now), place: 'on-card' })),
@@ -169,7 +174,7 @@ export const scenes: Record<string, Scene> = {
   'topup-free': show(() => transaction('topup', { stage: 'running', amount: 5000, card: card(), steps: steps('done', 'running', 'waiting', 'waiting'), place: 'unsure', contact: 'free', canCancel: false })),
   'topup-confirm': show(() => transaction('topup', { stage: 'running', amount: 5000, card: card(), steps: steps('done', 'done', 'done', 'running'), place: 'on-card-unreported', canCancel: false })),
   'topup-gone': show(() => transaction('topup', { stage: 'running', amount: 5000, card: card(), steps: steps('done', 'done', 'running', 'waiting'), place: 'in-transit', canCancel: false })),
-  'resume-wait': (now) => ({ pending: pending(now, 'in-transit'), transaction: transaction('resume', { steps: steps('waiting', 'waiting', 'waiting', 'waiting') }) }),
+  'resume-wait': (now) => ({ pending: pending(now, 'in-transit'), transaction: awaits('resume', 'card-none', { steps: steps('waiting', 'waiting', 'waiting', 'waiting') }) }),
   'resume-read': (now) => ({ reader, pending: pending(now, 'in-transit'), transaction: transaction('resume', { stage: 'running', steps: steps('running', 'waiting', 'waiting', 'waiting') }) }),
   'resume-offline': (now) => ({ reader, pending: pending(now, 'in-transit'), transaction: transaction('resume', { stage: 'failed', card: card(), error: failure('offline', 'none', 'again') }) }),
   'history-pending': (now) => ({ pending: pending(now, 'in-transit') }),

@@ -93,7 +93,7 @@ describe('the language', () => {
     useLanguage('en');
     expect(messages['home.finish']()).toBe('Finish');
     useLanguage('zh-CN');
-    expect(messages['home.finish']()).toBe('完成');
+    expect(messages['home.finish']()).toBe('继续完成');
     expect([locale(), document.documentElement.lang]).toEqual(['zh-CN', 'zh-CN']);
   });
 
