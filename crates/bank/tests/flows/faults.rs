@@ -10,6 +10,8 @@ use sqlx::Connection;
 
 use crate::broken_books::{HARMS, TRIGGERS_GONE, finds, places};
 use crate::card::Card;
+use crate::core_host::{CoreHost, Fault, START};
+use crate::hosted_stage::{AMOUNT, asked, top_up, until};
 use crate::stage::Stage;
 use crate::terminal::{Terminal, code, new_id, outcome, phase, random};
 
@@ -392,4 +394,38 @@ async fn a_peer_that_sends_half_a_body_is_cut_off_and_holds_nobody_up() {
         "envelope-refused"
     );
     stage.close(0).await;
+}
+
+/// `busy` says that nothing was done, and terminals take it so: the first commit has, and the host was asked.
+#[tokio::test]
+async fn a_store_that_is_locked_when_the_host_has_answered_is_late_and_not_busy() {
+    let host = CoreHost::start().await;
+    let limits = "[limits]\ndatabase_wait_ms = 50\n";
+    let stage = Stage::with(|text| format!("{}\n{limits}", host.configured(&text))).await;
+    let (mut terminal, mut card) = (stage.terminal().await, Card::demo());
+    // The line is there once something went over it.
+    assert_eq!(
+        outcome(&top_up(&stage, &mut terminal, &mut card).await),
+        "ok"
+    );
+    stage.clock.advance(61_000);
+    host.fail(&[Fault::Late(400)]);
+    let (_, message) = asked(&stage, &mut terminal, &mut card).await;
+    let sealed = terminal.seal(&message.encode().unwrap());
+    let client = terminal.client.clone();
+    let first = tokio::spawn(async move { client.relay(sealed).await });
+    until(&host, "0200", 2).await;
+    let mut other = database(&stage).await;
+    sqlx::query("BEGIN IMMEDIATE")
+        .execute(&mut other)
+        .await
+        .unwrap();
+    let said = code(first.await.unwrap().unwrap_err());
+    let booked = START - host.books().balance;
+    sqlx::query("ROLLBACK").execute(&mut other).await.unwrap();
+    assert_eq!(
+        (said.as_str(), booked),
+        ("late", 2 * i64::from(AMOUNT)),
+        "the host has booked it"
+    );
 }
