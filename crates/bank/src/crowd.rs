@@ -7,6 +7,8 @@ use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use crate::subscriber::Subscriber;
+
 /// How many there may be.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) struct Shares {
@@ -25,7 +27,7 @@ pub(crate) struct Crowd {
 #[derive(Default)]
 struct Now {
     all: Counts,
-    of: HashMap<IpAddr, Counts>,
+    of: HashMap<Subscriber, Counts>,
 }
 
 #[derive(Clone, Copy, Default)]
@@ -37,7 +39,7 @@ struct Counts {
 /// One connection that is open.
 pub(crate) struct Presence {
     crowd: Arc<Crowd>,
-    from: IpAddr,
+    from: Subscriber,
 }
 
 /// One body that is on its way.
@@ -54,6 +56,7 @@ impl Crowd {
     /// None when there are too many already.
     pub(crate) fn enter(self: &Arc<Self>, from: IpAddr) -> Option<Arc<Presence>> {
         let shares = &self.shares;
+        let from = Subscriber::of(from);
         self.change(from, |all, one| {
             let room =
                 all.connections < shares.connections && one.connections < shares.connections_of_one;
@@ -76,7 +79,7 @@ impl Crowd {
         now.all.connections
     }
 
-    fn change<T>(&self, from: IpAddr, change: impl FnOnce(&mut Counts, &mut Counts) -> T) -> T {
+    fn change<T>(&self, from: Subscriber, change: impl FnOnce(&mut Counts, &mut Counts) -> T) -> T {
         let mut now = self.now.lock().unwrap_or_else(PoisonError::into_inner);
         let Now { all, of } = &mut *now;
         let one = of.entry(from).or_default();
@@ -136,6 +139,16 @@ mod tests {
 
     fn address(last: u8) -> IpAddr {
         IpAddr::from([192, 0, 2, last])
+    }
+
+    #[test]
+    fn a_line_of_ipv6_has_one_share_for_all_its_addresses() {
+        let crowd = Crowd::new(SHARES);
+        let of = |address: &str| crowd.enter(address.parse().unwrap());
+        let open = (of("2001:db8:1:2::1"), of("2001:db8:1:2::2"));
+        assert!(open.0.is_some() && open.1.is_some());
+        assert!(of("2001:db8:1:2::3").is_none(), "its share is two");
+        assert!(of("2001:db8:1:3::1").is_some(), "another line");
     }
 
     #[test]

@@ -39,6 +39,7 @@ mod scheme;
 mod simulated;
 mod sms;
 mod store;
+mod subscriber;
 mod tls;
 mod token;
 mod vault;

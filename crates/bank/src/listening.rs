@@ -136,7 +136,7 @@ impl Server {
 
     /// Beyond its share a connection is closed before TLS begins.
     fn let_in(self: &Arc<Self>, tcp: TcpStream, address: SocketAddr, mut stop: Stop) {
-        let Some(presence) = self.crowd.enter(address.ip().to_canonical()) else {
+        let Some(presence) = self.crowd.enter(address.ip()) else {
             return (self.refused)();
         };
         let server = self.clone();

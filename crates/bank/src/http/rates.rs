@@ -9,6 +9,7 @@ use tokio::time::Instant;
 use crate::config::LimitSettings;
 use crate::error::Problem;
 use crate::http::rate::Rate;
+use crate::subscriber::Subscriber;
 
 const MINUTE: Duration = Duration::from_secs(60);
 const HOUR: Duration = Duration::from_secs(3_600);
@@ -84,12 +85,8 @@ impl Rates {
     }
 }
 
-/// A subscriber of IPv6 has 2^64 addresses: they count as one.
 fn subject(from: IpAddr) -> u128 {
-    match from.to_canonical() {
-        IpAddr::V4(address) => u128::from(u32::from(address)),
-        IpAddr::V6(address) => u128::from(address) >> 64 << 64,
-    }
+    Subscriber::of(from).number()
 }
 
 fn free(wait: Option<Duration>) -> Result<(), Problem> {

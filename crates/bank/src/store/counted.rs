@@ -5,6 +5,7 @@ use std::net::IpAddr;
 use crate::bank::Bank;
 use crate::error::Problem;
 use crate::store::{Conn, signed, unsigned};
+use crate::subscriber::Subscriber;
 use crate::vault::Purpose;
 
 const HOUR_MS: u64 = 3_600_000;
@@ -48,16 +49,8 @@ impl Counted {
         }
     }
 
-    /// A subscriber of IPv6 has 2^64 addresses: they count as one.
     pub(crate) fn of_address(bank: &Bank, kind: Kind, address: IpAddr, most: u32) -> Self {
-        let subject = match address.to_canonical() {
-            IpAddr::V4(address) => address.to_string(),
-            IpAddr::V6(address) => {
-                let [a, b, c, d, ..] = address.segments();
-                format!("{a:x}:{b:x}:{c:x}:{d:x}")
-            }
-        };
-        Self::new(bank, kind, &subject, most)
+        Self::new(bank, kind, &Subscriber::of(address).name(), most)
     }
 }
 
