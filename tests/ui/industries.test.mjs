@@ -51,6 +51,8 @@ scenario("the tutorial's card, torn after the write, is finished by a re-top-up"
   await home(app);
   assert.equal(amount(await app.text("pending-amount")), "20.00");
   await rig.card("clear");
+  // Put back sooner than the service has heard that it was gone, it would be lost once more.
+  await app.untilState("reader-state", "empty");
   await rig.card("insert");
   assert.equal(await finishTopup(app), "already-on-card");
   assert.equal((await receipt(app)).balance, CANTEEN.after);

@@ -41,6 +41,8 @@ for (const [moment, state, words] of [
     assert.equal(amount(await app.text("pending-amount")), "50.00");
     await app.look(`home-pending-${moment}`);
     await rig.card("clear");
+    // Put back sooner than the service has heard that it was gone, it would be lost once more.
+    await app.untilState("reader-state", "empty");
     await rig.card("insert");
     assert.equal(await finishTopup(app), state);
     assert.equal((await receipt(app)).balance, "178.50");
