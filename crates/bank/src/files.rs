@@ -259,3 +259,25 @@ fn failed(path: &Path, error: &std::io::Error) -> StartError {
         cause: error.to_string(),
     }
 }
+
+#[cfg(all(test, unix))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_store_that_is_there_is_kept_and_one_whose_disk_is_away_is_not_begun_anew() {
+        let dir = tempfile::tempdir().unwrap();
+        let folder = Directory {
+            path: dir.path().to_owned(),
+            token: None,
+        };
+        let store = folder.private(Path::new("bank.sqlite")).unwrap();
+        std::fs::write(&store, "books").unwrap();
+        folder.private(Path::new("bank.sqlite")).unwrap();
+        assert_eq!(std::fs::read(&store).unwrap(), b"books");
+        let away = dir.path().join("not-mounted").with_extension("sqlite");
+        std::os::unix::fs::symlink(&away, dir.path().join("linked.sqlite")).unwrap();
+        assert!(folder.private(Path::new("linked.sqlite")).is_err());
+        assert!(!away.exists(), "empty books beside the real ones");
+    }
+}
