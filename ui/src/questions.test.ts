@@ -118,8 +118,28 @@ describe('what is wrong with a reader', () => {
   it('is one step from a screen where no card is noticed', async () => {
     const { app, backend } = await open('topup-wait');
     await tap('check-reader');
-    expect([app.screen, sent(backend, 'run-diagnostics').length]).toEqual(['settings', 1]);
-    expect(text('toast'), 'and what became of the top-up is said').toContain('没有扣钱');
+    expect([app.screen, sent(backend, 'run-diagnostics').length, sent(backend, 'leave').length]).toEqual(['settings', 1, 0]);
+    await tap('return');
+    expect(app.screen, 'the code need not be typed again').toBe('topup');
+  });
+
+  it('shows a top-up again that waited meanwhile, as soon as its card is there', async () => {
+    const { app, backend } = await open('topup-wait');
+    await tap('check-reader');
+    one('return');
+    const waiting = (await backend.view()).transaction;
+    backend.push({ transaction: waiting && { ...waiting, stage: 'running' } });
+    await settle();
+    expect(app.screen).toBe('topup');
+  });
+
+  it('says what became of a top-up that waited when its person goes elsewhere', async () => {
+    const { app, backend } = await open('topup-wait');
+    await tap('check-reader');
+    await app.open('home');
+    await settle();
+    expect([app.screen, sent(backend, 'leave').length, all('return').length]).toEqual(['home', 1, 0]);
+    expect(text('toast')).toContain('没有扣钱');
   });
 });
 

@@ -3,7 +3,7 @@ import { expect, vi } from 'vitest';
 
 import Root from './App.svelte';
 import { App } from './lib/app.svelte';
-import { FakeBackend } from './lib/backend/fake';
+import { FakeBackend, turn } from './lib/backend/fake';
 import type { Command } from './lib/bindings/Command';
 
 let end: (() => void) | undefined;
@@ -14,8 +14,7 @@ export async function open(scene: string): Promise<{ app: App; backend: FakeBack
   const app = new App(backend);
   const root = mount(Root, { target: document.body, props: { app } });
   const leave = await app.start();
-  if (scene.startsWith('history')) app.page = 'history';
-  if (scene.startsWith('settings')) app.page = 'settings';
+  turn(app, scene);
   end = () => { leave(); void unmount(root); document.body.replaceChildren(); };
   await settle();
   return { app, backend };

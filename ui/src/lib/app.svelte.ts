@@ -45,6 +45,8 @@ export class App {
   #size = $state.raw({ width: 0, height: 0 });
   /** A transaction that goes on after its screen was left. */
   hidden = $state<string | null>(null);
+  /** A transaction that waits for its card while the checks are looked at: it is on the screen again when it goes on. */
+  parked = $state<string | null>(null);
   /** Settings are to be shown at the checks, which begin by themselves. */
   checking = $state(false);
   /** The record of the history that is open. */
@@ -85,7 +87,13 @@ export class App {
 
   get transaction(): TransactionView | null {
     const transaction = this.view?.transaction ?? null;
-    return transaction && transaction.id !== this.hidden ? transaction : null;
+    return transaction && transaction.id !== this.hidden && !this.waits ? transaction : null;
+  }
+
+  /** What was typed waits for its card, out of sight. */
+  get waits(): boolean {
+    const { id, stage } = this.view?.transaction ?? {};
+    return id !== undefined && id === this.parked && stage === 'wait-card';
   }
 
   get background(): TransactionView | null {
@@ -222,6 +230,7 @@ export class App {
     this.#forget();
     if (this.request) return this.drop();
     if (page === 'home' && this.background?.stage !== 'running') this.hidden = null;
+    if (this.waits) return this.#giveUp();
     const transaction = this.transaction;
     if (this.queue && !this.queueAtWork) await this.run({ command: 'leave' });
     if (!transaction) return;
@@ -249,12 +258,23 @@ export class App {
     void this.backend.run({ command: 'drop-request' });
   }
 
-  /** Looks for the fault: the checks of the settings, begun. A top-up that waited for its card is over, and that is said. */
+  /** Looks for the fault: the checks of the settings, begun. Whatever a person typed waits meanwhile. */
   async check(): Promise<void> {
-    const { kind, stage, place } = this.transaction ?? {};
+    const { id, kind, stage } = this.transaction ?? {};
+    const isTyped = stage === 'wait-card' && (kind === 'topup' || kind === 'activate');
     this.checking = true;
-    await this.open('settings');
-    if (kind === 'topup' && stage === 'wait-card' && place === 'account') this.say(m['stage.cancelled']());
+    this.parked = isTyped && id !== undefined ? id : null;
+    if (!this.parked) return this.open('settings');
+    this.page = 'settings';
+    this.#forget();
+  }
+
+  /** Elsewhere nobody would know what a card does that is put there: what waits is over, and that is said. */
+  async #giveUp(): Promise<void> {
+    const isTopUp = this.view?.transaction?.kind === 'topup';
+    await this.run({ command: 'leave' });
+    this.parked = null;
+    if (isTopUp) this.say(m['stage.cancelled']());
   }
 
   /** What was told belongs to what was on the screen. */

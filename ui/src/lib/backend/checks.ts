@@ -17,11 +17,14 @@ const bad = (code: Code, params: Record<string, string> = {}): Fault => ({ code,
 const after = (part: DiagnosticPart): Fault => ({ after: part });
 const host = { host: 'bank.example' };
 
+const NO_READER: Partial<Record<DiagnosticPart, Fault>> = { reader: bad('reader-none'), 'other-programs': after('reader') };
+
 /** What each scene finds wrong; any other: the transaction server too late, and the clock an hour behind. */
 const FAULTS: Record<string, Partial<Record<DiagnosticPart, Fault>>> = {
   'settings-well': {},
   'settings-fresh': {},
-  'settings-no-reader': { reader: bad('reader-none'), 'other-programs': after('reader') },
+  'settings-no-reader': NO_READER,
+  'settings-waits': NO_READER,
   'settings-no-service': { service: bad('service-down'), reader: after('service'), 'other-programs': after('service') },
   'settings-hung-service': { service: bad('service-hung'), reader: after('service'), 'other-programs': after('service') },
   'settings-no-name': {

@@ -186,11 +186,17 @@ function byNfc(transaction: TransactionView): TransactionView {
   return error?.code === 'reader-none' ? { ...transaction, error: { ...error, code: 'nfc-none', retry: 'no' } } : transaction;
 }
 
+/** The page that a scene is about. */
+export function turn(app: App, scene: string): void {
+  if (scene.startsWith('history')) app.page = 'history';
+  if (scene.startsWith('settings')) app.page = 'settings';
+  if (scene === 'settings-waits') app.parked = app.view?.transaction?.id ?? null;
+}
+
 /** Opens the page that a scene is about, and says when all of it is drawn. */
 export async function pose(app: App): Promise<void> {
   const scene = new URLSearchParams(location.search).get('fake') ?? '';
-  if (scene.startsWith('history')) app.page = 'history';
-  if (scene.startsWith('settings')) app.page = 'settings';
+  turn(app, scene);
   await Promise.all([import('../../features/screens'), import('../../components/Foot.svelte'), loadFailureWords(), document.fonts.ready]);
   await new Promise((resolve) => setTimeout(resolve, 50));
   if (isChecked(scene)) {

@@ -120,6 +120,7 @@ export const scenes: Record<string, Scene> = {
   'home-unsure': (now) => ({ network: 'offline', pending: pending(now, 'unsure'), reader: without('none') }),
   'home-unreported': (now) => ({ pending: pending(now, 'on-card-unreported'), network: 'offline' }),
   'settings-trayless': () => ({ desk: { tray: false } }),
+  'settings-waits': () => ({ reader: without('none'), transaction: awaits('topup', 'reader-none', { amount: 5000, steps: steps('waiting', 'waiting', 'waiting', 'waiting') }) }),
   'settings-update': () => ({ update: { version: '0.2.0', running: false, error: null } }),
   'settings-update-failed': () => ({ update: { version: '0.2.0', running: false, error: failure('update-failed', 'none', 'no') } }),
   'settings-refused': () => ({ refusedPackages: [{ industry: '0002', version: 1, code: 'package-older', why: 'package 0002 version 1 does not follow version 3' }] }),
