@@ -178,6 +178,38 @@ async fn a_card_that_stays_away_while_it_is_measured_is_lost_without_a_debit() {
     stage.healed().await;
 }
 
+/// A reader's service that has not noticed that the card was away: the first command to it is lost.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_card_that_was_put_back_just_now_is_loaded_though_its_first_command_was_lost() {
+    let stage = Stage::ready().await;
+    let lost = Fault::Tear {
+        ins: None,
+        moment: Moment::Before,
+        nth: 1,
+    };
+    ready_to_submit(&stage).await;
+    stage.slot.arm(lost);
+    let slot = stage.slot.clone();
+    let back = tokio::spawn(async move {
+        let mut views = slot.watch();
+        views.wait_for(|view| !view.present).await.unwrap();
+        tokio::time::sleep(Duration::from_millis(400)).await;
+        slot.clear();
+        slot.insert();
+    });
+    stage.person.submit("246810", Some(100)).await.unwrap();
+    stage.person.end().await.unwrap();
+    back.await.unwrap();
+    assert_eq!(stage.card_balance(), CARD_BEFORE + 100);
+    stage.healed().await;
+
+    stage.slot.arm(lost);
+    let Err(Trouble::Failed(error)) = stage.person.balance().await else {
+        panic!("a card that stays away was read");
+    };
+    assert_eq!(error.code, Code::CardLost);
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn who_types_faster_than_a_card_is_read_gets_the_code_all_the_same() {
     let stage = Stage::ready().await;

@@ -41,8 +41,6 @@ for (const [moment, state, words] of [
     assert.equal(amount(await app.text("pending-amount")), "50.00");
     await app.look(`home-pending-${moment}`);
     await rig.card("clear");
-    // Put back sooner than the service has heard that it was gone, it would be lost once more.
-    await app.untilState("reader-state", "empty");
     await rig.card("insert");
     assert.equal(await finishTopup(app), state);
     assert.equal((await receipt(app)).balance, "178.50");
@@ -56,13 +54,29 @@ for (const [moment, state, words] of [
   });
 }
 
+scenario("a top-up that waits for its card is not lost to who looks for the fault meanwhile", {}, async (world) => {
+  const { app, rig } = world;
+  await firstStart(app);
+  await proveCode(world);
+  await rig.card("remove");
+  await pay(app, "50", DEMO.password);
+  await app.click("check-reader");
+  await app.untilScreen("settings");
+  await app.get("diagnostics-verdict");
+  await app.click("return");
+  await app.untilScreen("topup");
+  await app.click("check-reader");
+  await app.get("return");
+  await rig.card("insert");
+  assert.equal((await receipt(app)).balance, "178.50", "nothing was typed again");
+});
+
 scenario("the app killed in mid-load says so at the next start and finishes the load", {}, async (world) => {
   await firstStart(world.app);
   await proveCode(world);
   await world.rig.card("slow 1200");
   await pay(world.app, "50", DEMO.password);
   await world.app.untilState("step-approve", "running");
-  await world.app.picture("topup-running");
   await world.app.untilState("step-write", "running");
   await world.app.kill();
   await world.rig.card("clear");

@@ -68,7 +68,7 @@ impl Actor {
             let mut ended = None;
             for industry in industries {
                 last = industry;
-                let end = look.well(industry).await;
+                let end = look.with(industry).await;
                 let unknown = end.is(Code::CardNotSupported);
                 ended = Some(end);
                 if !unknown {

@@ -15,6 +15,10 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// Between two looks at a card that is being moved.
 const PAUSE: Duration = Duration::from_millis(250);
 
+/// A card that is put back quickly lies there before the reader's service has heard that it was gone: it is lost in the
+/// middle of a read. So long it is looked for again.
+const LOOKS_AGAIN: Duration = Duration::from_millis(1_500);
+
 /// Where the gate of a run stands.
 #[derive(Default)]
 pub(crate) struct Gate {
@@ -117,15 +121,25 @@ impl Run {
         self.gate.until.is_some()
     }
 
-    /// A new contact with the card that was lost while it was measured.
+    /// A new contact with the card that was lost.
     pub(crate) async fn open_again(&mut self) -> Result<Box<dyn CardContact>, Failure> {
         loop {
             sleep(PAUSE).await;
             match self.open().await {
                 Ok(contact) => return Ok(contact),
-                Err(error) => self.lost(error)?,
+                Err(error) if self.is_measuring() => self.lost(error)?,
+                Err(_) if self.looks_again() => {}
+                Err(_) => return Err(Code::CardLost.into()),
             }
         }
+    }
+
+    /// Whether a card that was lost is looked for once more: nothing was asked of the bank yet, and reading changes
+    /// nothing.
+    pub(crate) fn looks_again(&mut self) -> bool {
+        let now = Instant::now();
+        let until = *self.looks_until.get_or_insert(now + LOOKS_AGAIN);
+        !self.asked && !self.committed && now < until
     }
 
     /// Asks for the card to be moved; when that went on for long enough, the failure with this code.

@@ -1,21 +1,13 @@
 //! Reads the card on the reader. It needs no bank.
 
-use std::time::Duration;
-
 use ipc::{Code, TransactionKind};
 use relay::IndustryCode;
 use tokio::sync::mpsc::UnboundedSender;
-use tokio::time::sleep;
 
 use crate::actor::Happened;
 use crate::card_mark::CardMark;
 use crate::opening::{Terms, opening};
 use crate::run::{self, Ended, Job, Shells, lock};
-
-/// A card that is put back quickly lies there before the reader's service has heard that it was gone: it is lost in
-/// the first exchange. Reading changes nothing, so it is looked at again.
-const LOOKS_AGAIN: u32 = 2;
-const LOOK_PAUSE: Duration = Duration::from_millis(300);
 
 /// Reads the card on the reader.
 pub(crate) struct Look {
@@ -47,7 +39,7 @@ impl Look {
     ) -> Option<(IndustryCode, Ended)> {
         let waiting = lock(&self.shells.journal).unfinished_in();
         for industry in waiting.into_iter().filter(|code| known.contains(code)) {
-            let ended = self.well(industry).await;
+            let ended = self.with(industry).await;
             let is_meant = match &ended.result {
                 Ok(closing) => {
                     let card = (closing.card.as_ref()).and_then(|it| CardMark::of(industry, it));
@@ -63,24 +55,8 @@ impl Look {
         None
     }
 
-    /// With the package of `industry`, and once more when the card was just being put there.
-    pub(crate) async fn well(&self, industry: IndustryCode) -> Ended {
-        let mut end = self.once(industry).await;
-        for _ in 0..LOOKS_AGAIN {
-            if !end.is(Code::CardLost) {
-                break;
-            }
-            sleep(LOOK_PAUSE).await;
-            let again = self.once(industry).await;
-            if again.is(Code::CardNone) {
-                break;
-            }
-            end = again;
-        }
-        end
-    }
-
-    async fn once(&self, industry: IndustryCode) -> Ended {
+    /// With the package of `industry`.
+    pub(crate) async fn with(&self, industry: IndustryCode) -> Ended {
         let terms = Terms::default();
         let kind = TransactionKind::Balance;
         let opening = match opening(&self.shells.link, kind, self.id, industry, &terms) {

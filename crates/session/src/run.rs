@@ -131,17 +131,19 @@ pub(crate) struct Run {
     job: Job,
     pub(crate) on_progress: OnProgress,
     pub(crate) gate: Gate,
+    /// Until then a card that was lost is looked for again.
+    pub(crate) looks_until: Option<Instant>,
     step: Option<StepName>,
     record: Option<Record>,
     /// The record knows of the bank's yes and the disk does not.
     unkept: bool,
-    committed: bool,
+    pub(crate) committed: bool,
     /// The bank has an open load for this card, or has issued one.
     bank_goes_on: bool,
     /// The last two bytes of the last reply, that of the command that commits at most: for whoever looks into a
     /// refusal.
     last_status: Option<[u8; 2]>,
-    asked: bool,
+    pub(crate) asked: bool,
     /// The person was told to take the card away.
     let_go: bool,
     card: Option<CardMark>,
@@ -155,6 +157,7 @@ impl Run {
             job,
             on_progress,
             gate: Gate::default(),
+            looks_until: None,
             step: None,
             record: None,
             unkept: false,
@@ -188,7 +191,7 @@ impl Run {
         opened
     }
 
-    /// The whole conversation of card and bank; none when the card was lost while its contact was measured.
+    /// The whole conversation of card and bank; none when the card was lost and is looked for again.
     async fn converse(
         &mut self,
         contact: &mut dyn CardContact,
@@ -255,7 +258,7 @@ impl Run {
         }
     }
 
-    /// The card's reply; none when the card was lost while its contact was measured.
+    /// The card's reply; none when the card was lost and is looked for again.
     async fn transmit(
         &mut self,
         contact: &mut dyn CardContact,
@@ -267,6 +270,7 @@ impl Run {
         let reply = match self.order(contact, command.apdu.clone()).await {
             Ok(reply) => reply,
             Err(error) if self.is_measuring() => return self.lost(error).map(|()| None),
+            Err(LinkError::Lost) if self.looks_again() => return Ok(None),
             Err(error) => return Err(error.into()),
         };
         if !command.probe || !self.measures(&reply) {

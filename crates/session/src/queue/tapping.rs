@@ -60,7 +60,7 @@ impl Actor {
         self.inserted_before = insertions;
         self.runs = self.runs.saturating_add(1);
         let look = Look::quiet(shells, id);
-        self.beside(async move { Happened::QueueSaw(id, look.well(industry).await) });
+        self.beside(async move { Happened::QueueSaw(id, look.with(industry).await) });
     }
 
     /// The card was read: it is somebody's, or nobody's.
