@@ -30,6 +30,8 @@ export default defineConfig(({ mode }) => ({
     assetsInlineLimit: 0,
     modulePreload: { polyfill: false },
     reportCompressedSize: true,
+    // Each file is a way through three processes before anything is drawn: what the first screen needs is one.
+    rolldownOptions: { output: { codeSplitting: { groups: [{ name: 'first', tags: ['$initial'] }] } } },
   },
   define: { __FAKE__: JSON.stringify(mode !== 'production') },
   resolve: mode === 'test' ? { conditions: ['browser'] } : {},

@@ -4,17 +4,17 @@ import type { Plugin } from 'vite';
 
 /** What a start has to read before the first screen can be used, gzip. */
 const MOST_BYTES = 60_000;
-/** Fetched before the first view can be drawn, though not by the entry itself. */
-const AT_ONCE = /\/lib\/backend\/tauri\.ts$/;
+/** What the page begins with. */
+const ENTRY = /\/src\/main\.ts$/;
 
-interface Chunk { type: 'chunk'; fileName: string; code: string; isEntry: boolean; facadeModuleId: string | null; imports: string[]; moduleIds: string[]; viteMetadata?: { importedCss: Set<string> } }
+interface Chunk { type: 'chunk'; fileName: string; code: string; imports: string[]; moduleIds: string[]; viteMetadata?: { importedCss: Set<string> } }
 interface Asset { type: 'asset'; fileName: string; source: string | Uint8Array }
 type Bundle = Record<string, Chunk | Asset>;
 
 /** The script and style files of the first screen. */
 export function firstScreen(bundle: Bundle): string[] {
   const chunks = Object.values(bundle).filter((part): part is Chunk => part.type === 'chunk');
-  const open = chunks.filter((chunk) => chunk.isEntry || AT_ONCE.test(chunk.facadeModuleId ?? ''));
+  const open = chunks.filter((chunk) => chunk.moduleIds.some((id) => ENTRY.test(id)));
   const found = new Set<string>();
   for (let chunk = open.pop(); chunk; chunk = open.pop()) {
     if (found.has(chunk.fileName)) continue;
@@ -48,6 +48,7 @@ export function budget(release: boolean): Plugin {
       });
       const sum = sizes.reduce((all, [, size]) => all + size, 0);
       this.info(`first screen: ${sum} of ${MOST_BYTES} bytes, gzip\n${sizes.map(([name, size]) => `  ${size} ${name}`).join('\n')}`);
+      if (sum === 0) this.error('nothing was found that the page begins with');
       const found = release ? strangers(bundle) : [];
       if (found.length > 0) this.error(`for tests alone: ${found.join(', ')}`);
       if (sum > MOST_BYTES) this.error(`the first screen needs ${sum} bytes, gzip; at most ${MOST_BYTES} are allowed`);

@@ -1,7 +1,8 @@
 //! Starts programs in turn on one display and tells when each could be used and what memory it holds.
 //!
-//! `start [--starts N] [--json] [--pictures DIR] NAME=PROGRAM...`: the first one is ours, and the ratios are of it to each
-//! of the others. All see the same environment. A start is over when the display looks as it does in the end.
+//! `start [--starts N] [--seconds N] [--json] [--pictures DIR] [--changes] NAME=PROGRAM...`: the first one is ours, and the ratios are of
+//! it to each of the others. All see the same environment. A start is over when the display looks as it does in the end;
+//! `--changes` tells of each start when it looked otherwise than just before.
 
 #[cfg(target_os = "linux")]
 mod processes;
@@ -43,7 +44,7 @@ mod linux {
 
     use crate::Failure;
     use crate::processes::Running;
-    use crate::screen::Screen;
+    use crate::screen::{Screen, Seen};
     use crate::table::{Figures, Table};
 
     /// From the start to the last look at the display.
@@ -55,8 +56,10 @@ mod linux {
     struct Plan {
         programs: Vec<(String, PathBuf)>,
         starts: usize,
+        whole: Duration,
         json: bool,
         pictures: Option<PathBuf>,
+        changes: bool,
     }
 
     impl Plan {
@@ -64,15 +67,19 @@ mod linux {
             let mut plan = Self {
                 programs: Vec::new(),
                 starts: STARTS,
+                whole: WHOLE,
                 json: false,
                 pictures: None,
+                changes: false,
             };
             let mut words = words.iter();
             while let Some(word) = words.next() {
                 let mut value = || words.next().ok_or(format!("{word} needs a value"));
                 match word.as_str() {
                     "--json" => plan.json = true,
+                    "--changes" => plan.changes = true,
                     "--starts" => plan.starts = value()?.parse()?,
+                    "--seconds" => plan.whole = Duration::from_secs(value()?.parse()?),
                     "--pictures" => plan.pictures = Some(value()?.into()),
                     program => {
                         let split = program.split_once('=');
@@ -101,8 +108,12 @@ mod linux {
         // In turn, so that whatever else the machine does meets all of them.
         for _ in 0..plan.starts {
             for ((name, program), figures) in plan.programs.iter().zip(&mut figures) {
-                let (usable, kib) = start(&screen, name, program, WHOLE, None)?;
-                figures.add(usable, kib);
+                let (seen, kib) = start(&screen, name, program, plan.whole, None)?;
+                figures.add(seen.usable, kib);
+                if plan.changes {
+                    let at: Vec<_> = seen.changes.iter().map(Duration::as_millis).collect();
+                    writeln!(std::io::stderr(), "{name}: ms of each change: {at:?}")?;
+                }
             }
         }
         let table = Table(figures);
@@ -121,7 +132,7 @@ mod linux {
         program: &Path,
         whole: Duration,
         pictures: Option<&Path>,
-    ) -> Result<(Duration, u64), Failure> {
+    ) -> Result<(Seen, u64), Failure> {
         let began = Instant::now();
         let running = Running::start(program)?;
         let seen = screen.watch(began, whole);
@@ -131,7 +142,7 @@ mod linux {
         if let Some(dir) = pictures {
             screen.save(&seen, &dir.join(format!("{name}.png")))?;
         }
-        Ok((seen.usable, kib))
+        Ok((seen, kib))
     }
 
     #[cfg(test)]

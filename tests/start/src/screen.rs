@@ -35,6 +35,8 @@ struct Look(Vec<u8>);
 pub(crate) struct Seen {
     /// From the start of the program to the first look that stayed.
     pub(crate) usable: Duration,
+    /// When it looked otherwise than just before.
+    pub(crate) changes: Vec<Duration>,
     picture: Vec<u8>,
 }
 
@@ -66,7 +68,11 @@ impl Screen {
             std::thread::sleep(PAUSE);
         }
         let usable = settled(&empty, &looks);
-        Ok(usable.map(|usable| Seen { usable, picture }))
+        Ok(usable.map(|usable| Seen {
+            usable,
+            changes: changes(&looks),
+            picture,
+        }))
     }
 
     fn picture(&self) -> Result<Vec<u8>, Failure> {
@@ -133,6 +139,12 @@ fn settled(empty: &Look, looks: &[(Duration, Look)]) -> Option<Duration> {
     same.last().map(|(at, _)| *at)
 }
 
+fn changes(looks: &[(Duration, Look)]) -> Vec<Duration> {
+    let pairs = looks.iter().zip(looks.iter().skip(1));
+    let changed = pairs.filter(|((_, before), (_, after))| !after.is(before));
+    changed.map(|(_, (at, _))| *at).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -160,6 +172,8 @@ mod tests {
             Some(Duration::from_millis(40)),
             "a look that comes back later is not the end"
         );
+        let changed = [20, 30, 40].map(Duration::from_millis);
+        assert_eq!(changes(&looks), changed);
     }
 
     #[test]
