@@ -2,6 +2,7 @@ import { paraglideVitePlugin } from '@inlang/paraglide-js';
 import { svelte } from '@sveltejs/vite-plugin-svelte';
 import { defineConfig } from 'vitest/config';
 import { budget } from './ui/budget.ts';
+import { thirdParty } from './ui/third-party.ts';
 import { fileURLToPath } from 'node:url';
 
 // Absolute: some versions of Paraglide count from `root`, others from the working directory.
@@ -19,6 +20,7 @@ export default defineConfig(({ mode }) => ({
       strategy: ['globalVariable', 'baseLocale'],
     }),
     budget(mode === 'production'),
+    thirdParty(mode === 'production'),
   ],
   clearScreen: false,
   server: { port: 5173, strictPort: true, host: '127.0.0.1' },

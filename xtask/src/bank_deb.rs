@@ -4,9 +4,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use crate::Outcome;
 use crate::build::{self, Made, root, target};
 use crate::process::{find, output, run as finish};
+use crate::{Outcome, notices};
 
 const SCRIPTS: [&str; 3] = ["postinst", "prerm", "postrm"];
 const UNITS: &str = "docs/systemd";
@@ -66,15 +66,9 @@ fn documents(tree: &Path) -> Outcome<()> {
     ] {
         put(&root().join(from), &doc.join(name), 0o644)?;
     }
-    // A copyright file has a dot for an empty line.
-    let licence = read(&root().join("LICENSE-MIT"))?;
-    let lines = licence.lines().map(|line| match line {
-        "" => " .\n".to_owned(),
-        line => format!(" {line}\n"),
-    });
-    let lines: String = lines.collect();
-    let copyright = read(&packaging("copyright"))?.replace("{expat}", lines.trim_end());
-    write(&doc.join("copyright"), copyright)?;
+    packed(&doc.join(notices::NAME), notices::of_bank()?)?;
+    let list = format!("/usr/share/doc/{NAME}/{}.gz", notices::NAME);
+    write(&doc.join("copyright"), notices::debian(&list)?)?;
     let page = read(&packaging("bank.1"))?;
     packed(&tree.join("usr/share/man/man1/bank.1"), page)?;
     let version = env!("CARGO_PKG_VERSION");

@@ -7,8 +7,13 @@ use crate::install::node_modules;
 use crate::process::{find, run};
 use crate::{Outcome, install};
 
-/// Development builds of the app carry the simulator; `custom-protocol` makes it load its own page.
+/// Development builds of the app carry the simulator.
 pub(crate) const APP_FEATURES: &str = "simulator,tauri/custom-protocol";
+
+/// What a release of the app is made of, for cargo: `custom-protocol` makes it load its own page.
+pub(crate) const RELEASED_APP: [&str; 4] = ["-p", "tapfill", "--features", "tauri/custom-protocol"];
+/// The same of the bank: without its inbox and its demo.
+pub(crate) const RELEASED_BANK: [&str; 3] = ["-p", "bank", "--no-default-features"];
 
 /// The project's folder.
 pub(crate) fn root() -> PathBuf {
@@ -116,11 +121,11 @@ pub(crate) fn release(made: Made) -> Outcome<()> {
     release_bank(made)
 }
 
-/// The bank alone, without its inbox and its demo.
+/// The bank alone.
 pub(crate) fn release_bank(made: Made) -> Outcome<()> {
     run(cargo()
-        .args(["build", "--release", "-p", "bank", "--bins"])
-        .arg("--no-default-features")
+        .args(["build", "--release", "--bins"])
+        .args(RELEASED_BANK)
         .envs(made.environment().iter().copied()))
 }
 
@@ -131,9 +136,9 @@ pub(crate) fn starts() -> Outcome<()> {
         "Building the release of the app and an empty window (some minutes the first time) ..."
     );
     run(cargo()
-        .args(["build", "--release", "-p", "tapfill", "-p", "empty-window"])
-        .args(["-p", "tapfill-start", "--bins"])
-        .args(["--features", "tauri/custom-protocol"]))
+        .args(["build", "--release", "--bins", "-p", "empty-window"])
+        .args(["-p", "tapfill-start"])
+        .args(RELEASED_APP))
 }
 
 /// The app alone. `config` is merged into `tauri.conf.json`.
@@ -141,8 +146,8 @@ pub(crate) fn release_app(config: Option<&str>, made: Made) -> Outcome<()> {
     page()?;
     println!("Building the release of the app (some minutes the first time) ...");
     run(cargo()
-        .args(["build", "--release", "-p", "tapfill", "--bins"])
-        .args(["--features", "tauri/custom-protocol"])
+        .args(["build", "--release", "--bins"])
+        .args(RELEASED_APP)
         .envs(made.environment().iter().copied())
         .envs(config.map(|config| ("TAURI_CONFIG", config))))
 }

@@ -12,6 +12,7 @@ mod install;
 mod interop;
 mod kills;
 mod mobile;
+mod notices;
 mod package;
 mod process;
 mod rig;

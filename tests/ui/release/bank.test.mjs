@@ -5,7 +5,9 @@ import { chmodSync, copyFileSync, existsSync, mkdirSync, mkdtempSync, readFileSy
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { after, before, test } from "node:test";
+import { gunzipSync } from "node:zlib";
 import { until } from "../lib/app.mjs";
+import { assertNamed } from "../lib/third-party.mjs";
 
 const XTASK = process.env.TAPFILL_XTASK ?? path.resolve("target/debug/xtask");
 const MADE = path.resolve("target/release/bundle/bank");
@@ -26,7 +28,7 @@ after(() => rmSync(root, { recursive: true, force: true }));
 
 test("the bank's .deb has program, units and how to run it, and no key or configuration", () => {
   const names = run("dpkg-deb", "-c", deb).split("\n").map((line) => line.split(/\s+/)[5]);
-  for (const wanted of ["./usr/bin/bank", "./usr/lib/systemd/system/tapfill-bank.service", "./usr/lib/systemd/system/tapfill-bank-day.timer", "./usr/share/doc/tapfill-bank/operations.md", "./usr/share/doc/tapfill-bank/copyright", "./usr/share/doc/tapfill-bank/changelog.gz", "./usr/share/man/man1/bank.1.gz"]) {
+  for (const wanted of ["./usr/bin/bank", "./usr/lib/systemd/system/tapfill-bank.service", "./usr/lib/systemd/system/tapfill-bank-day.timer", "./usr/share/doc/tapfill-bank/operations.md", "./usr/share/doc/tapfill-bank/copyright", "./usr/share/doc/tapfill-bank/THIRD-PARTY.txt.gz", "./usr/share/doc/tapfill-bank/changelog.gz", "./usr/share/man/man1/bank.1.gz"]) {
     assert.ok(names.includes(wanted), `${wanted} is in the package: ${names}`);
   }
   assert.ok(!names.some((name) => name?.startsWith("./etc") || name?.startsWith("./var") || name?.endsWith(".key")), "no key, no configuration, no books");
@@ -36,6 +38,14 @@ test("the bank's .deb has program, units and how to run it, and no key or config
     const mode = line.startsWith("d") || line.endsWith("/usr/bin/bank") ? "rwxr-xr-x" : "rw-r--r--";
     assert.equal(line.slice(1, 10), mode, `whoever built it under whatever umask: ${line}`);
   }
+});
+
+test("it names those whose crates are in it, with their licences' texts", () => {
+  const doc = path.join(root, "usr/share/doc/tapfill-bank");
+  const list = gunzipSync(readFileSync(path.join(doc, "THIRD-PARTY.txt.gz"))).toString("utf8");
+  for (const name of ["tokio", "sqlx", "std"]) assertNamed(list, name);
+  assert.doesNotMatch(list, /^(svelte|tauri|bank) \d/m, "nobody else");
+  assert.match(readFileSync(path.join(doc, "copyright"), "utf8"), /\/usr\/share\/doc\/tapfill-bank\/THIRD-PARTY\.txt\.gz/);
 });
 
 test("it names the libraries that it needs, and the sums of its files", () => {

@@ -6,6 +6,7 @@ import path from "node:path";
 import { after, before, test } from "node:test";
 import { environment, until } from "../lib/app.mjs";
 import { Rig } from "../lib/rig.mjs";
+import { assertNamed } from "../lib/third-party.mjs";
 
 const XTASK = process.env.TAPFILL_XTASK ?? path.resolve("target/debug/xtask");
 const BUNDLES = path.resolve("target/release/bundle");
@@ -39,6 +40,7 @@ function only(kind) {
 const FILES = [
   /^\/usr\/bin\/tapfill$/,
   /^\/usr\/lib\/Tapfill\/profile\.json$/,
+  /^\/usr\/lib\/Tapfill\/THIRD-PARTY\.txt$/,
   /^\/usr\/share\/applications\/Tapfill\.desktop$/,
   /^\/usr\/share\/polkit-1\/actions\/org\.tapfill\.app\.policy$/,
   /^\/usr\/share\/icons\/hicolor\/128x128\/apps\/tapfill\.png$/,
@@ -56,6 +58,15 @@ test("the .deb names what it needs and has what the desktop wants", () => {
   assert.match(desktop, /^MimeType=.*x-scheme-handler\/tapfill/m, "links find the app");
   assert.match(desktop, /^Exec=tapfill %u$/m, "and are handed over");
   assert.match(desktop, /^Name\[zh_CN\]=随手充$/m);
+});
+
+test("what is installed names those whose work is in it, with their licences' texts", () => {
+  const list = readFileSync(path.join(ROOT, "usr/lib/Tapfill/THIRD-PARTY.txt"), "utf8");
+  for (const name of ["tokio", "tauri", "svelte", "@tauri-apps/api", "std"]) assertNamed(list, name);
+  assert.doesNotMatch(list, /^(tapfill|session|virtual-card|axum) \d/m, "neither ours nor what is in other programs");
+  const copyright = readFileSync(path.join(ROOT, "usr/share/doc/tapfill/copyright"), "utf8");
+  assert.match(copyright, /^Format: https:\/\/www\.debian\.org\//, "in Debian's form");
+  assert.match(copyright, /\/usr\/lib\/Tapfill\/THIRD-PARTY\.txt/, "says where the list is");
 });
 
 test("the .rpm names the same", () => {
