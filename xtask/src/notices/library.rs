@@ -189,7 +189,7 @@ mod tests {
 <h2 id=\"out-of-tree-dependencies\">Out</h2>
     <h3>📦 cfg-if-1.0.4</h3>
     <p><b>URL:</b> <a href=\"https://crates.io/crates/cfg-if/1.0.4\">https://crates.io/crates/cfg-if/1.0.4</a></p>
-    <p><b>Authors:</b> Ann &#60;ann@example.org&#62;</p>
+    <p><b>Authors:</b> The Authors &#60;all@example.org&#62;</p>
     <p><b>License:</b> MIT</p>
     <details><summary><code>LICENSE</code></summary>
     <pre>
@@ -213,7 +213,7 @@ Copyright &#38; &#34;so on&#34; R&amp;D &c
         assert_eq!(told.len(), 1);
         assert_eq!((&*told[0].name, &*told[0].version), ("cfg-if", "1.0.4"));
         assert_eq!(told[0].licence, "MIT");
-        assert_eq!(told[0].authors, "Ann <ann@example.org>");
+        assert_eq!(told[0].authors, "The Authors <all@example.org>");
         assert_eq!(told[0].texts, ["Copyright & \"so on\" R&D &c"]);
     }
 
