@@ -9,6 +9,7 @@ use tokio::sync::{Mutex, OwnedMutexGuard, oneshot};
 use tokio::time::Instant;
 
 use crate::error::Problem;
+use crate::store::checkpoint::Checkpoints;
 use crate::store::file::aside;
 
 /// Between two looks whether another process still writes.
@@ -29,7 +30,11 @@ pub(crate) struct Group {
 
 /// Turns at writing.
 #[derive(Clone)]
-pub(crate) struct Turns(Arc<Mutex<Group>>);
+pub(crate) struct Turns {
+    group: Arc<Mutex<Group>>,
+    /// None where SQLite makes its own.
+    checkpoints: Option<Checkpoints>,
+}
 
 /// Somebody's turn.
 pub(crate) struct Turn(OwnedMutexGuard<Group>);
@@ -44,12 +49,23 @@ impl Turns {
             is_open: false,
             waiting: Vec::new(),
         };
-        Self(Arc::new(Mutex::new(group)))
+        Self {
+            group: Arc::new(Mutex::new(group)),
+            checkpoints: None,
+        }
+    }
+
+    /// The same with a connection of its own for what moves into the file.
+    pub(crate) async fn with_checkpoints(mut self, mover: Connection) -> Self {
+        let group = self.group.lock().await;
+        self.checkpoints = Some(Checkpoints::beside(&group.conn, mover));
+        drop(group);
+        self
     }
 
     /// Nobody writes any more: all of it goes from the log into the file.
     pub(crate) async fn close(&self) {
-        let mut group = self.0.lock().await;
+        let mut group = self.group.lock().await;
         group.commit();
         let emptied = aside(|| {
             // Other processes may write: the first is in nobody's way, the second keeps them from it and so waits for no
@@ -67,19 +83,38 @@ impl Turns {
 
     /// A turn, with a savepoint open.
     pub(crate) async fn take(&self, wait: Duration) -> Result<Turn, Problem> {
-        let turn = tokio::time::timeout(wait, self.0.clone().lock_owned()).await;
+        let turn = tokio::time::timeout(wait, self.group.clone().lock_owned()).await;
         let mut group = turn.map_err(|_| Problem::busy())?;
         if !group.has_begun {
             group.begin().await?;
             if !group.alone {
                 // Turns are taken in the order in which they were asked for: this comes after all who wait by now.
-                let turns = self.clone();
-                tokio::spawn(async move { turns.0.lock().await.commit() });
+                tokio::spawn(self.clone().commit());
             }
         }
         group.run("SAVEPOINT work")?;
         group.is_open = true;
         Ok(Turn(group))
+    }
+
+    async fn commit(self) {
+        let mut group = self.group.lock().await;
+        group.commit();
+        let is_due = Checkpoints::are_due();
+        drop(group);
+        let Some(checkpoints) = self.checkpoints.as_ref().filter(|_| is_due) else {
+            return;
+        };
+        let mut done = checkpoints.run();
+        if matches!(done, Some(Ok(true))) {
+            // Most of it is moved by now: the rest is short, and nobody adds to it or stands in the middle meanwhile.
+            let mut group = self.group.lock().await;
+            group.commit();
+            done = checkpoints.run();
+        }
+        if let Some(Err(error)) = done {
+            log::warn!("the store's log stays as it is: {error}");
+        }
     }
 }
 
@@ -279,7 +314,7 @@ mod tests {
                 .unwrap();
             turn.done().await.unwrap();
             let limit = format!("PRAGMA max_page_count = {pages}; PRAGMA cache_size = 4");
-            turns.0.lock().await.conn.execute_batch(&limit).unwrap();
+            turns.group.lock().await.conn.execute_batch(&limit).unwrap();
             let mut works = Vec::new();
             for number in 0..6_i64 {
                 let turns = turns.clone();
@@ -304,7 +339,7 @@ mod tests {
             }
             assert_eq!(kept(&dir), told, "{pages} pages");
             turns
-                .0
+                .group
                 .lock()
                 .await
                 .conn

@@ -3,6 +3,7 @@
 pub(crate) mod audit;
 pub(crate) mod beside;
 pub(crate) mod card;
+mod checkpoint;
 pub(crate) mod console;
 pub(crate) mod copy;
 pub(crate) mod corebank;

@@ -122,9 +122,14 @@ impl Opening {
             let hooked = writer.commit_hook(Some(move || !gate()));
             hooked.map_err(failed)?;
         }
+        // A simulation has a say in each commit, not in several at once, and nothing happens beside it.
+        let mut turns = Turns::new(writer, wait, alone);
+        if !alone {
+            let mover = file::connect(path, Duration::ZERO).map_err(failed)?;
+            turns = turns.with_checkpoints(mover).await;
+        }
         Ok(File {
-            // A simulation has a say in each commit, not in several at once.
-            turns: Turns::new(writer, wait, alone),
+            turns,
             readers: Readers::new(path.to_owned(), READERS, wait),
         })
     }

@@ -81,6 +81,8 @@ async fn grow(sizes: &[u64], rounds: usize) -> Result<Vec<Measured>, Failure> {
         for portion in portions(u64::from(step), before, size) {
             fill::fill(&file, &portion).await?;
         }
+        // Otherwise the system would write what was filled in while the loads are measured.
+        fs::File::open(&file)?.sync_all()?;
         let store_gb = fs::metadata(&file)?.len() as f64 / 1e9;
         let mut many = Stage::open(many_dir, None, PEOPLE, step * COUNTERS).await;
         let (mut with_few, mut with_many) = (Vec::new(), Vec::new());

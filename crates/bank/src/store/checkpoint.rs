@@ -1,0 +1,120 @@
+//! Moves what was committed from a file's log into the file itself, beside those who write. SQLite would have whoever
+//! commits the thousandth page do it and wait for the disk several times, the longer the larger the file is.
+
+use std::cell::Cell;
+use std::ffi::c_int;
+use std::sync::Arc;
+
+use rusqlite::hooks::Wal;
+use rusqlite::{Connection, Result};
+use tokio::sync::Mutex;
+
+use crate::store::file::aside;
+
+/// Pages in the log from which on they are moved, as many as SQLite's own.
+const DUE: c_int = 1_000;
+/// A log of so many pages has to begin anew, and whoever writes waits for that.
+const LONG: c_int = 4 * DUE;
+
+thread_local! {
+    /// Pages in the log after this thread's last commit.
+    static PAGES: Cell<c_int> = const { Cell::new(0) };
+}
+
+/// A connection that does nothing else; whoever finds it taken need not move anything.
+#[derive(Clone)]
+pub(crate) struct Checkpoints(Arc<Mutex<Connection>>);
+
+impl Checkpoints {
+    /// `writer` leaves them to `mover` from now on.
+    pub(crate) fn beside(writer: &Connection, mover: Connection) -> Self {
+        writer.wal_hook(Some(|_: &Wal, pages| {
+            PAGES.set(pages);
+            Ok(())
+        }));
+        Self(Arc::new(Mutex::new(mover)))
+    }
+
+    /// Whether the commit that this thread has just made left a log that should be moved.
+    pub(crate) fn are_due() -> bool {
+        PAGES.take() >= DUE
+    }
+
+    /// Moves what nobody reads any more; waits for nobody. Whether the log is long, for all that is moved: it begins
+    /// anew with a commit that finds nothing left in it. None while another one is at it.
+    pub(crate) fn run(&self) -> Option<Result<bool>> {
+        let mover = self.0.try_lock().ok()?;
+        let sql = "PRAGMA wal_checkpoint(PASSIVE)";
+        let pages = aside(|| mover.query_row(sql, [], |row| row.get::<_, c_int>(1)));
+        Some(pages.map(|pages| pages >= LONG))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::{Path, PathBuf};
+    use std::time::Duration;
+
+    use crate::store::file::connect;
+    use crate::store::group::Turns;
+
+    const WAIT: Duration = Duration::from_secs(5);
+    /// More than a page.
+    const WRITE: &str = "INSERT INTO it VALUES (randomblob(20000))";
+
+    async fn turns(path: &Path) -> Turns {
+        let conn = connect(path, WAIT).unwrap();
+        conn.execute_batch("CREATE TABLE it (a BLOB)").unwrap();
+        let mover = connect(path, Duration::ZERO).unwrap();
+        Turns::new(conn, WAIT, false).with_checkpoints(mover).await
+    }
+
+    async fn write(turns: &Turns, times: u32) {
+        for _ in 0..times {
+            let mut turn = turns.take(WAIT).await.unwrap();
+            turn.conn().execute(WRITE, []).unwrap();
+            turn.done().await.unwrap();
+        }
+    }
+
+    fn log_pages(dir: &tempfile::TempDir) -> u64 {
+        let log: PathBuf = dir.path().join("it.sqlite-wal");
+        std::fs::metadata(log).unwrap().len() / 4_120
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn a_log_stays_short_however_much_is_written() {
+        let dir = tempfile::tempdir().unwrap();
+        let turns = turns(&dir.path().join("it.sqlite")).await;
+        let writers = (0..4).map(|_| {
+            let turns = turns.clone();
+            tokio::spawn(async move { write(&turns, 1_500).await })
+        });
+        for writer in writers.collect::<Vec<_>>() {
+            writer.await.unwrap();
+        }
+        let pages = log_pages(&dir);
+        assert!(pages < 16_000, "{pages} pages of 36,000 that were written");
+    }
+
+    #[tokio::test]
+    async fn who_reads_for_long_holds_the_log_and_it_begins_anew_afterwards() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("it.sqlite");
+        let turns = turns(&path).await;
+        let reader = connect(&path, WAIT).unwrap();
+        write(&turns, 1).await;
+        reader
+            .execute_batch("BEGIN; SELECT count(*) FROM it")
+            .unwrap();
+        write(&turns, 400).await;
+        let held = log_pages(&dir);
+        assert!(held > 2_000, "{held} pages, and one reads what was before");
+        reader.execute_batch("COMMIT").unwrap();
+        write(&turns, 400).await;
+        assert!(
+            log_pages(&dir) < held + 1_100,
+            "the same place is used again"
+        );
+    }
+}
