@@ -2,7 +2,7 @@ import { afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
 
 import { failure, scenes } from './lib/backend/scenes';
 import { loadFailureWords } from './lib/i18n/failures.svelte';
-import { all, one, open, sent, settle, stop, tap, text, type } from './testing';
+import { all, onPhone, one, open, sent, settle, stop, tap, text, type } from './testing';
 
 beforeAll(async () => {
   await Promise.all([loadFailureWords(), import('./features/screens')]);
@@ -303,6 +303,7 @@ describe('the screens', () => {
 
   it('open a record that says where the money is and what to do', async () => {
     const { app, backend } = await open('history-pending');
+    await onPhone(app);
     all('history-open')[0]?.click();
     await settle();
     expect(one('history-detail').dataset.place).toBe('in-transit');
@@ -316,7 +317,8 @@ describe('the screens', () => {
   });
 
   it('tell what became of a load that is over', async () => {
-    await open('history');
+    const { app } = await open('history');
+    await onPhone(app);
     const places = ['in-transit', 'on-card', 'account', 'on-card', 'account', 'written-off', 'none'];
     for (const [i, place] of places.entries()) {
       all('history-open')[i]?.click();

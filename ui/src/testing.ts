@@ -43,7 +43,14 @@ export async function tap(id: string): Promise<void> {
   await settle();
 }
 export const sent = (backend: FakeBackend, name: Command['command']): Command[] => backend.commands.filter((command) => command.command === name);
+/** The window is as wide as a phone until the test ends. */
+export async function onPhone(app: App): Promise<void> {
+  vi.stubGlobal('innerWidth', 390);
+  app.measure();
+  await settle();
+}
 export function stop(): void {
+  vi.unstubAllGlobals();
   end?.();
   end = undefined;
 }

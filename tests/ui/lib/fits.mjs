@@ -47,13 +47,14 @@ export const UNFIT = `
   const under = (width, height, inset) => {
     const found = [];
     const all = [...new Set([...controls(), ...texts()])];
-    scrollTo(0, 0);
+    const scrolled = [root, ...document.querySelectorAll("#app *")].filter((element) => element === root || /auto|scroll/.test(getComputedStyle(element).overflowY));
+    for (const element of scrolled) element.scrollTop = 0;
     for (const element of all) {
       const box = element.getBoundingClientRect();
       if (box.left < inset.left - 1 || box.right > width - inset.right + 1) found.push(name(element) + " is at the side");
       if (box.top < inset.top - 1) found.push(name(element) + " is under the top");
     }
-    scrollTo(0, root.scrollHeight);
+    for (const element of scrolled) element.scrollTop = element.scrollHeight;
     for (const element of all) {
       if (element.getBoundingClientRect().bottom > height - inset.bottom + 1) found.push(name(element) + " is under the bottom");
     }

@@ -153,6 +153,22 @@ test("history: filter, a record, its export", LIMIT, async () => {
   await go("saved-close");
 });
 
+test("history in a window: the list keeps the focus, and the record beside it is gone to and left", LIMIT, async () => {
+  const beside = () => page.script(`return document.querySelector('[data-testid="history-beside"]').contains(document.activeElement)`);
+  await page.show("history", { size: "desktop" });
+  await tabTo("history-open");
+  await press(Key.TAB, Key.ENTER);
+  assert.equal(await focused(), "history-open", "Tab goes from row to row");
+  assert.equal(await page.script("return document.activeElement.getAttribute('aria-current')"), "true");
+  assert.equal(await beside(), false);
+  await press(Key.ENTER);
+  assert.equal(await beside(), true, "chosen again, the record has the focus");
+  await tabTo("copy-detail");
+  await press(Key.ESCAPE);
+  assert.equal(await page.script("return document.activeElement.getAttribute('aria-current')"), "true", "back at its row");
+  await screen("history");
+});
+
 test("settings: language, checks, and a device that is not erased after all", LIMIT, async () => {
   await page.show("settings");
   await go("run-diagnostics");

@@ -2,6 +2,7 @@
 // stay beside its keys.
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
+import { until } from "../lib/app.mjs";
 import { LANGUAGES, Page, SIZES } from "../lib/page.mjs";
 
 let page;
@@ -21,7 +22,13 @@ const push = (field, patch) =>
 const told = async () => (await page.find("error-code")).length;
 /** Where on the page each control is, however far that is scrolled. */
 const places = (ids) =>
-  page.script(`return arguments[0].map((id) => [id, Math.round(document.querySelector('[data-testid="' + id + '"]').getBoundingClientRect().top + scrollY)])`, ids);
+  page.script(
+    `return arguments[0].map((id) => {
+       const { top, left } = document.querySelector('[data-testid="' + id + '"]').getBoundingClientRect();
+       return [id, Math.round(top + scrollY), Math.round(left)];
+     })`,
+    ids,
+  );
 
 const OFFLINE = { code: "offline", params: {}, retry: "wait", money: "account", reference: null };
 /** What brings the error, what puts it away, and the controls below it. */
@@ -87,28 +94,40 @@ for (const [scene, name, { brings, drops }, controls] of PAGES) {
   });
 }
 
-/** Where a file was put is told in the same place. */
+/** Where a file was put is told in the same place, also with large text and on a phone on its side. */
+const SPOTS = [...Object.keys(SIZES).map((size) => ({ size })), { size: [412, 923] }, { size: "small", text: 200 }, { size: [640, 360] }];
 const FILES = [
   ["history", "export-history", ["filter-all", "export-history", "history-open"]],
   ["settings", "export-trace", ["language-select", "run-diagnostics", "show-times", "erase-device"]],
   ["queue-next", "queue-save", ["queue-save", "queue-close", "queue-later", "queue-item"]],
+  ["topup-done", "save-receipt", ["receipt-amount", "copy-receipt", "save-receipt", "done"]],
+  ["resume-loaded", "save-receipt", ["receipt-amount", "copy-receipt", "save-receipt", "done"]],
 ];
 
 for (const [scene, saves, controls] of FILES) {
-  test(`the word where a file is moves nothing when it comes and goes, ${saves}`, LIMIT, async () => {
-    for (const size of Object.keys(SIZES)) {
-      await page.show(scene, { size, language: "en" });
-      const before = await places(controls);
-      await click(saves);
-      await page.drawn();
-      assert.equal((await page.find("saved")).length, 1, `${size}: it is told`);
-      assert.deepEqual(await places(controls), before, `${size}: it comes`);
-      const seen = await page.script(`const box = document.querySelector('[data-testid="saved"]').getBoundingClientRect(); return box.top > 0 && box.bottom <= innerHeight`);
-      assert.ok(seen, `${size}: in sight without a scroll`);
-      await click("saved-close");
-      await page.drawn();
-      assert.equal((await page.find("saved")).length, 0, `${size}: it is gone`);
-      assert.deepEqual(await places(controls), before, `${size}: it goes`);
+  test(`the word where a file is moves nothing when it comes and goes, ${scene}`, LIMIT, async () => {
+    for (const spot of SPOTS) {
+      await page.show(scene, { ...spot, phone: spot.size !== "desktop" });
+      for (const language of LANGUAGES) {
+        const where = `${JSON.stringify(spot)}, ${language}`;
+        await page.dress({ language });
+        const before = await places(controls);
+        await click(saves);
+        await until(async () => (await page.find("saved")).length === 1, `${where}: it is told`);
+        await page.drawn();
+        assert.deepEqual(await places(controls), before, `${where}: it comes`);
+        const [seen, said] = await page.script(`
+          const told = document.querySelector('[data-testid="saved"]');
+          const box = told.getBoundingClientRect();
+          const live = document.querySelector('[role="status"][aria-live="polite"]').textContent.trim();
+          return [box.top > 0 && box.bottom <= innerHeight, live === told.querySelector("p").textContent.trim()];`);
+        assert.ok(seen, `${where}: in sight without a scroll`);
+        assert.ok(said, `${where}: read out too`);
+        await click("saved-close");
+        await page.drawn();
+        assert.equal((await page.find("saved")).length, 0, `${where}: it is gone`);
+        assert.deepEqual(await places(controls), before, `${where}: it goes`);
+      }
     }
   });
 }
@@ -116,9 +135,11 @@ for (const [scene, saves, controls] of FILES) {
 test("what is told over the foot of a page covers nothing for good", LIMIT, async () => {
   const file = () => click("export-history");
   const sizes = [["small", 100], ["phone", 100], ["phone", 125], ["phone", 200], ["desktop", 100]];
-  for (const [scene, brings, [size, text]] of sizes.flatMap((size) => [["home", own.brings, size], ["history", file, size]])) {
+  const image = () => click("save-receipt");
+  for (const [scene, brings, [size, text]] of sizes.flatMap((size) => [["home", own.brings, size], ["history", file, size], ["topup-done", image, size]])) {
     await page.show(scene, { size, text, language: "en" });
     await brings();
+    await until(async () => (await told()) + (await page.find("saved")).length > 0, `${scene}: it is told`);
     await page.drawn();
     const covered = await page.script(`
       const [error] = document.querySelectorAll('[data-testid="error"], [data-testid="saved"]');

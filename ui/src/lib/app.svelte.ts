@@ -23,6 +23,8 @@ const TOAST_MS = 4000;
 const DARK = window.matchMedia('(prefers-color-scheme: dark)');
 /** From this width in rem on there is a rail and two columns; text of 200 % makes one column of a window. */
 const WIDE_REM = 54;
+/** From this width in rem on, and wider than high, a window has a list and the record chosen from it side by side. */
+const SIDED_REM = 62;
 /** A phone on its side is lower and wider than this, and narrower than any tablet on its side. */
 const LOW = { height: 30, least: 38, most: 62 };
 /** From this width on a phone on its side has two columns beside its rail. */
@@ -49,7 +51,7 @@ export class App {
   parked = $state<string | null>(null);
   /** Settings are to be shown at the checks, which begin by themselves. */
   checking = $state(false);
-  /** The record of the history that is open. */
+  /** The record of the history that is open: a page of its own, or beside the list. */
   record = $state<string | null>(null);
   #flying = $state.raw<readonly string[]>([]);
   #keys: Promise<unknown> = Promise.resolve();
@@ -73,6 +75,12 @@ export class App {
   /** Room for a rail with names, and for everything beside it. */
   get roomy(): boolean {
     return this.wide && !this.low;
+  }
+
+  /** Room for a list and, beside it, the record chosen from it. */
+  get sided(): boolean {
+    const { width, height } = this.#size;
+    return this.roomy && width >= SIDED_REM && width > height;
   }
 
   /** No room to cover any of the page: a foot with an error would be most of it. */
