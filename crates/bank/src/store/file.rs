@@ -18,7 +18,7 @@ use crate::store::row::InFile;
 use crate::store::sql::Value;
 
 /// Distinct statements of the bank, each prepared once on each connection.
-pub(crate) const STATEMENTS: usize = 256;
+const STATEMENTS: usize = 256;
 
 /// A file that is opened.
 #[derive(Clone)]
