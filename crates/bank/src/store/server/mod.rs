@@ -119,3 +119,6 @@ impl From<Failed> for Problem {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
