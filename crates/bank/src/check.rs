@@ -420,7 +420,7 @@ async fn broken(conn: &mut Conn) -> Result<Vec<Finding>, Problem> {
     places.sort_by_key(|(number, _)| *number);
     let finding = |(number, place)| {
         let rule = usize::try_from(number).ok().and_then(|at| rules().nth(at));
-        let (rule, _) = rule.ok_or_else(|| Problem::internal(sqlx::Error::RowNotFound))?;
+        let (rule, _) = rule.ok_or_else(|| Problem::internal("no row of a rule"))?;
         Ok(Finding { rule, place })
     };
     places.into_iter().map(finding).collect()

@@ -184,36 +184,7 @@ impl Problem {
     }
 }
 
-/// SQLSTATEs of what may be tried again: serialisation failure, deadlock, and a row that another made first.
-const CONFLICTS: [&str; 3] = ["40001", "40P01", "23505"];
-
-/// Locked is busy, and a conflict may be tried again; every other failure of the store is internal. Nothing was
-/// committed either way.
-impl From<sqlx::Error> for Problem {
-    #[track_caller]
-    fn from(error: sqlx::Error) -> Self {
-        if let Some(said) = error.as_database_error()
-            && let Some(said) = said.try_downcast_ref::<sqlx::postgres::PgDatabaseError>()
-        {
-            // Class 57 is a server that stops or starts: the next connection may find it up.
-            if CONFLICTS.contains(&said.code()) || said.code().starts_with("57P") {
-                let cause = said.to_string();
-                return Self::Conflict { cause };
-            }
-            return Self::internal(error);
-        }
-        if matches!(error, sqlx::Error::Io(_)) {
-            let cause = error.to_string();
-            return Self::Conflict { cause };
-        }
-        if matches!(error, sqlx::Error::PoolTimedOut) {
-            return Self::busy();
-        }
-        Self::internal(error)
-    }
-}
-
-/// The same of a file. A full disk and every other failure leave nothing behind.
+/// Locked is busy; every other failure of a file is internal. A full disk too leaves nothing behind.
 impl From<rusqlite::Error> for Problem {
     #[track_caller]
     fn from(error: rusqlite::Error) -> Self {

@@ -14,6 +14,7 @@ use prometheus_client::registry::{Registry, Unit};
 
 use crate::corebank::metrics::CoreMetrics;
 use crate::error::Problem;
+use crate::store::statements::Cost;
 
 /// From what a read of memory takes to the longest time that a request may take, seconds.
 const BUCKETS_S: [f64; 13] = [
@@ -133,7 +134,7 @@ pub(crate) struct Metrics {
     connections: Gauge,
     connections_refused: Counter,
     /// Of requests for transactions.
-    pub(crate) statements: Counter,
+    pub(crate) cost: Cost,
     moves: Family<PhaseLabel, Counter>,
     moved_fen: Family<PhaseLabel, Counter>,
     cards: Family<KeysLabel, Counter>,
@@ -165,7 +166,7 @@ impl Metrics {
             in_work: Gauge::default(),
             connections: Gauge::default(),
             connections_refused: Counter::default(),
-            statements: Counter::default(),
+            cost: Cost::default(),
             moves: Family::default(),
             moved_fen: Family::default(),
             cards: Family::default(),
@@ -218,7 +219,9 @@ impl Metrics {
             self.connections_refused.clone(),
         );
         let help = "Statements that requests for transactions had the store do";
-        registry.register("relay_statements", help, self.statements.clone());
+        registry.register("relay_statements", help, self.cost.statements.clone());
+        let help = "Ways to the store's server and back of requests for transactions";
+        registry.register("relay_ways", help, self.cost.ways.clone());
         let help = "Moves of loads, by the phase they came to";
         registry.register("load_moves", help, self.moves.clone());
         let help = "Amounts of the loads that moved, fen, by the phase they came to";

@@ -85,6 +85,7 @@ pub async fn start(config: Config) -> Result<Running, StartError> {
     let console = beside(config.console.or(settings.bank.console))?;
     let bank = Arc::new(bank(&config, &dir).await?);
     customer::seed(&bank).await.map_err(store_failed)?;
+    bank.store.count_first().await;
     let mut conn = bank.store.read().await.map_err(store_failed)?;
     corebank::fits(&bank, &mut conn).await?;
     drop(conn);

@@ -8,6 +8,7 @@ mod card;
 mod commands;
 mod desk;
 mod figures;
+mod fill;
 mod growth;
 mod idle;
 mod interpreter;

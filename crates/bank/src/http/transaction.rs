@@ -33,9 +33,9 @@ pub(crate) fn routes() -> Router<Arc<Bank>> {
 async fn relay(State(bank): State<Arc<Bank>>, request: Request) -> Response {
     let work = |bank: Arc<Bank>, asked: super::Asked| async move {
         // A task of its own: a peer that hangs up in the middle must not stop a commit half-way through its work.
-        let statements = bank.metrics.statements.clone();
+        let cost = bank.metrics.cost.clone();
         let work = async move { answer(&bank, &asked).await };
-        let task = tokio::spawn(statements::counted(statements, work));
+        let task = tokio::spawn(statements::counted(cost, work));
         task.await.map_err(Problem::internal)?
     };
     let began = Instant::now();
@@ -72,17 +72,25 @@ async fn answer(bank: &Bank, asked: &super::Asked) -> Result<Vec<u8>, Problem> {
         Some(load) => bank.shards.of(&bank.store, load).await,
         None => None,
     };
+    let may_ask = bank.core.host().is_some();
     let first = commit!(bank.store, conn => {
         let Some(windows) = windows(conn, place, window.take()).await? else {
             let answer = repeated(bank, conn, place, &hash, now_ms).await?;
             return Ok(First::Answered(answer, false));
         };
+        // What is checked when it is heard goes first: nothing has to be heard again before the commit.
+        if !may_ask {
+            terminal::move_window(conn, place, windows).await?;
+        }
         match flow::run(bank, conn, &asked, now_ms).await? {
             // The counter stays unused: whoever repeats it meanwhile is answered from the load alone.
             Ran::Asks(ask) => Ok::<_, Problem>(First::Asks(ask)),
             Ran::Replied(reply) => {
+                if may_ask {
+                    terminal::move_window(conn, place, windows).await?;
+                }
                 let sealed = sealed(&key, header, &reply, now_ms)?;
-                terminal::keep_answer(conn, place, windows, (&hash, &sealed)).await?;
+                terminal::keep_answer(conn, place, windows.1.highest, (&hash, &sealed)).await?;
                 Ok(First::Answered(Some(sealed), is_of_no_card(&reply)))
             }
         }
@@ -101,9 +109,10 @@ async fn answer(bank: &Bank, asked: &super::Asked) -> Result<Vec<u8>, Problem> {
                 let Some(windows) = windows(conn, place, window.take()).await? else {
                     return repeated(bank, conn, place, &hash, now_ms).await;
                 };
+                terminal::move_window(conn, place, windows).await?;
                 let reply = flow::settle(bank, conn, &asked, (&ask, &said), now_ms).await?;
                 let sealed = sealed(&key, header, &reply, now_ms)?;
-                terminal::keep_answer(conn, place, windows, (&hash, &sealed)).await?;
+                terminal::keep_answer(conn, place, windows.1.highest, (&hash, &sealed)).await?;
                 Ok::<_, Problem>(Some(sealed))
             });
             let answer = answer.map_err(Problem::after_an_effect)?;

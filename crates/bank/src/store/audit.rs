@@ -5,6 +5,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::bank::Bank;
 use crate::error::{Problem, incident_number};
+use crate::store::sql::Later;
 use crate::store::{Conn, signed};
 use crate::vault::{Purpose, Vault};
 
@@ -63,7 +64,7 @@ pub(crate) async fn note(
     (kind, subject, detail): (&'static str, &str, &str),
     now_ms: u64,
 ) -> Result<(), Problem> {
-    add(bank, conn, &[Note::new(kind, subject, detail)], now_ms).await
+    add(bank, conn, vec![Note::new(kind, subject, detail)], now_ms).await
 }
 
 /// The last row of a chain: its number and its hash.
@@ -85,47 +86,114 @@ impl Heads {
 pub(crate) async fn add(
     bank: &Bank,
     conn: &mut Conn,
-    notes: &[Note],
+    notes: Vec<Note>,
     now_ms: u64,
 ) -> Result<(), Problem> {
-    if notes.is_empty() {
-        return Ok(());
-    }
-    let chain = conn.chain();
-    let left = bank.audit_heads.all().remove(&chain);
-    let follows = |before: &Head| hashes(&bank.vault, before, notes, now_ms);
-    let replaced = match left {
-        Some(before) => {
-            let hashes = follows(&before);
-            let is_head = replace(conn, &before, &head(&before, &hashes)).await?;
-            is_head.then_some((before, hashes))
-        }
-        None => None,
-    };
-    let (before, hashes) = match replaced {
-        Some(known) => known,
-        None => {
-            let found: Option<Head> = conn
-                .sql("SELECT last, hash FROM audit_head WHERE bank = $1 AND chain = $2")
-                .bind(chain)
-                .optional()
-                .await?;
-            let is_new = found.is_none();
-            let before = found.unwrap_or_else(|| (0, beginning(chain)));
-            let hashes = follows(&before);
-            let after = head(&before, &hashes);
-            if is_new {
-                begin(conn, &after).await?;
-            } else if !replace(conn, &before, &after).await? {
-                return Err(Problem::overtaken("the chain went on while it was read"));
+    let adding = Adding::begin(bank, conn, notes, now_ms).await?;
+    adding.end(bank, conn).await
+}
+
+/// Rows between the two halves of adding them: the first one replaces the chain's head as it was left here, and the
+/// second one hears whether that was the head.
+#[must_use]
+pub(crate) struct Adding {
+    notes: Vec<Note>,
+    now_ms: u64,
+    guessed: Option<Guess>,
+}
+
+struct Guess {
+    before: Head,
+    hashes: Vec<[u8; 32]>,
+    /// A row where it was right.
+    replaced: Later<(i64,)>,
+}
+
+impl Adding {
+    pub(crate) async fn begin(
+        bank: &Bank,
+        conn: &mut Conn,
+        notes: Vec<Note>,
+        now_ms: u64,
+    ) -> Result<Self, Problem> {
+        let left = match notes.is_empty() {
+            true => None,
+            false => bank.audit_heads.all().remove(&conn.chain()),
+        };
+        let guessed = match left {
+            Some(before) => {
+                let hashes = hashes(&bank.vault, &before, &notes, now_ms);
+                let replaced = replace(conn, &before, &head(&before, &hashes)).await?;
+                Some(Guess {
+                    before,
+                    hashes,
+                    replaced,
+                })
             }
-            (before, hashes)
+            None => None,
+        };
+        Ok(Self {
+            notes,
+            now_ms,
+            guessed,
+        })
+    }
+
+    pub(crate) async fn end(self, bank: &Bank, conn: &mut Conn) -> Result<(), Problem> {
+        let Self {
+            notes,
+            now_ms,
+            guessed,
+        } = self;
+        if notes.is_empty() {
+            return Ok(());
         }
-    };
+        let known = match guessed {
+            Some(guess) => {
+                let is_right = !guess.replaced.heard(conn).await?.is_empty();
+                is_right.then_some((guess.before, guess.hashes))
+            }
+            None => None,
+        };
+        let (before, hashes) = match known {
+            Some(known) => known,
+            None => looked_up(bank, conn, &notes, now_ms).await?,
+        };
+        let after = head(&before, &hashes);
+        insert(conn, (before.0, &notes), &hashes, now_ms).await?;
+        bank.audit_heads.all().insert(conn.chain(), after);
+        Ok(())
+    }
+}
+
+/// The head that is read, once it is replaced, and the hashes of the rows behind it.
+async fn looked_up(
+    bank: &Bank,
+    conn: &mut Conn,
+    notes: &[Note],
+    now_ms: u64,
+) -> Result<(Head, Vec<[u8; 32]>), Problem> {
+    let chain = conn.chain();
+    let found: Option<Head> = conn
+        .sql("SELECT last, hash FROM audit_head WHERE bank = $1 AND chain = $2")
+        .bind(chain)
+        .optional()
+        .await?;
+    let is_new = found.is_none();
+    let before = found.unwrap_or_else(|| (0, beginning(chain)));
+    let hashes = hashes(&bank.vault, &before, notes, now_ms);
     let after = head(&before, &hashes);
-    insert(conn, (before.0, notes), &hashes, now_ms).await?;
-    bank.audit_heads.all().insert(chain, after);
-    Ok(())
+    if is_new {
+        begin(conn, &after).await?;
+    } else if replace(conn, &before, &after)
+        .await?
+        .heard(conn)
+        .await?
+        .is_empty()
+    {
+        return Err(Problem::overtaken("the chain went on while it was read"));
+    }
+    Ok((before, hashes))
 }
 
 fn hashes(vault: &Vault, before: &Head, notes: &[Note], now_ms: u64) -> Vec<[u8; 32]> {
@@ -156,26 +224,23 @@ async fn begin(conn: &mut Conn, (last, hash): &Head) -> Result<(), Problem> {
     let chain = conn.chain();
     let sql = "INSERT INTO audit_head (bank, chain, last, hash) VALUES ($1, $2, $3, $4)";
     let sql = conn.sql(sql).bind(chain).bind(*last).bind(hash);
-    sql.execute().await?;
-    Ok(())
+    sql.send().await
 }
 
-/// False where the head is another one.
-async fn replace(conn: &mut Conn, before: &Head, after: &Head) -> Result<bool, Problem> {
+/// A row unless the head is another one.
+async fn replace(conn: &mut Conn, before: &Head, after: &Head) -> Result<Later<(i64,)>, Problem> {
     let chain = conn.chain();
-    let replaced = conn
-        .sql(
-            "UPDATE audit_head SET last = $3, hash = $4
-             WHERE bank = $1 AND chain = $2 AND last = $5 AND hash = $6",
-        )
-        .bind(chain)
-        .bind(after.0)
-        .bind(&after.1)
-        .bind(before.0)
-        .bind(&before.1)
-        .execute()
-        .await?;
-    Ok(replaced > 0)
+    conn.sql(
+        "UPDATE audit_head SET last = $3, hash = $4
+         WHERE bank = $1 AND chain = $2 AND last = $5 AND hash = $6 RETURNING last",
+    )
+    .bind(chain)
+    .bind(after.0)
+    .bind(&after.1)
+    .bind(before.0)
+    .bind(&before.1)
+    .ask()
+    .await
 }
 
 async fn insert(
@@ -204,7 +269,7 @@ async fn insert(
             sql = sql.bind(last).bind(note.kind).bind(&note.subject);
             sql = sql.bind(&note.detail).bind(hash);
         }
-        sql.execute().await?;
+        sql.send().await?;
     }
     Ok(())
 }
@@ -218,7 +283,7 @@ pub(crate) async fn incident(
     now_ms: u64,
 ) -> Result<(), Problem> {
     let note = seen(conn, what, load, now_ms).await?;
-    add(bank, conn, &[note], now_ms).await
+    add(bank, conn, vec![note], now_ms).await
 }
 
 /// The same where its row of the chain is added with others.
@@ -237,7 +302,7 @@ pub(crate) async fn seen(
     .bind(place)
     .bind(load.map(<[u8; 16]>::as_slice))
     .bind(signed(now_ms))
-    .execute()
+    .send()
     .await?;
     log::warn!("incident {id}: {kind} at {place}");
     let detail = serde_json::json!({"kind": kind, "place": place}).to_string();

@@ -104,9 +104,8 @@ pub(crate) async fn seed(
     .bind(tail(&serial))
     .bind(customer)
     .bind(card.status.name())
-    .execute()
-    .await?;
-    Ok(())
+    .send()
+    .await
 }
 
 pub(crate) async fn find(
@@ -158,9 +157,8 @@ pub(crate) async fn saw_counter(conn: &mut Conn, card: i64, counter: u16) -> Res
     conn.sql("UPDATE card SET counter_seen = $2 WHERE bank = $1 AND id = $3 AND counter_seen < $2")
         .bind(counter)
         .bind(card)
-        .execute()
-        .await?;
-    Ok(())
+        .send()
+        .await
 }
 
 /// From now on the card's open load is this one; `counter` is the one that a valid MAC1 showed for it.
@@ -178,9 +176,8 @@ pub(crate) async fn opened(
     .bind(card)
     .bind(load)
     .bind(counter.map_or(-1, i64::from))
-    .execute()
-    .await?;
-    Ok(())
+    .send()
+    .await
 }
 
 /// The card has no open load any more; `confirmed` is the counter of one that reached it.
@@ -196,9 +193,8 @@ pub(crate) async fn closed(
     )
     .bind(card)
     .bind(confirmed.map_or(-1, i64::from))
-    .execute()
-    .await?;
-    Ok(())
+    .send()
+    .await
 }
 
 pub(crate) async fn is_blocked(conn: &mut Conn, id: i64) -> Result<bool, Problem> {

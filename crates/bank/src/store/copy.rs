@@ -1,12 +1,10 @@
 //! Every row of a bank, as lines that either engine takes: what a backup is made of.
 
-use sqlx::postgres::PgRow;
-use sqlx::{AssertSqlSafe, Column, FromRow, Row, TypeInfo};
-
 use crate::error::Problem;
 use crate::store::Conn;
 use crate::store::row::InFile;
-use crate::store::sql::{Bind, Value};
+use crate::store::server::{InServer, ServerRow, Unreadable};
+use crate::store::sql::{Bind, Made, Value};
 
 /// One table: its columns without the bank, in the order of a line.
 pub(crate) struct Table {
@@ -125,7 +123,7 @@ pub(crate) async fn each(
         "SELECT {} FROM {} WHERE bank = $1",
         table.columns, table.name
     );
-    conn.sql(AssertSqlSafe(sql)).each(take).await
+    conn.sql(Made(sql)).each(take).await
 }
 
 pub(crate) async fn insert(conn: &mut Conn, table: &Table, line: Line) -> Result<(), Problem> {
@@ -144,11 +142,10 @@ pub(crate) async fn insert(conn: &mut Conn, table: &Table, line: Line) -> Result
         places.join(", ")
     );
     let values = line.0.into_iter();
-    let statement = values.fold(conn.sql(AssertSqlSafe(sql)), |statement, value| {
+    let statement = values.fold(conn.sql(Made(sql)), |statement, value| {
         statement.bind(value)
     });
-    statement.execute().await?;
-    Ok(())
+    statement.send().await
 }
 
 /// Rows that come from now on get numbers above those that are there.
@@ -161,7 +158,7 @@ pub(crate) async fn number_on(conn: &mut Conn) -> Result<(), Problem> {
             "SELECT setval(pg_get_serial_sequence('{0}', 'id'), coalesce(max(id), 1)) FROM {0}",
             table.name
         );
-        let _last: i64 = conn.bare(AssertSqlSafe(sql)).value().await?;
+        let _last: i64 = conn.bare(Made(sql)).value().await?;
     }
     Ok(())
 }
@@ -183,16 +180,9 @@ impl InFile for Line {
     }
 }
 
-impl<'r> FromRow<'r, PgRow> for Line {
-    fn from_row(row: &'r PgRow) -> Result<Self, sqlx::Error> {
-        let values = row.columns().iter().enumerate().map(|(at, column)| {
-            Ok(match column.type_info().name() {
-                "INT8" => Value::Number(row.try_get(at)?),
-                "TEXT" => Value::Text(row.try_get(at)?),
-                _ => Value::Bytes(row.try_get(at)?),
-            })
-        });
-        values.collect::<Result<_, sqlx::Error>>().map(Self)
+impl InServer for Line {
+    fn read(row: &ServerRow) -> Result<Self, Unreadable> {
+        row.values().map(Self)
     }
 }
 
@@ -228,7 +218,7 @@ mod tests {
                 "SELECT name FROM pragma_table_info('{}') WHERE name <> 'bank'",
                 table.name
             );
-            let there: Vec<(String,)> = conn.bare(AssertSqlSafe(sql)).all().await.unwrap();
+            let there: Vec<(String,)> = conn.bare(Made(sql)).all().await.unwrap();
             let mut there: Vec<&str> = there.iter().map(|(name,)| name.as_str()).collect();
             let mut known: Vec<&str> = table.columns.split(',').map(str::trim).collect();
             there.sort_unstable();

@@ -143,7 +143,6 @@ pub(crate) async fn forget(conn: &mut Conn, now_ms: u64) -> Result<(), Problem> 
     conn.sql("DELETE FROM counted WHERE bank = $1 AND (at_ms <= $2 OR at_ms > $3)")
         .bind(signed(now_ms.saturating_sub(HOUR_MS)))
         .bind(signed(now_ms.saturating_add(HOUR_MS)))
-        .execute()
-        .await?;
-    Ok(())
+        .send()
+        .await
 }

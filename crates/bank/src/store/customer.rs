@@ -365,7 +365,7 @@ async fn count_known(
             .bind(left)
             .bind(signed(now_ms))
             .bind(id)
-            .execute()
+            .send()
             .await?;
         return Ok(Try::Locked);
     }
@@ -384,7 +384,7 @@ async fn count_known(
         .bind(left)
         .bind((left == 0).then_some(signed(now_ms)))
         .bind(id)
-        .execute()
+        .send()
         .await?;
     if right {
         return Ok(Try::Right);

@@ -111,8 +111,7 @@ pub(crate) async fn is_known(
 /// Stores a transaction with what became of it at once. One that another request began meanwhile is a conflict:
 /// whoever runs again finds it.
 pub(crate) async fn begin(conn: &mut Conn, it: &Exchange, now_ms: u64) -> Result<(), Problem> {
-    let begun = conn
-        .sql(
+    conn.sql(
             "INSERT INTO exchange (bank, id, terminal, operation, industry, next_step, awaits, load, spent,
              attempt, witness, refund, at_ms)
              VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13) ON CONFLICT DO NOTHING",
@@ -129,14 +128,8 @@ pub(crate) async fn begin(conn: &mut Conn, it: &Exchange, now_ms: u64) -> Result
         .bind(it.witness.as_ref())
         .bind(it.refund)
         .bind(signed(now_ms))
-        .execute()
-        .await?;
-    match begun {
-        0 => Err(Problem::overtaken(
-            "a transaction of this number came first",
-        )),
-        _ => Ok(()),
-    }
+        .send_one(|| Problem::overtaken("a transaction of this number came first"))
+        .await
 }
 
 fn spent(since: Since) -> Option<i64> {
@@ -162,9 +155,8 @@ pub(crate) async fn save(conn: &mut Conn, it: &Exchange, now_ms: u64) -> Result<
     .bind(it.witness.as_ref())
     .bind(it.refund)
     .bind(signed(now_ms))
-    .execute()
-    .await?;
-    Ok(())
+    .send()
+    .await
 }
 
 /// The hash of the request and the reply that was sent to it.
@@ -203,9 +195,8 @@ pub(crate) async fn keep_reply(
     .bind(&request_hash[..])
     .bind(bank.vault.seal("reply", reply)?)
     .bind(signed(now_ms))
-    .execute()
-    .await?;
-    Ok(())
+    .send()
+    .await
 }
 
 pub(crate) async fn is_void(conn: &mut Conn, id: &[u8; 16]) -> Result<bool, Problem> {

@@ -22,7 +22,7 @@ use crate::store::sql::Value;
 const CACHE_KIB: i64 = 96 * 1024;
 
 /// Distinct statements of the bank, each prepared once on each connection.
-pub(crate) const STATEMENTS: usize = 256;
+const STATEMENTS: usize = 256;
 
 /// A file that is opened.
 #[derive(Clone)]

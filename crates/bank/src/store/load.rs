@@ -341,9 +341,8 @@ pub(crate) async fn keep_attempt(
     .bind([&at.date[..], &at.time].concat())
     .bind(signed(attempt.issued_ms))
     .bind(session.map_err(Problem::internal)?)
-    .execute()
-    .await?;
-    Ok(())
+    .send()
+    .await
 }
 
 /// `TF-XXXX-XXXX` without 0, O, 1, I, L and U, so that it can be read out.

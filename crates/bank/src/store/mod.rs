@@ -25,6 +25,7 @@ pub(crate) mod queue;
 pub(crate) mod queue_code;
 pub(crate) mod row;
 mod served;
+pub(crate) mod server;
 pub(crate) mod sms;
 pub(crate) mod sql;
 pub(crate) mod statements;
@@ -45,7 +46,6 @@ use file::File;
 pub use open::CommitGate;
 pub(crate) use open::{Opening, Place};
 pub(crate) use sql::Conn;
-use sqlx::PgPool;
 
 /// Chains of the audit log where several write at once: more than one process has connections.
 const CHAINS: i64 = 64;
@@ -73,7 +73,7 @@ impl Lanes {
 #[derive(Clone)]
 enum Engine {
     File(File),
-    Server(PgPool, Lanes),
+    Server(server::Pool, Lanes),
 }
 
 /// A database that is opened.

@@ -1,9 +1,10 @@
 //! Accounts, transfers and entries.
 
-use ledger::{Account, AccountId, Shard, Transfer};
+use ledger::{Account, AccountId, Entry, Shard, Transfer};
 
 use crate::bank::Bank;
 use crate::error::Problem;
+use crate::store::sql::{Later, Made};
 use crate::store::{Conn, signed};
 
 /// Why money moves; one of each for a load at most. A debit or refund without load is a queue's.
@@ -52,60 +53,95 @@ pub(crate) async fn post(
     load: Option<&[u8; 16]>,
     now_ms: u64,
 ) -> Result<(), Problem> {
-    let reason = Reason::of(transfer);
-    let id: i64 = conn
-        .sql("INSERT INTO transfer (bank, kind, load, at_ms) VALUES ($1, $2, $3, $4) RETURNING id")
-        .bind(reason.name())
-        .bind(load)
-        .bind(signed(now_ms))
-        .value()
-        .await?;
-    let [debit, credit] = transfer.entries();
-    let (from, to) = (debit.account.to_string(), credit.account.to_string());
-    // Both at once: each statement is a way to the server and back.
-    let changed: Vec<(String,)> = conn
-        .sql(
-            "UPDATE account SET balance = balance + CASE WHEN name = $2 THEN $3 ELSE $4 END
-             WHERE bank = $1 AND name IN ($2, $5) RETURNING name",
-        )
-        .bind(&from)
-        .bind(debit.amount)
-        .bind(credit.amount)
-        .bind(&to)
-        .all()
-        .await?;
-    for (entry, name) in [(debit, &from), (credit, &to)] {
-        if changed.iter().any(|(there,)| there == name) {
-            continue;
-        }
-        open(conn, entry.account).await?;
-        conn.sql("UPDATE account SET balance = balance + $2 WHERE bank = $1 AND name = $3")
-            .bind(entry.amount)
-            .bind(name)
-            .execute()
+    let posting = Posting::begin(conn, transfer, load, now_ms).await?;
+    posting.end(conn).await
+}
+
+/// A transfer between its two halves: the first one makes its number, which the second one needs.
+#[must_use]
+pub(crate) struct Posting {
+    entries: [Entry; 2],
+    number: Later<(i64,)>,
+    /// Names of the accounts that were there.
+    changed: Later<(String,)>,
+}
+
+impl Posting {
+    /// Writes both balances.
+    pub(crate) async fn begin(
+        conn: &mut Conn,
+        transfer: &Transfer,
+        load: Option<&[u8; 16]>,
+        now_ms: u64,
+    ) -> Result<Self, Problem> {
+        let reason = Reason::of(transfer);
+        let number = conn
+            .sql("INSERT INTO transfer (bank, kind, load, at_ms) VALUES ($1, $2, $3, $4) RETURNING id")
+            .bind(reason.name())
+            .bind(load)
+            .bind(signed(now_ms))
+            .ask()
             .await?;
+        let entries = transfer.entries();
+        let [debit, credit] = &entries;
+        let changed = conn
+            .sql(
+                "UPDATE account SET balance = balance + CASE WHEN name = $2 THEN $3 ELSE $4 END
+                 WHERE bank = $1 AND name IN ($2, $5) RETURNING name",
+            )
+            .bind(debit.account.to_string())
+            .bind(debit.amount)
+            .bind(credit.amount)
+            .bind(credit.account.to_string())
+            .ask()
+            .await?;
+        Ok(Self {
+            entries,
+            number,
+            changed,
+        })
     }
-    conn.sql(
-        "INSERT INTO entry (bank, transfer, account, amount)
-         VALUES ($1, $2, $3, $4), ($1, $2, $5, $6)",
-    )
-    .bind(id)
-    .bind(from)
-    .bind(debit.amount)
-    .bind(to)
-    .bind(credit.amount)
-    .execute()
-    .await?;
-    Ok(())
+
+    /// Writes both entries, and the balances of accounts that were not there.
+    pub(crate) async fn end(self, conn: &mut Conn) -> Result<(), Problem> {
+        let number = self.number.heard(conn).await?;
+        let Some((number,)) = number.first() else {
+            return Err(Problem::internal("a transfer without a number"));
+        };
+        let changed = self.changed.heard(conn).await?;
+        for entry in &self.entries {
+            let name = entry.account.to_string();
+            if changed.iter().any(|(there,)| *there == name) {
+                continue;
+            }
+            open(conn, entry.account).await?;
+            conn.sql("UPDATE account SET balance = balance + $2 WHERE bank = $1 AND name = $3")
+                .bind(entry.amount)
+                .bind(name)
+                .send_one(|| Problem::internal("an account went away"))
+                .await?;
+        }
+        let [debit, credit] = self.entries;
+        conn.sql(
+            "INSERT INTO entry (bank, transfer, account, amount)
+             VALUES ($1, $2, $3, $4), ($1, $2, $5, $6)",
+        )
+        .bind(*number)
+        .bind(debit.account.to_string())
+        .bind(debit.amount)
+        .bind(credit.account.to_string())
+        .bind(credit.amount)
+        .send()
+        .await
+    }
 }
 
 /// Makes an account at 0 unless it is there.
 pub(crate) async fn open(conn: &mut Conn, account: Account) -> Result<(), Problem> {
     conn.sql("INSERT INTO account (bank, name) VALUES ($1, $2) ON CONFLICT DO NOTHING")
         .bind(account.to_string())
-        .execute()
-        .await?;
-    Ok(())
+        .send()
+        .await
 }
 
 /// Makes the bank's own accounts of all loads, where several write at once: the first loads would each make one beside
@@ -123,12 +159,11 @@ pub(crate) async fn open_own(bank: &Bank) -> Result<(), Problem> {
         "INSERT INTO account (bank, name) VALUES {} ON CONFLICT DO NOTHING",
         rows.join(", ")
     );
-    let mut sql = conn.sql(sqlx::AssertSqlSafe(sql));
+    let mut sql = conn.sql(Made(sql));
     for name in names {
         sql = sql.bind(name);
     }
-    sql.execute().await?;
-    Ok(())
+    sql.send().await
 }
 
 /// What a customer's account holds, fen.

@@ -3,6 +3,7 @@
 use ledger::Phase;
 
 use crate::error::Problem;
+use crate::store::sql::Later;
 use crate::store::{Conn, signed};
 
 pub(crate) struct Waiting {
@@ -16,9 +17,8 @@ pub(crate) async fn sms(conn: &mut Conn, sealed: Vec<u8>, now_ms: u64) -> Result
     conn.sql("INSERT INTO outbox (bank, kind, sealed, created_ms) VALUES ($1, 'sms', $2, $3)")
         .bind(sealed)
         .bind(signed(now_ms))
-        .execute()
-        .await?;
-    Ok(())
+        .send()
+        .await
 }
 
 /// A step of a load's, and what is told of it.
@@ -28,59 +28,79 @@ pub(crate) struct Moved<'a> {
     pub(crate) told: &'a str,
 }
 
-/// One transition and one event for each step (I17).
-pub(crate) async fn moved(
-    conn: &mut Conn,
-    load: &[u8; 16],
-    moves: &[Moved<'_>],
+/// One transition and one event for each step (I17): the first half makes the transitions, whose numbers the events
+/// need.
+#[must_use]
+pub(crate) struct Moving<'a> {
+    parts: Vec<(&'a [Moved<'a>], Later<(i64, String)>)>,
     now_ms: u64,
-) -> Result<(), Problem> {
-    for some in moves.chunks(2) {
-        let mut transitions = conn
-            .sql(match some.len() {
-                1 => {
-                    "INSERT INTO transition (bank, load, at_ms, from_phase, to_phase)
-                     VALUES ($1, $2, $3, $4, $5) RETURNING id, to_phase"
-                }
-                _ => {
-                    "INSERT INTO transition (bank, load, at_ms, from_phase, to_phase)
-                     VALUES ($1, $2, $3, $4, $5), ($1, $2, $3, $6, $7) RETURNING id, to_phase"
-                }
-            })
-            .bind(load)
-            .bind(signed(now_ms));
-        for it in some {
-            transitions = transitions.bind(it.from.name()).bind(it.to.name());
+}
+
+/// Steps that are written by one statement.
+const STEPS: usize = 2;
+
+impl<'a> Moving<'a> {
+    pub(crate) async fn begin(
+        conn: &mut Conn,
+        load: &[u8; 16],
+        moves: &'a [Moved<'a>],
+        now_ms: u64,
+    ) -> Result<Self, Problem> {
+        let mut parts = Vec::new();
+        for some in moves.chunks(STEPS) {
+            let mut transitions = conn
+                .sql(match some.len() {
+                    1 => {
+                        "INSERT INTO transition (bank, load, at_ms, from_phase, to_phase)
+                         VALUES ($1, $2, $3, $4, $5) RETURNING id, to_phase"
+                    }
+                    _ => {
+                        "INSERT INTO transition (bank, load, at_ms, from_phase, to_phase)
+                         VALUES ($1, $2, $3, $4, $5), ($1, $2, $3, $6, $7) RETURNING id, to_phase"
+                    }
+                })
+                .bind(load)
+                .bind(signed(now_ms));
+            for it in some {
+                transitions = transitions.bind(it.from.name()).bind(it.to.name());
+            }
+            parts.push((some, transitions.ask().await?));
         }
-        // In whatever order an engine tells them: the newer step has the higher number.
-        let mut made: Vec<(i64, String)> = transitions.all().await?;
-        made.sort_unstable();
-        let fits = made.len() == some.len()
-            && made
-                .iter()
-                .zip(some)
-                .all(|((_, to), it)| *to == it.to.name());
-        if !fits {
-            return Err(Problem::internal("transitions out of their order"));
-        }
-        let mut events = conn
-            .sql(match some.len() {
-                1 => {
-                    "INSERT INTO outbox (bank, kind, created_ms, transition, payload)
-                     VALUES ($1, 'load-moved', $2, $3, $4)"
-                }
-                _ => {
-                    "INSERT INTO outbox (bank, kind, created_ms, transition, payload)
-                     VALUES ($1, 'load-moved', $2, $3, $4), ($1, 'load-moved', $2, $5, $6)"
-                }
-            })
-            .bind(signed(now_ms));
-        for ((transition, _), it) in made.iter().zip(some) {
-            events = events.bind(*transition).bind(it.told);
-        }
-        events.execute().await?;
+        Ok(Self { parts, now_ms })
     }
-    Ok(())
+
+    pub(crate) async fn end(self, conn: &mut Conn) -> Result<(), Problem> {
+        for (some, made) in self.parts {
+            // In whatever order an engine tells them: the newer step has the higher number.
+            let mut made = made.heard(conn).await?;
+            made.sort_unstable();
+            let fits = made.len() == some.len()
+                && made
+                    .iter()
+                    .zip(some)
+                    .all(|((_, to), it)| *to == it.to.name());
+            if !fits {
+                return Err(Problem::internal("transitions out of their order"));
+            }
+            let mut events = conn
+                .sql(match some.len() {
+                    1 => {
+                        "INSERT INTO outbox (bank, kind, created_ms, transition, payload)
+                         VALUES ($1, 'load-moved', $2, $3, $4)"
+                    }
+                    _ => {
+                        "INSERT INTO outbox (bank, kind, created_ms, transition, payload)
+                         VALUES ($1, 'load-moved', $2, $3, $4), ($1, 'load-moved', $2, $5, $6)"
+                    }
+                })
+                .bind(signed(self.now_ms));
+            for ((transition, _), it) in made.iter().zip(some) {
+                events = events.bind(*transition).bind(it.told);
+            }
+            events.send().await?;
+        }
+        Ok(())
+    }
 }
 
 /// The oldest of them, SMS only when they are wanted.
@@ -133,7 +153,7 @@ pub(crate) async fn delivered(
         for id in some.iter().chain(last).take(places) {
             sql = sql.bind(*id);
         }
-        sql.execute().await?;
+        sql.send().await?;
     }
     Ok(())
 }

@@ -2,10 +2,10 @@
 
 use envelope::Terminal;
 use ledger::{Account, AccountId, QueueId, Transfer};
-use sqlx::AssertSqlSafe;
 
 use crate::bank::Bank;
 use crate::error::Problem;
+use crate::store::sql::Made;
 use crate::store::{Conn, array, audit, money, narrow, signed, sms, unsigned};
 
 /// Items in one statement.
@@ -272,7 +272,7 @@ async fn insert_items(
         rows.collect::<Vec<_>>().join(", ")
     );
     let mut statement = conn
-        .sql(AssertSqlSafe(sql))
+        .sql(Made(sql))
         .bind(row.id.to_string())
         .bind(signed(row.opened_ms));
     for (place, (card, amount)) in items {
@@ -375,9 +375,8 @@ pub(crate) async fn inherit(
     )
     .bind(terminal.to_string())
     .bind(replaced.to_string())
-    .execute()
-    .await?;
-    Ok(())
+    .send()
+    .await
 }
 
 #[cfg(test)]

@@ -120,7 +120,6 @@ pub(crate) async fn spend(conn: &mut Conn, queue: QueueId, now_ms: u64) -> Resul
     conn.sql("UPDATE queue_code SET spent_ms = $2 WHERE bank = $1 AND queue = $3")
         .bind(signed(now_ms))
         .bind(queue.to_string())
-        .execute()
-        .await?;
-    Ok(())
+        .send()
+        .await
 }

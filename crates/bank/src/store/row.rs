@@ -1,13 +1,13 @@
 //! Rows as both engines give them.
 
 use rusqlite::types::FromSql;
-use sqlx::FromRow;
-use sqlx::postgres::PgRow;
+
+use crate::store::server::{Cell, InServer, ServerRow, Unreadable};
 
 /// A row of either engine.
-pub(crate) trait Row: InFile + for<'r> FromRow<'r, PgRow> + Send + Unpin + 'static {}
+pub(crate) trait Row: InFile + InServer + Send + 'static {}
 
-impl<T> Row for T where T: InFile + for<'r> FromRow<'r, PgRow> + Send + Unpin + 'static {}
+impl<T> Row for T where T: InFile + InServer + Send + 'static {}
 
 /// A row of SQLite.
 pub(crate) trait InFile: Sized {
@@ -21,6 +21,14 @@ macro_rules! tuples {
                 let mut at = 0..;
                 let mut next = || at.next().unwrap_or_default();
                 Ok((row.get::<_, $first>(next())?, $(row.get::<_, $name>(next())?,)*))
+            }
+        }
+
+        impl<$first: Cell, $($name: Cell),*> InServer for ($first, $($name,)*) {
+            fn read(row: &ServerRow) -> Result<Self, Unreadable> {
+                let mut at = 0..;
+                let mut next = || at.next().unwrap_or_default();
+                Ok((row.at::<$first>(next())?, $(row.at::<$name>(next())?,)*))
             }
         }
     )+};
@@ -55,9 +63,8 @@ macro_rules! row {
         }
     ) => {
         $(#[$about])*
-        #[derive(sqlx::FromRow)]
         $seen struct $name {
-            $(#[sqlx(flatten)] $part: $whole,)?
+            $($part: $whole,)?
             $($(#[$of_member])* $member_seen $member: $kind),+
         }
 
@@ -66,6 +73,17 @@ macro_rules! row {
                 Ok(Self {
                     $($part: <$whole as $crate::store::row::InFile>::read(row)?,)?
                     $($member: row.get(stringify!($member))?),+
+                })
+            }
+        }
+
+        impl $crate::store::server::InServer for $name {
+            fn read(
+                row: &$crate::store::server::ServerRow,
+            ) -> Result<Self, $crate::store::server::Unreadable> {
+                Ok(Self {
+                    $($part: <$whole as $crate::store::server::InServer>::read(row)?,)?
+                    $($member: row.named(stringify!($member))?),+
                 })
             }
         }

@@ -2,43 +2,124 @@
 //!
 //! A machine that loses its power or its network says nothing any more, and nobody hears of that for many minutes: without
 //! an end to waiting, its connections would keep all lanes, while new ones could long be had elsewhere.
+//!
+//! Inside a transaction a statement that nobody waits for goes out with the next one that somebody does, as one group;
+//! then all answers are heard, and the first failure is what is told. With the last group goes COMMIT: of a group of which
+//! one statement fails the server skips those behind it. What fails without the server's knowledge, a row that had to be
+//! there, is heard before COMMIT is sent.
 
+use std::borrow::Cow;
+use std::collections::VecDeque;
 use std::time::Duration;
 
-use futures_util::TryStreamExt;
-use sqlx::pool::PoolConnection;
-use sqlx::postgres::PgArguments;
-use sqlx::{PgConnection, PgPool, Postgres, SqlStr};
 use tokio::runtime::Handle;
 use tokio::time::timeout;
 
 use crate::error::Problem;
 use crate::store::row::Row;
+use crate::store::server::{Event, Failed, InServer, Leased, Pool, ServerRow, Tag};
+use crate::store::sql::Value;
+use crate::store::statements;
 
 /// A statement of a request takes milliseconds, and where others are in its way some seconds.
 const PATIENCE: Duration = Duration::from_secs(10);
 
+/// Statements of one group: their answers wait on the way while the server is still being asked.
+const GROUP: usize = 64;
+
 /// A statement with its values.
-pub(crate) type Asked = (SqlStr, PgArguments);
+pub(crate) type Asked = (Cow<'static, str>, Vec<Value>);
 
 /// One that belongs to somebody. What is left in the middle of a statement is of no use to others, and is closed.
 pub(crate) struct Served {
     /// None when it is given back.
-    conn: Option<PoolConnection<Postgres>>,
+    conn: Option<Leased>,
     patience: Option<Duration>,
-    /// A statement was sent, and its end was not heard.
+    /// A group was sent, and its end was not heard.
     is_asked: bool,
-    /// Inside a transaction.
-    is_open: bool,
+    transaction: Transaction,
+    /// What is wanted of those whose answers were not heard, the oldest first.
+    wanted: VecDeque<Want>,
+    /// What was heard before somebody asked for it.
+    kept: Vec<Vec<ServerRow>>,
+}
+
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Transaction {
+    /// Each statement is a commit of its own.
+    None,
+    /// It begins with the next group.
+    Unsent,
+    Open,
+    /// Nothing of it will be made.
+    Failed,
+}
+
+/// What is wanted of an answer.
+enum Want {
+    /// That it is no failure.
+    Done,
+    /// That it changed a row; otherwise this is why not.
+    Changed(fn() -> Problem),
+    /// Its rows, by this ticket.
+    Kept(Ticket),
+    /// Its rows, at once.
+    Rows,
+}
+
+/// The place of an answer that is heard later.
+#[derive(Clone, Copy, Eq, PartialEq)]
+pub(crate) struct Ticket(usize);
+
+/// Why a group was not done.
+enum Missed {
+    /// Nothing came in time.
+    Silent,
+    Failed(Failed),
+    /// It was, but not as it was wanted.
+    Unwanted(Problem),
+}
+
+impl Missed {
+    /// Where nothing was made: a transaction whose connection ends is undone.
+    #[track_caller]
+    fn undone(self) -> Problem {
+        match self {
+            Self::Silent => Problem::overtaken("a server that says nothing"),
+            Self::Failed(failed) => failed.into(),
+            Self::Unwanted(problem) => problem,
+        }
+    }
+
+    /// Of a group with COMMIT in it. One whose answer was lost may have been made.
+    #[track_caller]
+    fn committed(self) -> Problem {
+        match self {
+            Self::Silent => Problem::late(),
+            Self::Failed(failed) if failed.is_open() => {
+                log::warn!("a commit whose outcome is unknown: {failed}");
+                Problem::late()
+            }
+            Self::Failed(_) | Self::Unwanted(_) => self.undone(),
+        }
+    }
+}
+
+impl From<Failed> for Missed {
+    fn from(failed: Failed) -> Self {
+        Self::Failed(failed)
+    }
 }
 
 impl Served {
-    pub(crate) async fn take(pool: &PgPool) -> Result<Self, Problem> {
+    pub(crate) async fn take(pool: &Pool) -> Result<Self, Problem> {
         Ok(Self {
-            conn: Some(pool.acquire().await?),
+            conn: Some(pool.lease().await?),
             patience: Some(PATIENCE),
             is_asked: false,
-            is_open: false,
+            transaction: Transaction::None,
+            wanted: VecDeque::new(),
+            kept: Vec::new(),
         })
     }
 
@@ -48,221 +129,258 @@ impl Served {
         self
     }
 
-    /// Opens a transaction.
-    pub(crate) async fn begin(&mut self, how: &'static str) -> Result<(), Problem> {
-        self.is_open = true;
-        self.run(how).await
+    /// Opens a transaction, with its first statement.
+    pub(crate) fn begin(&mut self, how: &'static str) -> Result<(), Problem> {
+        self.transaction = Transaction::Unsent;
+        self.ask((how.into(), Vec::new()), Want::Done)
     }
 
     /// Makes what was done last. An answer that does not come leaves open whether it was made.
     pub(crate) async fn commit(mut self) -> Result<(), Problem> {
-        let (patience, conn) = self.ask()?;
-        let done = heard(patience, sqlx::raw_sql("COMMIT").execute(conn)).await;
-        let done = done.map_err(|_| Problem::late())?;
-        self.is_asked = is_broken(&done);
-        self.is_open = false;
-        done.map(drop).map_err(Problem::from_commit)
+        let is_unsure = |want: &Want| matches!(want, Want::Changed(_));
+        if self.wanted.iter().any(is_unsure) {
+            self.hear(ignored).await.map_err(Missed::undone)?;
+        }
+        if self.transaction == Transaction::Failed {
+            return Err(Problem::internal("a commit of what has failed"));
+        }
+        self.ask(("COMMIT".into(), Vec::new()), Want::Done)?;
+        let done = self.hear(ignored).await.map_err(Missed::committed)?;
+        self.transaction = Transaction::None;
+        match done.verb.as_str() {
+            "COMMIT" => Ok(()),
+            // What a server says of a transaction that it has given up.
+            other => Err(Problem::internal(format!("a commit that was a {other}"))),
+        }
     }
 
     /// Undoes it; the database does when this connection ends.
     pub(crate) async fn rollback(mut self) -> Result<(), Problem> {
-        if self.is_asked {
+        let Some(mut conn) = self.conn.take().filter(|_| !self.is_asked) else {
             return Ok(());
+        };
+        if matches!(self.transaction, Transaction::Open | Transaction::Failed) {
+            conn = undone(conn).await?;
         }
-        self.run("ROLLBACK").await?;
-        self.is_open = false;
+        conn.give_back();
         Ok(())
     }
 
-    async fn run(&mut self, sql: &'static str) -> Result<(), Problem> {
-        let (patience, conn) = self.ask()?;
-        let done = heard(patience, sqlx::raw_sql(sql).execute(conn)).await?;
-        self.told(done).map(drop)
-    }
-
     /// How many rows it changed.
-    pub(crate) async fn execute(&mut self, (sql, values): Asked) -> Result<u64, Problem> {
-        let (patience, conn) = self.ask()?;
-        let done = heard(patience, sqlx::query_with(sql, values).execute(conn)).await?;
-        self.told(done).map(|done| done.rows_affected())
+    pub(crate) async fn execute(&mut self, asked: Asked) -> Result<u64, Problem> {
+        self.ask(asked, Want::Done)?;
+        let done = self.hear(ignored).await.map_err(Missed::undone)?;
+        Ok(done.changed)
     }
 
-    pub(crate) async fn all<T: Row>(&mut self, (sql, values): Asked) -> Result<Vec<T>, Problem> {
-        let (patience, conn) = self.ask()?;
-        let done = heard(patience, sqlx::query_as_with(sql, values).fetch_all(conn)).await?;
-        self.told(done)
+    /// Nobody waits for its answer, which must be no failure.
+    pub(crate) async fn send(&mut self, asked: Asked) -> Result<(), Problem> {
+        self.tell(asked, Want::Done).await
     }
 
-    pub(crate) async fn optional<T: Row>(
+    /// The same of one that must change a row.
+    pub(crate) async fn send_one(
         &mut self,
-        (sql, values): Asked,
-    ) -> Result<Option<T>, Problem> {
-        let (patience, conn) = self.ask()?;
-        let query = sqlx::query_as_with(sql, values);
-        let done = heard(patience, query.fetch_optional(conn)).await?;
-        self.told(done)
+        asked: Asked,
+        why_not: fn() -> Problem,
+    ) -> Result<(), Problem> {
+        self.tell(asked, Want::Changed(why_not)).await
+    }
+
+    /// Its rows are heard later.
+    pub(crate) async fn ask_for(&mut self, asked: Asked) -> Result<Ticket, Problem> {
+        let ticket = Ticket(self.kept.len());
+        self.kept.push(Vec::new());
+        self.tell(asked, Want::Kept(ticket)).await?;
+        Ok(ticket)
+    }
+
+    /// The rows of one that was asked before.
+    pub(crate) async fn kept<T: Row>(&mut self, ticket: Ticket) -> Result<Vec<T>, Problem> {
+        let is_it = |want: &Want| matches!(want, Want::Kept(it) if *it == ticket);
+        if self.wanted.iter().any(is_it) {
+            self.hear(ignored).await.map_err(Missed::undone)?;
+        }
+        let rows = self.kept.get_mut(ticket.0).map(std::mem::take);
+        rows.unwrap_or_default().iter().map(read).collect()
+    }
+
+    pub(crate) async fn all<T: Row>(&mut self, asked: Asked) -> Result<Vec<T>, Problem> {
+        let mut rows = Vec::new();
+        let take = |row| {
+            rows.push(row);
+            Ok(())
+        };
+        self.each(asked, take).await?;
+        Ok(rows)
+    }
+
+    pub(crate) async fn optional<T: Row>(&mut self, asked: Asked) -> Result<Option<T>, Problem> {
+        let mut found = None;
+        let take = |row| {
+            found.get_or_insert(row);
+            Ok(())
+        };
+        self.each(asked, take).await?;
+        Ok(found)
     }
 
     /// Hands each row to `take` as it comes.
     pub(crate) async fn each<T: Row>(
         &mut self,
-        (sql, values): Asked,
+        asked: Asked,
         mut take: impl FnMut(T) -> Result<(), Problem>,
     ) -> Result<(), Problem> {
-        let (patience, conn) = self.ask()?;
-        let mut rows = sqlx::query_as_with(sql, values).fetch(conn);
-        while let Some(row) = heard(patience, rows.try_next()).await?? {
-            take(row)?;
+        self.ask(asked, Want::Rows)?;
+        let take = |row: ServerRow| take(read(&row)?);
+        self.hear(take).await.map_err(Missed::undone).map(drop)
+    }
+
+    async fn tell(&mut self, asked: Asked, want: Want) -> Result<(), Problem> {
+        self.ask(asked, want)?;
+        // Where there is no transaction nothing is done later.
+        if self.transaction == Transaction::None || self.wanted.len() >= GROUP {
+            self.hear(ignored).await.map_err(Missed::undone)?;
         }
-        drop(rows);
-        self.is_asked = false;
         Ok(())
     }
 
-    fn ask(&mut self) -> Result<(Option<Duration>, &mut PgConnection), Problem> {
-        self.is_asked = true;
-        let conn = self.conn.as_mut();
-        let conn = conn.ok_or_else(|| Problem::internal("a connection that was given back"))?;
-        Ok((self.patience, conn))
+    fn ask(&mut self, (text, values): Asked, want: Want) -> Result<(), Problem> {
+        if self.transaction == Transaction::Failed {
+            return Err(Problem::internal("more of what has failed"));
+        }
+        let conn = self.conn.as_mut().ok_or_else(given_back)?;
+        conn.wire.ask(text, &values)?;
+        self.wanted.push_back(want);
+        Ok(())
     }
 
-    fn told<T>(&mut self, done: sqlx::Result<T>) -> Result<T, Problem> {
-        self.is_asked = is_broken(&done);
-        Ok(done?)
+    /// Sends what was asked, and hears all of it; what the last one did.
+    async fn hear(
+        &mut self,
+        take: impl FnMut(ServerRow) -> Result<(), Problem>,
+    ) -> Result<Tag, Missed> {
+        let heard = self.hear_group(take).await;
+        if heard.is_err() && self.transaction != Transaction::None {
+            self.transaction = Transaction::Failed;
+        }
+        heard
+    }
+
+    async fn hear_group(
+        &mut self,
+        mut take: impl FnMut(ServerRow) -> Result<(), Problem>,
+    ) -> Result<Tag, Missed> {
+        let conn = self.conn.as_mut().ok_or_else(given_back);
+        let Leased { wire, .. } = conn.map_err(Missed::Unwanted)?;
+        self.is_asked = true;
+        if self.transaction == Transaction::Unsent {
+            self.transaction = Transaction::Open;
+        }
+        statements::way();
+        within(self.patience, wire.send()).await?;
+        let mut missed = None;
+        let mut last = Tag::default();
+        loop {
+            let event = match within(self.patience, wire.event()).await {
+                Ok(event) => event,
+                // The server's last word says more than the end of its connection.
+                Err(ended) => return Err(missed.unwrap_or(ended)),
+            };
+            match event {
+                Event::Row(row) => match self.wanted.front() {
+                    Some(Want::Rows) => take(row).map_err(Missed::Unwanted)?,
+                    Some(Want::Kept(Ticket(place))) => {
+                        if let Some(rows) = self.kept.get_mut(*place) {
+                            rows.push(row);
+                        }
+                    }
+                    Some(Want::Done | Want::Changed(_)) | None => {}
+                },
+                Event::Done(tag) => {
+                    if let Some(Want::Changed(why_not)) = self.wanted.pop_front()
+                        && tag.changed == 0
+                    {
+                        missed.get_or_insert_with(|| Missed::Unwanted(why_not()));
+                    }
+                    last = tag;
+                }
+                Event::Failed(said) => {
+                    self.wanted.clear();
+                    missed.get_or_insert(Missed::Failed(Failed::Said(said)));
+                }
+                Event::Ready => break,
+            }
+        }
+        self.is_asked = false;
+        missed.map_or(Ok(last), Err)
     }
 }
 
 impl Drop for Served {
     fn drop(&mut self) {
-        let Some(mut conn) = self.conn.take() else {
+        let Some(conn) = self.conn.take().filter(|_| !self.is_asked) else {
             return;
         };
-        let runtime = Handle::try_current().ok();
-        match runtime.filter(|_| self.is_open && !self.is_asked) {
-            Some(runtime) => drop(runtime.spawn(undone(conn))),
-            None if self.is_asked || self.is_open => conn.close_on_drop(),
-            None => {}
+        match self.transaction {
+            Transaction::None | Transaction::Unsent => conn.give_back(),
+            Transaction::Open | Transaction::Failed => {
+                if let Ok(runtime) = Handle::try_current() {
+                    runtime.spawn(async { undone(conn).await.map(Leased::give_back) });
+                }
+            }
         }
     }
 }
 
+fn given_back() -> Problem {
+    Problem::internal("a connection that was given back")
+}
+
+fn ignored(_row: ServerRow) -> Result<(), Problem> {
+    Ok(())
+}
+
+fn read<T: InServer>(row: &ServerRow) -> Result<T, Problem> {
+    T::read(row).map_err(Problem::internal)
+}
+
 /// Takes it out of its transaction, for whoever has it next.
-async fn undone(mut conn: PoolConnection<Postgres>) {
-    let undone = timeout(PATIENCE, sqlx::raw_sql("ROLLBACK").execute(&mut *conn)).await;
-    if !matches!(undone, Ok(Ok(_))) {
-        conn.close_on_drop();
-    }
+async fn undone(mut conn: Leased) -> Result<Leased, Problem> {
+    let wire = &mut conn.wire;
+    wire.unask();
+    wire.ask("ROLLBACK".into(), &[])?;
+    let patience = Some(PATIENCE);
+    let undone = async {
+        within(patience, wire.send()).await?;
+        while !matches!(within(patience, wire.event()).await?, Event::Ready) {}
+        Ok::<_, Missed>(())
+    };
+    undone.await.map_err(Missed::undone)?;
+    Ok(conn)
 }
 
 /// When everybody has given theirs back; those that nobody answers are left to the system.
-pub(crate) async fn close(pool: &PgPool) {
-    if timeout(PATIENCE, pool.close()).await.is_err() {
+pub(crate) async fn close(pool: &Pool) {
+    if !pool.close(PATIENCE).await {
         log::warn!("the store's server says nothing: its connections are left");
     }
 }
 
-/// Whether it failed by anything else than the server's own word.
-fn is_broken<T>(done: &sqlx::Result<T>) -> bool {
-    let failed = done.as_ref().err();
-    failed.is_some_and(|error| error.as_database_error().is_none())
-}
-
-/// What comes within this time. Otherwise nothing was done: a transaction whose connection ends is undone.
-async fn heard<T>(
+/// What comes within this time.
+async fn within<T>(
     patience: Option<Duration>,
-    answer: impl Future<Output = T>,
-) -> Result<T, Problem> {
-    match patience {
-        None => Ok(answer.await),
-        Some(patience) => timeout(patience, answer).await.map_err(|_| {
-            log::warn!("the store's server says nothing");
-            Problem::overtaken("a server that says nothing")
-        }),
-    }
+    answer: impl Future<Output = Result<T, Failed>>,
+) -> Result<T, Missed> {
+    let Some(patience) = patience else {
+        return Ok(answer.await?);
+    };
+    let Ok(answer) = timeout(patience, answer).await else {
+        log::warn!("the store's server says nothing");
+        return Err(Missed::Silent);
+    };
+    Ok(answer?)
 }
 
 #[cfg(test)]
-mod tests {
-    use std::path::{Path, PathBuf};
-
-    use private_postgres::{Durability, PrivatePostgres};
-    use tokio::io::copy_bidirectional;
-    use tokio::net::{UnixListener, UnixStream};
-    use tokio::sync::watch;
-
-    use super::*;
-    use crate::store::{Opening, Place, Store, commit, outbox};
-
-    const SOCKET: &str = ".s.PGSQL.5432";
-
-    /// Between a bank and its server. Connections that are there when it is told to fall silent hear nothing any more, as
-    /// of a machine that lost its power; later ones are served.
-    fn front(real: PathBuf, at: &Path) -> watch::Sender<bool> {
-        let (silence, heard) = watch::channel(false);
-        let listener = UnixListener::bind(at).unwrap();
-        tokio::spawn(async move {
-            while let Ok((near, _)) = listener.accept().await {
-                tokio::spawn(served(near, real.clone(), heard.clone()));
-            }
-        });
-        silence
-    }
-
-    async fn served(mut near: UnixStream, real: PathBuf, mut silence: watch::Receiver<bool>) {
-        let mut far = UnixStream::connect(real).await.unwrap();
-        let is_old = !*silence.borrow();
-        let falls_silent = silence.wait_for(|is_silent| *is_silent && is_old);
-        tokio::select! {
-            _ = copy_bidirectional(&mut near, &mut far) => return,
-            _ = falls_silent => {}
-        }
-        // Open, and without a word.
-        std::future::pending::<()>().await;
-    }
-
-    async fn write(store: Store) -> Result<(), Problem> {
-        commit!(store, conn => { outbox::sms(conn, vec![1], 1_000_000).await })
-    }
-
-    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-    async fn a_server_that_falls_silent_keeps_nobody_from_the_one_that_takes_its_place() {
-        let Some(server) = PrivatePostgres::start(Durability::None).unwrap() else {
-            return;
-        };
-        let url = server.schema().unwrap();
-        let (_, host) = url.split_once("host=").unwrap();
-        let (host, _) = host.split_once('&').unwrap();
-        let real = Path::new(&host.replace("%2F", "/")).join(SOCKET);
-        let dir = tempfile::tempdir().unwrap();
-        let silence = front(real, &dir.path().join(SOCKET));
-        let near = dir.path().display().to_string().replace('/', "%2F");
-        let place = Place::parse(&url.replace(host, &near), 1).unwrap();
-        let store = Opening::after(Duration::from_secs(1))
-            .open(&place)
-            .await
-            .unwrap();
-        // More connections than there are lanes, all of them old.
-        let mut held = Vec::new();
-        for _ in 0..12 {
-            held.push(store.read().await.unwrap());
-        }
-        drop(held);
-        write(store.clone()).await.unwrap();
-        silence.send_replace(true);
-        let stuck: Vec<_> = (0..16)
-            .map(|_| tokio::spawn(write(store.clone())))
-            .collect();
-        for work in stuck {
-            let ended = timeout(6 * PATIENCE, work).await;
-            assert!(
-                ended.is_ok(),
-                "somebody waits for the silent one without end"
-            );
-        }
-        // Each of those that nobody used yet is found out once.
-        let written = async { while write(store.clone()).await.is_err() {} };
-        let written = timeout(6 * PATIENCE, written).await;
-        assert!(written.is_ok(), "new connections are to be had");
-        store.close().await;
-    }
-}
+mod tests;

@@ -143,9 +143,8 @@ pub(crate) async fn spend(conn: &mut Conn, stem: &[u8; 15], now_ms: u64) -> Resu
     conn.sql("UPDATE sms_code SET spent_ms = $2 WHERE bank = $1 AND stem = $3")
         .bind(signed(now_ms))
         .bind(&stem[..])
-        .execute()
-        .await?;
-    Ok(())
+        .send()
+        .await
 }
 
 /// Who and what a send counts for.

@@ -2,15 +2,16 @@
 //!
 //! Every key begins with the bank: `$1` is its number in every statement, bound before anything else.
 
+use std::borrow::Cow;
+
 use rusqlite::Connection;
-use sqlx::postgres::PgArguments;
-use sqlx::{Arguments, PgPool, SqlSafeStr, SqlStr};
 
 use crate::error::Problem;
 use crate::store::file::{self, Next, Reader, aside};
 use crate::store::group::Turn;
 use crate::store::row::{InFile, Row};
-use crate::store::served::{Asked, Served};
+use crate::store::served::{Asked, Served, Ticket};
+use crate::store::server::Pool;
 use crate::store::statements;
 
 /// A connection, inside a transaction or not.
@@ -41,27 +42,27 @@ impl Conn {
     }
 
     /// A connection to a server whose statements are commits of their own.
-    pub(crate) async fn free(pool: &PgPool, bank: i64) -> Result<Self, Problem> {
+    pub(crate) async fn free(pool: &Pool, bank: i64) -> Result<Self, Problem> {
         Ok(Self::of(Link::Free(Served::take(pool).await?), bank))
     }
 
     /// Inside a transaction of a server that is one with all that run beside it, or is refused; undone unless it is
     /// committed.
     pub(crate) async fn serialisable(
-        pool: &PgPool,
+        pool: &Pool,
         (bank, chain): (i64, i64),
     ) -> Result<Self, Problem> {
         let mut served = Served::take(pool).await?;
-        served.begin("BEGIN ISOLATION LEVEL SERIALIZABLE").await?;
+        served.begin("BEGIN ISOLATION LEVEL SERIALIZABLE")?;
         let conn = Self::of(Link::Within(served), bank);
         Ok(Self { chain, ..conn })
     }
 
     /// Reads of a server that see one moment, however long they take.
-    pub(crate) async fn snapshot(pool: &PgPool, bank: i64) -> Result<Self, Problem> {
+    pub(crate) async fn snapshot(pool: &Pool, bank: i64) -> Result<Self, Problem> {
         let mut served = Served::take(pool).await?;
         let begin = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
-        served.begin(begin).await?;
+        served.begin(begin)?;
         let served = served.without_limit();
         Ok(Self::of(Link::Within(served), bank))
     }
@@ -72,23 +73,19 @@ impl Conn {
     }
 
     /// A statement whose `$1` is the bank; the values that follow are `$2`, `$3` and so on.
-    pub(crate) fn sql(&mut self, text: impl SqlSafeStr) -> Statement<'_> {
-        let text = text.into_sql_str();
-        debug_assert!(
-            text.as_str().contains("$1"),
-            "no bank in: {}",
-            text.as_str()
-        );
+    pub(crate) fn sql(&mut self, text: impl Text) -> Statement<'_> {
+        let text = text.text();
+        debug_assert!(text.contains("$1"), "no bank in: {text}");
         let bank = self.bank;
-        self.bare(text).bind(bank)
+        self.bare(Written(text)).bind(bank)
     }
 
     /// A statement about the database itself.
-    pub(crate) fn bare(&mut self, text: impl SqlSafeStr) -> Statement<'_> {
+    pub(crate) fn bare(&mut self, text: impl Text) -> Statement<'_> {
         statements::one();
         Statement {
             conn: self,
-            text: text.into_sql_str(),
+            text: text.text(),
             values: Vec::new(),
         }
     }
@@ -131,6 +128,35 @@ impl Conn {
             Link::Within(served) => served.rollback().await,
             Link::Turn(_) | Link::Reader(_) | Link::Free(_) => Ok(()),
         }
+    }
+}
+
+/// The text of a statement: of the program alone, and never of what anybody said.
+pub(crate) trait Text {
+    fn text(self) -> Cow<'static, str>;
+}
+
+impl Text for &'static str {
+    fn text(self) -> Cow<'static, str> {
+        Cow::Borrowed(self)
+    }
+}
+
+/// One that is put together, of names and places that are the program's own.
+pub(crate) struct Made(pub(crate) String);
+
+impl Text for Made {
+    fn text(self) -> Cow<'static, str> {
+        Cow::Owned(self.0)
+    }
+}
+
+/// One that was a [`Text`].
+struct Written(Cow<'static, str>);
+
+impl Text for Written {
+    fn text(self) -> Cow<'static, str> {
+        self.0
     }
 }
 
@@ -177,7 +203,7 @@ impl<T: Bind> Bind for Option<T> {
 #[must_use]
 pub(crate) struct Statement<'c> {
     conn: &'c mut Conn,
-    text: SqlStr,
+    text: Cow<'static, str>,
     values: Vec<Value>,
 }
 
@@ -189,14 +215,14 @@ enum Bound<'c> {
 /// A statement that runs on this thread.
 struct InPlace<'c> {
     conn: &'c mut Connection,
-    text: SqlStr,
+    text: Cow<'static, str>,
     values: Vec<Value>,
     is_long: bool,
 }
 
 impl InPlace<'_> {
     fn run<T>(self, work: impl FnOnce(&Connection, &str, &[Value]) -> T) -> T {
-        let now = || work(self.conn, self.text.as_str(), &self.values);
+        let now = || work(self.conn, &self.text, &self.values);
         if self.is_long { aside(now) } else { now() }
     }
 
@@ -242,6 +268,35 @@ impl<'c> Statement<'c> {
         })
     }
 
+    /// Nobody waits for its answer, which must be no failure. A server is told it with what is asked next, at the latest
+    /// with the commit.
+    pub(crate) async fn send(self) -> Result<(), Problem> {
+        match self.bound()? {
+            Bound::File(here) => here.run(file::execute).map(drop)?,
+            Bound::Server(served, asked) => served.send(asked).await?,
+        }
+        Ok(())
+    }
+
+    /// The same of one that must change a row; otherwise nothing is committed, and this is why.
+    pub(crate) async fn send_one(self, why_not: fn() -> Problem) -> Result<(), Problem> {
+        match self.bound()? {
+            Bound::File(here) => match here.run(file::execute)? {
+                0 => Err(why_not()),
+                _ => Ok(()),
+            },
+            Bound::Server(served, asked) => served.send_one(asked, why_not).await,
+        }
+    }
+
+    /// Its rows are heard later: what is asked meanwhile goes to a server together with it.
+    pub(crate) async fn ask<T: Row>(self) -> Result<Later<T>, Problem> {
+        Ok(match self.bound()? {
+            Bound::File(here) => Later::Here(here.all()?),
+            Bound::Server(served, asked) => Later::There(served.ask_for(asked).await?),
+        })
+    }
+
     pub(crate) async fn all<T: Row>(self) -> Result<Vec<T>, Problem> {
         match self.bound()? {
             Bound::File(here) => here.all(),
@@ -270,7 +325,7 @@ impl<'c> Statement<'c> {
 
     pub(crate) async fn one<T: Row>(self) -> Result<T, Problem> {
         let found = self.optional().await?;
-        found.ok_or_else(|| Problem::internal(sqlx::Error::RowNotFound))
+        found.ok_or_else(|| Problem::internal("no row of those that are always there"))
     }
 
     /// The only column of the only row.
@@ -300,19 +355,27 @@ impl<'c> Statement<'c> {
             }
             Link::Free(served) | Link::Within(served) => served,
         };
-        Ok(Bound::Server(served, (text, arguments(values)?)))
+        Ok(Bound::Server(served, (text, values)))
     }
 }
 
-fn arguments(values: Vec<Value>) -> Result<PgArguments, Problem> {
-    let mut arguments = PgArguments::default();
-    for value in values {
-        match value {
-            Value::Number(number) => arguments.add(number),
-            Value::Text(text) => arguments.add(text),
-            Value::Bytes(bytes) => arguments.add(bytes),
+/// Rows that were asked for, of the same connection.
+#[must_use]
+pub(crate) enum Later<T> {
+    Here(Vec<T>),
+    There(Ticket),
+}
+
+impl<T: Row> Later<T> {
+    pub(crate) async fn heard(self, conn: &mut Conn) -> Result<Vec<T>, Problem> {
+        match (self, &mut conn.link) {
+            (Self::Here(rows), _) => Ok(rows),
+            (Self::There(ticket), Link::Free(served) | Link::Within(served)) => {
+                served.kept(ticket).await
+            }
+            (Self::There(_), Link::Turn(_) | Link::Reader(_)) => {
+                Err(Problem::internal("an answer of another connection"))
+            }
         }
-        .map_err(Problem::internal)?;
     }
-    Ok(arguments)
 }

@@ -180,9 +180,8 @@ pub(crate) async fn insert(
     .bind(&new.nonce_hash[..])
     .bind(signed(new.row.enrolled_ms))
     .bind(new.row.replaces.map(|replaced| replaced.to_string()))
-    .execute()
-    .await?;
-    Ok(())
+    .send()
+    .await
 }
 
 /// The successor is in use: its predecessor ends.
@@ -193,12 +192,11 @@ pub(crate) async fn take_over(
 ) -> Result<(), Problem> {
     let end = "UPDATE terminal SET state = 'replaced'
          WHERE bank = $1 AND id = $2 AND state = 'active'";
-    conn.sql(end).bind(replaced.to_string()).execute().await?;
+    conn.sql(end).bind(replaced.to_string()).send().await?;
     conn.sql("UPDATE terminal SET replaces = NULL WHERE bank = $1 AND id = $2")
         .bind(terminal.to_string())
-        .execute()
-        .await?;
-    Ok(())
+        .send()
+        .await
 }
 
 /// Revoked for good; false when there is no such terminal.
@@ -247,7 +245,7 @@ pub(crate) async fn insert_key(
         "DELETE FROM working_key WHERE bank = $1 AND terminal = $2 AND id <= $3",
         "DELETE FROM answered WHERE bank = $1 AND terminal = $2 AND key_id <= $3",
     ] {
-        conn.sql(sql).bind(&id).bind(oldest).execute().await?;
+        conn.sql(sql).bind(&id).bind(oldest).send().await?;
     }
     Ok(())
 }
@@ -310,30 +308,35 @@ fn window_of((highest, seen): (i64, i64)) -> Window {
     }
 }
 
-/// Keeps the window and the sealed answer of one counter, in the commit of the effect. Where the window is not as it
-/// was taken to be, another message was faster: whoever runs again reads it.
+/// Moves the window by one counter. Where it is not as it was taken to be, another message was faster: whoever runs again
+/// reads it.
+pub(crate) async fn move_window(
+    conn: &mut Conn,
+    (terminal, key_id, _): (&Terminal, u32, u64),
+    (before, window): (Window, Window),
+) -> Result<(), Problem> {
+    conn.sql(
+        "UPDATE working_key SET highest = $2, seen = $3
+         WHERE bank = $1 AND terminal = $4 AND id = $5 AND highest = $6 AND seen = $7",
+    )
+    .bind(window.highest.cast_signed())
+    .bind(window.seen.cast_signed())
+    .bind(terminal.to_string())
+    .bind(key_id)
+    .bind(before.highest.cast_signed())
+    .bind(before.seen.cast_signed())
+    .send_one(|| Problem::overtaken("a message of this key came first"))
+    .await
+}
+
+/// Keeps the sealed answer of one counter, in the commit of the effect.
 pub(crate) async fn keep_answer(
     conn: &mut Conn,
     (terminal, key_id, counter): (&Terminal, u32, u64),
-    (before, window): (Window, Window),
+    highest: u64,
     (request_hash, answer): (&[u8; 32], &[u8]),
 ) -> Result<(), Problem> {
     let terminal = terminal.to_string();
-    let seen = "UPDATE working_key SET highest = $2, seen = $3
-         WHERE bank = $1 AND terminal = $4 AND id = $5 AND highest = $6 AND seen = $7";
-    let moved = conn
-        .sql(seen)
-        .bind(window.highest.cast_signed())
-        .bind(window.seen.cast_signed())
-        .bind(&terminal)
-        .bind(key_id)
-        .bind(before.highest.cast_signed())
-        .bind(before.seen.cast_signed())
-        .execute()
-        .await?;
-    if moved == 0 {
-        return Err(Problem::overtaken("a message of this key came first"));
-    }
     conn.sql(
         "INSERT INTO answered (bank, terminal, key_id, counter, request_hash, answer)
          VALUES ($1, $2, $3, $4, $5, $6)",
@@ -343,10 +346,10 @@ pub(crate) async fn keep_answer(
     .bind(counter.cast_signed())
     .bind(&request_hash[..])
     .bind(answer)
-    .execute()
+    .send()
     .await?;
     match conn.is_sqlite() && counter % FORGOTTEN_EACH == 0 {
-        true => forget_below(conn, (&terminal, key_id), window.highest).await,
+        true => forget_below(conn, (&terminal, key_id), highest).await,
         false => Ok(()),
     }
 }
@@ -377,9 +380,8 @@ async fn forget_below(
         .bind(terminal)
         .bind(key_id)
         .bind(signed(counter.saturating_sub(WINDOW)))
-        .execute()
-        .await?;
-    Ok(())
+        .send()
+        .await
 }
 
 /// The hash of the request and the sealed answer of a counter.
@@ -431,9 +433,8 @@ pub(crate) async fn old_nonces(conn: &mut Conn, now_ms: u64) -> Result<bool, Pro
 pub(crate) async fn forget_nonces(conn: &mut Conn, now_ms: u64) -> Result<(), Problem> {
     conn.sql("DELETE FROM nonce WHERE bank = $1 AND at_ms < $2")
         .bind(oldest_ms(now_ms))
-        .execute()
-        .await?;
-    Ok(())
+        .send()
+        .await
 }
 
 fn oldest_ms(now_ms: u64) -> i64 {

@@ -12,9 +12,9 @@ use rustls::pki_types::{CertificateDer, ServerName};
 use serde_json::json;
 
 use crate::card::Card;
+use crate::metered;
 use crate::stage::{PHONE, Stage};
 use crate::terminal::{Terminal, code, new_id, outcome};
-use crate::watched;
 
 type Peer = rustls::StreamOwned<rustls::ClientConnection, TcpStream>;
 
@@ -46,7 +46,7 @@ fn peer(stage: &Stage, address: SocketAddr) -> std::io::Result<Peer> {
 }
 
 fn limits(text: String, lines: &str) -> String {
-    watched::watched(format!("{text}\n[limits]\n{lines}\n"))
+    metered::watched(format!("{text}\n[limits]\n{lines}\n"))
 }
 
 /// Everything until the bank closes the connection.
@@ -161,7 +161,7 @@ async fn connections_beyond_the_share_of_an_address_are_closed_and_come_back_whe
         "the fourth is closed before TLS begins"
     );
     let metrics = stage.bank.metrics_addr.unwrap();
-    let (_, text) = watched::get(metrics, "/metrics").await;
+    let (_, text) = metered::get(metrics, "/metrics").await;
     assert!(text.contains("tapfill_bank_connections 3\n"), "{text}");
     assert!(
         text.contains("tapfill_bank_connections_refused_total 1\n"),
@@ -362,7 +362,7 @@ async fn under_overload_the_bank_sheds_at_once_answers_what_it_takes_and_loses_n
         p99 < Duration::from_millis(2_000),
         "p99 of {counts:?}: {p99:?}"
     );
-    let (_, text) = watched::get(stage.bank.metrics_addr.unwrap(), "/metrics").await;
+    let (_, text) = metered::get(stage.bank.metrics_addr.unwrap(), "/metrics").await;
     assert!(
         text.contains("tapfill_bank_refusals_total{code=\"busy\"}"),
         "{text}"

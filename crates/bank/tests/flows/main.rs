@@ -16,6 +16,7 @@ mod hosted_stage;
 #[cfg(target_os = "linux")]
 mod hsm;
 mod keys;
+mod metered;
 mod operations;
 mod packages;
 mod people;

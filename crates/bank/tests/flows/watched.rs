@@ -3,34 +3,11 @@
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
 
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
-
 use crate::card::Card;
+use crate::metered::{get, metrics, watched};
 use crate::operations::{DOCUMENT, named};
 use crate::stage::{PHONE, Stage};
 use crate::terminal::{code, new_id, outcome};
-
-pub(crate) fn watched(text: String) -> String {
-    text.replacen("[bank]\n", "[bank]\nmetrics = \"127.0.0.1:0\"\n", 1)
-}
-
-/// Status and whole answer of one plain request.
-pub(crate) async fn get(address: SocketAddr, path: &str) -> (u16, String) {
-    let mut stream = TcpStream::connect(address).await.unwrap();
-    let head = format!("GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
-    stream.write_all(head.as_bytes()).await.unwrap();
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer).await.unwrap();
-    let status = answer.split(' ').nth(1).unwrap().parse().unwrap();
-    (status, answer)
-}
-
-async fn metrics(stage: &Stage) -> String {
-    let (status, text) = get(stage.bank.metrics_addr.unwrap(), "/metrics").await;
-    assert_eq!(status, 200, "{text}");
-    text
-}
 
 #[tokio::test]
 async fn the_metrics_tell_of_a_top_up_and_name_nobody() {
@@ -184,34 +161,6 @@ const SILENT: [&str; 4] = [
     "core_strays_total",
     "incidents",
 ];
-
-async fn statements(stage: &Stage) -> u64 {
-    let text = metrics(stage).await;
-    let line = text
-        .lines()
-        .find_map(|line| line.strip_prefix("tapfill_bank_relay_statements_total "));
-    line.and_then(|number| number.parse().ok()).unwrap()
-}
-
-#[tokio::test]
-async fn a_load_costs_no_more_statements_than_it_did() {
-    let stage = Stage::with(watched).await;
-    let (mut terminal, mut card) = (stage.terminal().await, Card::demo());
-    terminal.top_up(&stage, &mut card, 1_000).await;
-    let before = statements(&stage).await;
-    let (id, data) = terminal.issued(&stage, &mut card, 1_000).await;
-    let issued = statements(&stage).await;
-    let tac = card.credit(&data);
-    let credit = terminal.credit_message(relay::Operation::TopUp, (id, 2), tac);
-    let done = terminal.relay(&credit).await;
-    assert_eq!(outcome(&done), "ok");
-    let settled = statements(&stage).await;
-    // docs/performance.md has both. An account of the bank's own that is met for the first time is made by two more.
-    let (first, second) = (issued - before, settled - issued);
-    assert!([18, 20].contains(&first), "of the first request: {first}");
-    assert!([16, 18].contains(&second), "of the second: {second}");
-    stage.close(2_000).await;
-}
 
 #[tokio::test]
 async fn every_metric_of_the_document_is_told_and_no_other() {

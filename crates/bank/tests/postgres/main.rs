@@ -35,6 +35,8 @@ mod hosted;
 mod hosted_stage;
 #[path = "../flows/keys.rs"]
 mod keys;
+#[path = "../flows/metered.rs"]
+mod metered;
 #[path = "../flows/operations.rs"]
 mod operations;
 #[path = "../flows/people.rs"]

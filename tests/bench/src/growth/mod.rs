@@ -2,16 +2,14 @@
 //! its store and one with many, and the same people make loads at both in turn: whatever else the machine does meets
 //! both.
 
-mod fill;
-
 use std::fs;
 use std::path::Path;
 use std::time::Duration;
 
 use tempfile::TempDir;
 
-use self::fill::Portion;
 use crate::figures::{Figure, Limit, Report, Row, Spread};
+use crate::fill::{self, Portion};
 use crate::stage::Stage;
 use crate::{Effort, Failure, Plan};
 
@@ -79,7 +77,7 @@ async fn grow(sizes: &[u64], rounds: usize) -> Result<Vec<Measured>, Failure> {
         let step = u16::try_from(step)? + 1;
         let file = many_dir.path().join(STORE);
         for portion in portions(u64::from(step), before, size) {
-            fill::fill(&file, &portion).await?;
+            fill::file(&file, &portion).await?;
         }
         // Otherwise the system would write what was filled in while the loads are measured.
         fs::File::open(&file)?.sync_all()?;
@@ -118,7 +116,7 @@ async fn first(loads: u64) -> Result<(TempDir, TempDir), Failure> {
     stage.refused().await;
     let few = stage.stop().await;
     for portion in portions(0, 0, loads) {
-        fill::fill(&few.path().join(STORE), &portion).await?;
+        fill::file(&few.path().join(STORE), &portion).await?;
     }
     let many = tempfile::tempdir()?;
     copied(few.path(), many.path())?;

@@ -6,8 +6,10 @@ mod pgbench;
 use std::time::Duration;
 
 use private_postgres::{Durability, PrivatePostgres};
+use tempfile::TempDir;
 
 use crate::figures::{Limit, Report, Row, Spread};
+use crate::fill::{self, Portion};
 use crate::stage::{Run, Stage};
 use crate::{Effort, Failure, Plan};
 
@@ -16,12 +18,17 @@ const OF_PGBENCH: f64 = 0.9;
 /// Loads in a second on SQLite, or so many times those on PostgreSQL.
 const SQLITE: (f64, f64) = (2_000.0, 3.0);
 const SLOWEST_MS: f64 = 100.0;
+const LOADS_OF_A_TERMINAL: u64 = 100;
+/// Of every card when it is measured: it was loaded before.
+const COUNTER: u16 = 1_000;
 
 /// How much is measured.
 struct Size {
     terminals: usize,
     /// Of each terminal, at full speed.
     loads: usize,
+    /// In the store before anything is measured: pages of an index are what a server tells transactions apart by.
+    before: u64,
     pgbench_s: u32,
 }
 
@@ -31,11 +38,13 @@ impl Size {
             Effort::Whole => Self {
                 terminals: 32,
                 loads: 150,
+                before: 100_000,
                 pgbench_s: 20,
             },
             Effort::Quick => Self {
                 terminals: 4,
                 loads: 4,
+                before: 1_000,
                 pgbench_s: 2,
             },
         }
@@ -46,11 +55,11 @@ pub(crate) fn measure(plan: Plan) -> Result<Report, Failure> {
     let size = Size::of(plan.effort);
     let runtime = tokio::runtime::Runtime::new()?;
     let mut rows = Vec::new();
-    let sqlite = runtime.block_on(run(None, &size));
+    let sqlite = runtime.block_on(run(None, &size))?;
     rows.push(row("SQLite", &sqlite));
     let mut limits = vec![slowest("SQLite", &sqlite)];
     if let Some(server) = PrivatePostgres::start(Durability::Whole)? {
-        let postgres = runtime.block_on(run(Some(server.schema()?), &size));
+        let postgres = runtime.block_on(run(Some(server.schema()?), &size))?;
         let pgbench = pgbench::run(&server, size.pgbench_s)?;
         rows.push(row("PostgreSQL", &postgres));
         rows.push(pgbench.row());
@@ -81,11 +90,30 @@ pub(crate) fn measure(plan: Plan) -> Result<Report, Failure> {
     })
 }
 
-async fn run(store: Option<String>, size: &Size) -> Run {
-    let mut stage = Stage::start(store, size.terminals).await;
+async fn run(store: Option<String>, size: &Size) -> Result<Run, Failure> {
+    let dir = filled(store.clone(), size).await?;
+    let mut stage = Stage::open(dir, store, size.terminals, COUNTER).await;
     let run = stage.measure(size.loads).await;
     stage.stop().await;
-    run
+    Ok(run)
+}
+
+/// The folder of a bank with loads behind it.
+async fn filled(store: Option<String>, size: &Size) -> Result<TempDir, Failure> {
+    let mut stage = Stage::start(store.clone(), size.terminals).await;
+    stage.loads(1, Duration::ZERO).await;
+    let dir = stage.stop().await;
+    let portion = Portion {
+        step: 0,
+        ended: true,
+        loads: size.before,
+        terminals: size.before.div_ceil(LOADS_OF_A_TERMINAL),
+    };
+    match store {
+        Some(url) => fill::server(&url, &portion).await?,
+        None => fill::file(&dir.path().join("bank.sqlite"), &portion).await?,
+    }
+    Ok(dir)
 }
 
 fn row(name: &str, run: &Run) -> Row {

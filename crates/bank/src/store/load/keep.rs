@@ -6,11 +6,13 @@ use ledger::{Effect, Incident, Phase, Proof, State};
 use super::{LoadRow, Unstored};
 use crate::bank::Bank;
 use crate::error::Problem;
-use crate::store::audit::Note;
-use crate::store::outbox::Moved;
-use crate::store::{Conn, audit, card, corebank, money, outbox, queue, signed};
+use crate::store::audit::{Adding, Note};
+use crate::store::money::Posting;
+use crate::store::outbox::{Moved, Moving};
+use crate::store::{Conn, audit, card, corebank, queue, signed};
 
-/// Stores what the machine's steps since the last time caused: all but the reply, which the flow makes.
+/// Stores what the machine's steps since the last time caused: all but the reply, which the flow makes. First whatever
+/// makes a number, then what needs one: each half is one way to a server.
 pub(crate) async fn keep(
     bank: &Bank,
     conn: &mut Conn,
@@ -26,6 +28,7 @@ pub(crate) async fn keep(
     let mut told = unstored.told.iter();
     let mut moves = Vec::new();
     let mut notes = Vec::new();
+    let mut postings = Vec::new();
     for effect in unstored.effects {
         match effect {
             Effect::Transfer(transfer) => {
@@ -33,7 +36,8 @@ pub(crate) async fn keep(
                     Some(id) => queue::through(conn, (id, row.id()), transfer, now_ms).await?,
                     None => transfer,
                 };
-                money::post(conn, &transfer, Some(row.id()), now_ms).await?;
+                let posting = Posting::begin(conn, &transfer, Some(row.id()), now_ms).await?;
+                postings.push(posting);
             }
             Effect::Moved { from, to } => {
                 let told = told.next().map_or("", String::as_str);
@@ -48,8 +52,13 @@ pub(crate) async fn keep(
             Effect::IssueMac2 { .. } | Effect::AnswerStored => {}
         }
     }
-    outbox::moved(conn, row.id(), &moves, now_ms).await?;
-    audit::add(bank, conn, &notes, now_ms).await
+    let moving = Moving::begin(conn, row.id(), &moves, now_ms).await?;
+    let adding = Adding::begin(bank, conn, notes, now_ms).await?;
+    for posting in postings {
+        posting.end(conn).await?;
+    }
+    moving.end(conn).await?;
+    adding.end(bank, conn).await
 }
 
 async fn insert(bank: &Bank, conn: &mut Conn, row: &LoadRow, now_ms: u64) -> Result<(), Problem> {
@@ -60,8 +69,7 @@ async fn insert(bank: &Bank, conn: &mut Conn, row: &LoadRow, now_ms: u64) -> Res
     };
     let terminal = Terminal::from_bcd(order.terminal).map_err(Problem::internal)?;
     let identity = serde_json::to_vec(&row.identity).map_err(Problem::internal)?;
-    let made = conn
-        .sql(
+    conn.sql(
             "INSERT INTO load (bank, id, reference, kind, terminal, card, account, amount, phase, machine,
          card_sealed, requested_ms, changed_ms, queue)
          VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14) ON CONFLICT DO NOTHING",
@@ -79,12 +87,8 @@ async fn insert(bank: &Bank, conn: &mut Conn, row: &LoadRow, now_ms: u64) -> Res
         .bind(signed(now_ms))
         .bind(signed(row.load.changed_ms()))
         .bind(row.queue.map(|id| id.to_string()))
-        .execute()
-        .await?;
-    match made {
-        0 => Err(Problem::overtaken("a load of this number came first")),
-        _ => Ok(()),
-    }
+        .send_one(|| Problem::overtaken("a load of this number came first"))
+        .await
 }
 
 /// The card's own row: its counter, its open load, and the counter of one that reached it.
@@ -122,29 +126,25 @@ async fn write(
 ) -> Result<(), Problem> {
     let proof = proof(row.load.state());
     let confirmed = confirmed_counter(row);
-    let written = conn
-        .sql(
-            "UPDATE load SET phase = $3, proof = $4, proof_counter = $5, operators = $6,
+    conn.sql(
+        "UPDATE load SET phase = $3, proof = $4, proof_counter = $5, operators = $6,
          confirmed_counter = $7, machine = $8, changed_ms = $9 WHERE bank = $1 AND id = $2",
-        )
-        .bind(row.id())
-        .bind(row.phase().name())
-        .bind(proof.name)
-        .bind(proof.counter)
-        .bind(proof.operators)
-        .bind(confirmed)
-        .bind(serde_json::to_string(&row.load).map_err(Problem::internal)?)
-        .bind(signed(row.load.changed_ms()))
-        .execute()
-        .await?;
-    if written == 0 {
-        return Err(Problem::internal("a load went away"));
-    }
+    )
+    .bind(row.id())
+    .bind(row.phase().name())
+    .bind(proof.name)
+    .bind(proof.counter)
+    .bind(proof.operators)
+    .bind(confirmed)
+    .bind(serde_json::to_string(&row.load).map_err(Problem::internal)?)
+    .bind(signed(row.load.changed_ms()))
+    .send_one(|| Problem::internal("a load went away"))
+    .await?;
     if has_other_identity {
         let identity = serde_json::to_vec(&row.identity).map_err(Problem::internal)?;
         let sealed = bank.vault.seal("card", &identity)?;
         let sql = "UPDATE load SET card_sealed = $3 WHERE bank = $1 AND id = $2";
-        conn.sql(sql).bind(row.id()).bind(sealed).execute().await?;
+        conn.sql(sql).bind(row.id()).bind(sealed).send().await?;
     }
     Ok(())
 }

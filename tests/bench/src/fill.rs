@@ -1,4 +1,4 @@
-//! Fills a bank's file with copies of its own real loads. What tells rows apart is made new: ids, references, cards,
+//! Fills a bank's store with copies of its own real loads. What tells rows apart is made new: ids, references, cards,
 //! accounts, terminals, counters, times; what only lies there is copied: the machine's JSON, sealed columns, hashes.
 //! Every invariant holds afterwards. What is left out, because no load ever looks at it again: the audit log's rows (a
 //! chain of keyed hashes), the text of delivered events, answers inside the replay window.
@@ -6,7 +6,7 @@
 use std::path::Path;
 
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous};
-use sqlx::{AssertSqlSafe, ConnectOptions, Connection, SqliteConnection};
+use sqlx::{AssertSqlSafe, ConnectOptions, Connection, PgConnection};
 
 use crate::Failure;
 use crate::stage::NOW_MS;
@@ -18,37 +18,25 @@ const FIRST_COUNTER: u64 = 8;
 const DEPOSIT: u64 = 1_000_000;
 /// Loads in one transaction.
 const CHUNK: u64 = 100_000;
-/// Bits of the number that a load's id begins with: ids rise as they are made, so that the file is filled from left
+/// Bits of the number that a load's id begins with: ids rise as they are made, so that the store is filled from left
 /// to right, and those of real loads fall anywhere between.
 const ID_BITS: u32 = 40;
 /// Steps that share those numbers.
 const STEPS: u64 = 8;
-/// What the file grows by, bytes for each load; at most.
+/// What a file grows by, bytes for each load; at most.
 const BYTES: [u64; 2] = [1_100, 2_800];
 
 /// Loads that are added at once.
-pub(super) struct Portion {
+pub(crate) struct Portion {
     /// Another one for each portion of a file.
-    pub(super) step: u64,
+    pub(crate) step: u64,
     /// Whether the card was loaded; else the bank refused.
-    pub(super) ended: bool,
-    pub(super) loads: u64,
-    pub(super) terminals: u64,
+    pub(crate) ended: bool,
+    pub(crate) loads: u64,
+    pub(crate) terminals: u64,
 }
 
-/// Where the new rows begin.
-struct Base {
-    /// The load that is copied, as a literal.
-    model: String,
-    customer: i64,
-    card: i64,
-    transfer: i64,
-    transition: i64,
-    /// Transitions of the model.
-    moves: i64,
-}
-
-pub(super) async fn fill(file: &Path, portion: &Portion) -> Result<(), Failure> {
+pub(crate) async fn file(file: &Path, portion: &Portion) -> Result<(), Failure> {
     room(file, portion)?;
     let mut conn = SqliteConnectOptions::new()
         .filename(file)
@@ -59,98 +47,94 @@ pub(super) async fn fill(file: &Path, portion: &Portion) -> Result<(), Failure> 
         .pragma("temp_store", "memory")
         .connect()
         .await?;
-    let base = base(&mut conn, portion).await?;
-    run(&mut conn, TEMPORARY.replace("{model}", &base.model)).await?;
+    for sql in statements(portion) {
+        sqlx::raw_sql(AssertSqlSafe(sql)).execute(&mut conn).await?;
+    }
+    conn.close().await?;
+    Ok(())
+}
+
+pub(crate) async fn server(url: &str, portion: &Portion) -> Result<(), Failure> {
+    let mut conn = PgConnection::connect(url).await?;
+    sqlx::raw_sql(AS_IN_A_FILE).execute(&mut conn).await?;
+    for sql in statements(portion) {
+        sqlx::raw_sql(AssertSqlSafe(sql)).execute(&mut conn).await?;
+    }
+    for sql in [AS_BEFORE, "VACUUM ANALYZE"] {
+        sqlx::raw_sql(sql).execute(&mut conn).await?;
+    }
+    conn.close().await?;
+    Ok(())
+}
+
+/// In their order.
+fn statements(portion: &Portion) -> Vec<String> {
     let cards = portion.loads.div_ceil(LOADS_OF_A_CARD);
-    let sql = PEOPLE.replace("{series}", &series(0, cards));
-    run(&mut conn, filled(&sql, portion, &base)).await?;
-    let terminals = TERMINALS.replace("{series}", &series(0, portion.terminals));
-    run(&mut conn, filled(&terminals, portion, &base)).await?;
+    let mut all = vec![
+        TEMPORARY.to_owned(),
+        PEOPLE.replace("{series}", &series(0, cards)),
+        TERMINALS.replace("{series}", &series(0, portion.terminals)),
+    ];
     let mut from = 0;
     while from < portion.loads {
         let to = (from + CHUNK).min(portion.loads);
         let sql = NEW.replace("{series}", &series(from, to));
         let rest = if portion.ended { ENDED } else { "" };
-        let sql = ["BEGIN;", &sql, LOADS, rest, "COMMIT;"].concat();
-        run(&mut conn, filled(&sql, portion, &base)).await?;
+        all.push(["BEGIN;", &sql, LOADS, rest, "COMMIT;"].concat());
         from = to;
     }
-    run(&mut conn, BALANCES.to_owned()).await?;
-    conn.close().await?;
-    Ok(())
-}
-
-async fn run(conn: &mut SqliteConnection, sql: String) -> Result<(), Failure> {
-    sqlx::raw_sql(AssertSqlSafe(sql)).execute(conn).await?;
-    Ok(())
+    all.push(BALANCES.to_owned());
+    all.iter().map(|sql| filled(sql, portion)).collect()
 }
 
 /// Numbers from and to, the latter left out.
 fn series(from: u64, to: u64) -> String {
     format!(
-        "WITH RECURSIVE s(n) AS (SELECT {from} UNION ALL SELECT n + 1 FROM s WHERE n + 1 < {to})"
+        "WITH RECURSIVE s(n) AS (SELECT CAST({from} AS BIGINT) UNION ALL SELECT n + 1 FROM s WHERE n + 1 < {to})"
     )
 }
 
-async fn base(conn: &mut SqliteConnection, portion: &Portion) -> Result<Base, Failure> {
-    let phase = if portion.ended {
-        "confirmed"
-    } else {
-        "declined"
-    };
-    // The real ones are the first rows of the file.
-    let sql =
-        "SELECT hex(id) FROM load WHERE phase = $1 AND kind = 'top-up' ORDER BY rowid LIMIT 1";
-    let (model,): (String,) = sqlx::query_as(sql)
-        .bind(phase)
-        .fetch_one(&mut *conn)
-        .await?;
-    let sql = "SELECT count(*) FROM transition WHERE load = unhex($1)";
-    let (moves,): (i64,) = sqlx::query_as(sql)
-        .bind(&model)
-        .fetch_one(&mut *conn)
-        .await?;
-    let sql = "SELECT (SELECT max(id) FROM customer), (SELECT max(id) FROM card),
-        (SELECT max(id) FROM transfer), (SELECT max(id) FROM transition)";
-    let (customer, card, transfer, transition): (i64, i64, i64, i64) =
-        sqlx::query_as(sql).fetch_one(conn).await?;
-    Ok(Base {
-        model: format!("X'{model}'"),
-        customer: customer + 1,
-        card: card + 1,
-        transfer: transfer + 1,
-        transition: transition + 1,
-        moves,
-    })
-}
-
-/// The statements with this portion's numbers in them.
-fn filled(sql: &str, portion: &Portion, base: &Base) -> String {
+/// A statement with this portion's numbers in it.
+fn filled(sql: &str, portion: &Portion) -> String {
     let spacing = ((1_u64 << ID_BITS) / portion.loads.max(1) / STEPS).max(1) * STEPS;
-    let cards = i64::try_from(portion.loads.div_ceil(LOADS_OF_A_CARD)).unwrap_or(i64::MAX);
     // One second each, and over a day ago.
     let begin_ms = NOW_MS - 90_000_000 - portion.loads * 1_000;
-    let pays = if portion.ended { "1" } else { "0" };
+    let (phase, pays) = match portion.ended {
+        true => ("confirmed", 1),
+        false => ("declined", 0),
+    };
     let numbers = [
-        ("{model}", base.model.clone()),
+        ("{phase}", phase.to_owned()),
         ("{step}", portion.step.to_string()),
         ("{spacing}", spacing.to_string()),
-        ("{customer}", base.customer.to_string()),
-        ("{card}", base.card.to_string()),
-        ("{deposit}", base.transfer.to_string()),
-        ("{transfer}", (base.transfer + cards).to_string()),
-        ("{transition}", base.transition.to_string()),
-        ("{moves}", base.moves.to_string()),
+        (
+            "{cards}",
+            portion.loads.div_ceil(LOADS_OF_A_CARD).to_string(),
+        ),
         ("{terminals}", portion.terminals.to_string()),
         ("{loads_of_a_card}", LOADS_OF_A_CARD.to_string()),
         ("{counter}", FIRST_COUNTER.to_string()),
         ("{fen}", DEPOSIT.to_string()),
         ("{begin_ms}", begin_ms.to_string()),
-        ("{pays}", pays.to_owned()),
+        ("{pays}", pays.to_string()),
     ];
+    // Where the new rows begin.
+    let begins = [
+        "model",
+        "customer",
+        "card",
+        "deposit",
+        "transfer",
+        "transition",
+        "moves",
+    ];
+    let begins = begins.map(|name| (format!("{{{name}}}"), format!("(SELECT {name} FROM base)")));
     let mut out = sql.to_owned();
     for (name, number) in numbers {
         out = out.replace(name, &number);
+    }
+    for (name, number) in begins {
+        out = out.replace(&name, &number);
     }
     out
 }
@@ -174,12 +158,55 @@ fn room(_: &Path, _: &Portion) -> Result<(), Failure> {
     Ok(())
 }
 
-/// The loads of one chunk, and the model's transitions by their place.
+/// What a server lacks of a file's ways: the bank's number by itself, and functions. Nothing is checked: all of it is
+/// right, and checked afterwards as a whole.
+const AS_IN_A_FILE: &str = r"
+SET session_replication_role = replica;
+SET enable_seqscan = on;
+DO $$ DECLARE name text; BEGIN
+    FOR name IN SELECT table_name FROM information_schema.columns
+        WHERE table_schema = current_schema() AND column_name = 'bank'
+    LOOP EXECUTE format('ALTER TABLE %I ALTER COLUMN bank SET DEFAULT 1', name); END LOOP;
+END $$;
+CREATE FUNCTION randomblob(length INT) RETURNS BYTEA LANGUAGE sql VOLATILE AS
+    $$ SELECT decode(md5(random()::TEXT) || md5(random()::TEXT), 'hex') $$;
+CREATE FUNCTION unhex(digits TEXT) RETURNS BYTEA LANGUAGE sql IMMUTABLE AS $$ SELECT decode(digits, 'hex') $$;
+CREATE FUNCTION printf(how TEXT, VARIADIC numbers BIGINT[]) RETURNS TEXT LANGUAGE plpgsql IMMUTABLE AS $$
+DECLARE number BIGINT; place TEXT[]; BEGIN
+    FOREACH number IN ARRAY numbers LOOP
+        place := regexp_match(how, '%0(\d+)([dx])');
+        how := regexp_replace(how, '%0\d+[dx]',
+            lpad(CASE place[2] WHEN 'x' THEN to_hex(number) ELSE number::TEXT END, place[1]::INT, '0'));
+    END LOOP;
+    RETURN how;
+END $$;
+";
+
+/// Rows that come from now on get numbers above.
+const AS_BEFORE: &str = "
+DROP FUNCTION randomblob, unhex, printf;
+DO $$ DECLARE name text; BEGIN
+    FOR name IN SELECT table_name FROM information_schema.columns
+        WHERE table_schema = current_schema() AND column_name = 'bank'
+    LOOP EXECUTE format('ALTER TABLE %I ALTER COLUMN bank DROP DEFAULT', name); END LOOP;
+    FOREACH name IN ARRAY ARRAY['customer', 'card', 'transfer', 'transition'] LOOP
+        EXECUTE format('SELECT setval(pg_get_serial_sequence(%L, ''id''), max(id)) FROM %I', name, name);
+    END LOOP;
+END $$;
+";
+
+/// The loads of one chunk; a real load, which is the newest and is copied, and its transitions by their place.
 const TEMPORARY: &str = "
-CREATE TEMP TABLE new (n INTEGER PRIMARY KEY, id BLOB, reference TEXT, terminal TEXT, card INTEGER,
-    account INTEGER, counter INTEGER, shard TEXT, at_ms INTEGER);
+CREATE TEMP TABLE new (n BIGINT PRIMARY KEY, id BYTEA, reference TEXT, terminal TEXT, card BIGINT,
+    account BIGINT, counter BIGINT, shard TEXT, at_ms BIGINT);
+CREATE TEMP TABLE model AS SELECT id FROM load WHERE phase = '{phase}' AND kind = 'top-up'
+    ORDER BY requested_ms DESC, reference LIMIT 1;
 CREATE TEMP TABLE move AS SELECT row_number() OVER (ORDER BY id) - 1 AS place, from_phase, to_phase
-    FROM transition WHERE load = {model};
+    FROM transition WHERE load = (SELECT id FROM model);
+CREATE TEMP TABLE base AS SELECT (SELECT id FROM model) AS model, (SELECT count(*) FROM move) AS moves,
+    (SELECT max(id) + 1 FROM customer) AS customer, (SELECT max(id) + 1 FROM card) AS card,
+    (SELECT max(id) + 1 FROM transfer) AS deposit, (SELECT max(id) + 1 + {cards} FROM transfer) AS transfer,
+    (SELECT max(id) + 1 FROM transition) AS transition;
 ";
 
 /// Customers with one card each, and the money on their accounts.
@@ -187,7 +214,7 @@ const PEOPLE: &str = "
 INSERT INTO customer (id, phone_hash, phone_sealed, password_salt, password_hash, password_rounds, tries_left,
     activation_tries_left)
     {series} SELECT {customer} + s.n, randomblob(32), phone_sealed, password_salt, password_hash, password_rounds,
-    tries_left, activation_tries_left FROM s CROSS JOIN customer AS model ON model.id = 1;
+    tries_left, activation_tries_left FROM s JOIN customer AS model ON model.id = (SELECT min(id) FROM customer);
 INSERT INTO card (id, industry, number_hash, tail, customer, status, counter_seen, counter_confirmed)
     {series} SELECT {card} + n, '0001', randomblob(32), printf('%04d', n % 10000), {customer} + n, 'normal',
     {counter} + {loads_of_a_card}, CASE {pays} WHEN 1 THEN {counter} + {loads_of_a_card} ELSE -1 END FROM s;
@@ -205,10 +232,10 @@ INSERT INTO entry (transfer, account, amount)
 const TERMINALS: &str = "
 INSERT INTO terminal (id, master_wrapped, suite, lowest_suite, state, device, nonce_hash, enrolled_ms)
     {series} SELECT printf('9{step}%010d', n), master_wrapped, suite, lowest_suite, state, device, randomblob(32),
-    enrolled_ms FROM s CROSS JOIN (SELECT * FROM terminal ORDER BY rowid LIMIT 1);
+    enrolled_ms FROM s CROSS JOIN (SELECT * FROM terminal ORDER BY enrolled_ms DESC LIMIT 1) AS model;
 INSERT INTO working_key (terminal, id, suite, wrapped, not_before_ms, expires_ms, highest, seen)
     {series} SELECT printf('9{step}%010d', n), id, suite, wrapped, not_before_ms, expires_ms, highest, seen
-    FROM s CROSS JOIN (SELECT * FROM working_key ORDER BY rowid LIMIT 1);
+    FROM s CROSS JOIN (SELECT * FROM working_key LIMIT 1) AS model;
 ";
 
 /// An id is its number twice and the shard: all bytes together come to the shard, as the ledger wants it.
@@ -219,7 +246,7 @@ INSERT INTO new
     'TF-' || upper(substr(printf('%010x', at), 1, 4)) || '-' || upper(substr(printf('%010x', at), 5)),
     printf('9{step}%010d', n % {terminals}), {card} + n / {loads_of_a_card}, {customer} + n / {loads_of_a_card},
     {counter} + n % {loads_of_a_card}, printf('%02d', n % 64), {begin_ms} + n * 1000
-    FROM (SELECT n, n * {spacing} + {step} AS at FROM s);
+    FROM (SELECT n, n * {spacing} + {step} AS at FROM s) AS placed;
 ";
 
 /// What every load has.
@@ -228,7 +255,7 @@ INSERT INTO load (id, reference, kind, terminal, card, account, amount, phase, p
     confirmed_counter, machine, card_sealed, requested_ms, changed_ms)
     SELECT new.id, new.reference, model.kind, new.terminal, new.card, new.account, model.amount, model.phase,
     model.proof, model.proof_counter, model.operators, CASE {pays} WHEN 1 THEN new.counter END, model.machine,
-    model.card_sealed, new.at_ms, new.at_ms FROM new CROSS JOIN load AS model ON model.id = {model};
+    model.card_sealed, new.at_ms, new.at_ms FROM new JOIN load AS model ON model.id = {model};
 INSERT INTO transition (id, load, from_phase, to_phase, at_ms)
     SELECT {transition} + new.n * {moves} + place, new.id, from_phase, to_phase, new.at_ms FROM new CROSS JOIN move;
 INSERT INTO outbox (kind, transition, created_ms, delivered_ms)
@@ -239,33 +266,34 @@ INSERT INTO outbox (kind, transition, created_ms, delivered_ms)
 const ENDED: &str = "
 INSERT INTO attempt (load, number, card, account, amount, counter, balance, terminal, host_time, issued_ms)
     SELECT new.id, model.number, new.card, new.account, model.amount, new.counter, model.balance, new.terminal,
-    model.host_time, new.at_ms FROM new CROSS JOIN attempt AS model ON model.load = {model};
+    model.host_time, new.at_ms FROM new JOIN attempt AS model ON model.load = {model};
 INSERT INTO transfer (id, kind, load, at_ms)
     SELECT {transfer} + new.n * 2 + place, kind, new.id, new.at_ms FROM new
-    CROSS JOIN (SELECT 0 AS place, 'debit' AS kind UNION ALL SELECT 1, 'credit');
+    CROSS JOIN (SELECT 0 AS place, 'debit' AS kind UNION ALL SELECT 1, 'credit') AS kinds;
 INSERT INTO entry (transfer, account, amount)
     SELECT {transfer} + new.n * 2 + place, CASE who WHEN 'customer:' THEN who || new.account ELSE who || new.shard END,
     sign * (SELECT amount FROM load WHERE id = {model}) FROM new
     CROSS JOIN (SELECT 0 AS place, 'customer:' AS who, -1 AS sign UNION ALL SELECT 0, 'in-transit:', 1
-        UNION ALL SELECT 1, 'in-transit:', -1 UNION ALL SELECT 1, 'card-float:', 1);
+        UNION ALL SELECT 1, 'in-transit:', -1 UNION ALL SELECT 1, 'card-float:', 1) AS sides;
 INSERT INTO exchange (id, terminal, operation, industry, next_step, awaits, load, refund, at_ms)
     SELECT new.id, new.terminal, operation, industry, next_step, awaits, new.id, refund, new.at_ms
-    FROM new CROSS JOIN exchange AS model ON model.id = {model};
+    FROM new JOIN exchange AS model ON model.id = {model};
 INSERT INTO reply (exchange, step, request_hash, sealed, at_ms)
     SELECT new.id, step, request_hash, sealed, new.at_ms
-    FROM new CROSS JOIN reply AS model ON model.exchange = {model};
+    FROM new JOIN reply AS model ON model.exchange = {model};
 INSERT INTO sms_code (stem, terminal, industry, card_tail, card, ceiling, code_hash, sent_ms, sends, tries_left,
     verified_ms, spent_ms)
     SELECT substr(new.id, 1, 15), new.terminal, industry, card_tail, new.card, ceiling, code_hash, new.at_ms, sends,
     tries_left, new.at_ms, new.at_ms FROM new
-    CROSS JOIN sms_code AS model ON model.stem = substr({model}, 1, 15);
+    JOIN sms_code AS model ON model.stem = substr({model}, 1, 15);
 ";
 
 /// The bank's own accounts hold what their entries come to.
 const BALANCES: &str = "
 WITH RECURSIVE s(n) AS (SELECT 0 UNION ALL SELECT n + 1 FROM s WHERE n < 63)
-INSERT OR IGNORE INTO account (name) SELECT who || printf(':%02d', n) FROM s
-    CROSS JOIN (SELECT 'in-transit' AS who UNION ALL SELECT 'card-float' UNION ALL SELECT 'funding');
+INSERT INTO account (name) SELECT who || printf(':%02d', n) FROM s
+    CROSS JOIN (SELECT 'in-transit' AS who UNION ALL SELECT 'card-float' UNION ALL SELECT 'funding') AS own
+    WHERE true ON CONFLICT DO NOTHING;
 UPDATE account SET balance = (SELECT coalesce(sum(amount), 0) FROM entry WHERE entry.account = account.name)
     WHERE name NOT LIKE 'customer:%';
 ";
