@@ -32,9 +32,12 @@ pub(crate) struct Moved<'a> {
 /// need.
 #[must_use]
 pub(crate) struct Moving<'a> {
-    parts: Vec<(&'a [Moved<'a>], Later<(i64, String)>)>,
+    parts: Vec<Part<'a>>,
     now_ms: u64,
 }
+
+/// Steps of one statement, and the number and the later phase of each transition that it makes.
+type Part<'a> = (&'a [Moved<'a>], Later<(i64, String)>);
 
 /// Steps that are written by one statement.
 const STEPS: usize = 2;

@@ -139,13 +139,13 @@ impl Served {
     pub(crate) async fn commit(mut self) -> Result<(), Problem> {
         let is_unsure = |want: &Want| matches!(want, Want::Changed(_));
         if self.wanted.iter().any(is_unsure) {
-            self.hear(ignored).await.map_err(Missed::undone)?;
+            self.hear(unasked).await.map_err(Missed::undone)?;
         }
         if self.transaction == Transaction::Failed {
             return Err(Problem::internal("a commit of what has failed"));
         }
         self.ask(("COMMIT".into(), Vec::new()), Want::Done)?;
-        let done = self.hear(ignored).await.map_err(Missed::committed)?;
+        let done = self.hear(unasked).await.map_err(Missed::committed)?;
         self.transaction = Transaction::None;
         match done.verb.as_str() {
             "COMMIT" => Ok(()),
@@ -169,7 +169,7 @@ impl Served {
     /// How many rows it changed.
     pub(crate) async fn execute(&mut self, asked: Asked) -> Result<u64, Problem> {
         self.ask(asked, Want::Done)?;
-        let done = self.hear(ignored).await.map_err(Missed::undone)?;
+        let done = self.hear(unasked).await.map_err(Missed::undone)?;
         Ok(done.changed)
     }
 
@@ -199,7 +199,7 @@ impl Served {
     pub(crate) async fn kept<T: Row>(&mut self, ticket: Ticket) -> Result<Vec<T>, Problem> {
         let is_it = |want: &Want| matches!(want, Want::Kept(it) if *it == ticket);
         if self.wanted.iter().any(is_it) {
-            self.hear(ignored).await.map_err(Missed::undone)?;
+            self.hear(unasked).await.map_err(Missed::undone)?;
         }
         let rows = self.kept.get_mut(ticket.0).map(std::mem::take);
         rows.unwrap_or_default().iter().map(read).collect()
@@ -240,7 +240,7 @@ impl Served {
         self.ask(asked, want)?;
         // Where there is no transaction nothing is done later.
         if self.transaction == Transaction::None || self.wanted.len() >= GROUP {
-            self.hear(ignored).await.map_err(Missed::undone)?;
+            self.hear(unasked).await.map_err(Missed::undone)?;
         }
         Ok(())
     }
@@ -337,8 +337,9 @@ fn given_back() -> Problem {
     Problem::internal("a connection that was given back")
 }
 
-fn ignored(_row: ServerRow) -> Result<(), Problem> {
-    Ok(())
+/// Of those whose rows nobody wants at once.
+fn unasked(_row: ServerRow) -> Result<(), Problem> {
+    Err(Problem::internal("a row that nobody asked for"))
 }
 
 fn read<T: InServer>(row: &ServerRow) -> Result<T, Problem> {

@@ -180,7 +180,7 @@ async fn whoever_goes_on_after_a_failure_commits_nothing() {
 }
 
 /// A server that says of everything that it was this.
-async fn saying(tag: &'static str, at: PathBuf) {
+fn saying(tag: &'static str, at: PathBuf) {
     let listener = UnixListener::bind(at).unwrap();
     tokio::spawn(async move {
         let (mut stream, _) = listener.accept().await.unwrap();
@@ -210,7 +210,7 @@ async fn saying(tag: &'static str, at: PathBuf) {
 async fn a_commit_is_one_only_where_the_server_says_so() {
     for (tag, is_made) in [("COMMIT", true), ("ROLLBACK", false)] {
         let dir = tempfile::tempdir().unwrap();
-        saying(tag, dir.path().join(SOCKET)).await;
+        saying(tag, dir.path().join(SOCKET));
         let near = dir.path().display().to_string().replace('/', "%2F");
         let options = format!("postgres://b@localhost/d?host={near}")
             .parse()

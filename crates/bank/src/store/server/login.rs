@@ -112,10 +112,11 @@ enum Asked {
 
 /// What is no refusal.
 async fn heard(wire: &mut Wire) -> Result<Message, Failed> {
-    match wire.message().await? {
-        Message::ErrorResponse(body) => Err(Failed::Said(Said::read(&body)?)),
-        message => Ok(message),
+    let message = wire.message().await?;
+    if let Message::ErrorResponse(body) = &message {
+        return Err(Failed::Said(Said::read(body)?));
     }
+    Ok(message)
 }
 
 fn out_of_place() -> Failed {

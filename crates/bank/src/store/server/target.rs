@@ -163,7 +163,7 @@ impl Secret {
             .password()
             .map(|password| format!("password={password}"));
         if let Some(password) = password {
-            let mut decoded = url.clone();
+            let mut decoded = url;
             decoded.set_query(Some(&password));
             secret.password = decoded.query_pairs().next().map(|(_, it)| it.into_owned());
         }

@@ -104,7 +104,7 @@ impl Wire {
         let is_new = known.is_none();
         let prepared = match known {
             Some(prepared) => prepared,
-            None => self.prepare(&text, values)?,
+            None => self.prepare(text.clone(), values)?,
         };
         let name = prepared.name.clone();
         self.asked.push_back(Asked {
@@ -118,7 +118,7 @@ impl Wire {
             &name,
             formats,
             values,
-            encoded,
+            |value, into| Ok(encoded(value, into)),
             formats,
             &mut self.unsent,
         );
@@ -131,19 +131,19 @@ impl Wire {
 
     fn prepare(
         &mut self,
-        text: &Cow<'static, str>,
+        text: Cow<'static, str>,
         values: &[Value],
     ) -> Result<Arc<Prepared>, Failed> {
         self.named += 1;
         let name = format!("s{}", self.named);
         let kinds = values.iter().map(kind);
-        frontend::parse(&name, text, kinds, &mut self.unsent).map_err(Failed::unfit)?;
+        frontend::parse(&name, &text, kinds, &mut self.unsent).map_err(Failed::unfit)?;
         frontend::describe(b'S', &name, &mut self.unsent).map_err(Failed::unfit)?;
         let prepared = Arc::new(Prepared {
             name,
             columns: OnceLock::new(),
         });
-        self.statements.insert(text.clone(), prepared.clone());
+        self.statements.insert(text, prepared.clone());
         Ok(prepared)
     }
 
@@ -270,24 +270,21 @@ fn kind(value: &Value) -> Oid {
     }
 }
 
-fn encoded(
-    value: &Value,
-    into: &mut BytesMut,
-) -> Result<IsNull, Box<dyn std::error::Error + Sync + Send>> {
+fn encoded(value: &Value, into: &mut BytesMut) -> IsNull {
     let bytes: Option<&[u8]> = match value {
         Value::Number(Some(number)) => {
             into.extend_from_slice(&number.to_be_bytes());
-            return Ok(IsNull::No);
+            return IsNull::No;
         }
         Value::Number(None) => None,
         Value::Text(text) => text.as_ref().map(String::as_bytes),
         Value::Bytes(bytes) => bytes.as_deref(),
     };
     let Some(bytes) = bytes else {
-        return Ok(IsNull::Yes);
+        return IsNull::Yes;
     };
     into.extend_from_slice(bytes);
-    Ok(IsNull::No)
+    IsNull::No
 }
 
 #[cfg(test)]
