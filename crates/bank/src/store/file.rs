@@ -17,10 +17,6 @@ use crate::store::group::Turns;
 use crate::store::row::InFile;
 use crate::store::sql::Value;
 
-/// Of a store with ten million loads the inner pages of all indexes are some 80 MB, and each statement goes through
-/// them: SQLite's usual 2 MB would be read anew all the time. Memory that a smaller store never asks for.
-const CACHE_KIB: i64 = 96 * 1024;
-
 /// Distinct statements of the bank, each prepared once on each connection.
 const STATEMENTS: usize = 256;
 
@@ -42,7 +38,6 @@ pub(crate) fn connect(path: &Path, wait: Duration) -> Result<Connection> {
     // A turn is a savepoint, and what would undo it is more than SQLite keeps in memory by itself: each turn would
     // write a file of its own that nobody needs after it.
     conn.execute_batch("PRAGMA temp_store = MEMORY")?;
-    conn.pragma_update(None, "cache_size", -CACHE_KIB)?;
     Ok(conn)
 }
 
