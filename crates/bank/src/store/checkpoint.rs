@@ -4,6 +4,7 @@
 use std::cell::Cell;
 use std::ffi::c_int;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicI32, Ordering};
 
 use rusqlite::hooks::Wal;
 use rusqlite::{Connection, Result};
@@ -24,7 +25,11 @@ thread_local! {
 
 /// A connection that does nothing else; whoever finds it taken need not move anything.
 #[derive(Clone)]
-pub(crate) struct Checkpoints(Arc<Mutex<Connection>>);
+pub(crate) struct Checkpoints {
+    mover: Arc<Mutex<Connection>>,
+    /// Pages from which on another one is worth its waits for the disk.
+    next: Arc<AtomicI32>,
+}
 
 impl Checkpoints {
     /// `writer` leaves them to `mover` from now on.
@@ -33,18 +38,32 @@ impl Checkpoints {
             PAGES.set(pages);
             Ok(())
         }));
-        Self(Arc::new(Mutex::new(mover)))
+        Self {
+            mover: Arc::new(Mutex::new(mover)),
+            next: Arc::new(AtomicI32::new(DUE)),
+        }
     }
 
-    /// Whether the commit that this thread has just made left a log that should be moved.
-    pub(crate) fn are_due() -> bool {
-        PAGES.take() >= DUE
+    /// Whether the commit that this thread has just made left a log that should be moved: not before so much more was
+    /// written than the last time.
+    pub(crate) fn are_due(&self) -> bool {
+        let pages = PAGES.take();
+        if pages < DUE {
+            self.next.store(DUE, Ordering::Relaxed);
+            return false;
+        }
+        if pages < self.next.load(Ordering::Relaxed) {
+            return false;
+        }
+        self.next
+            .store(pages.saturating_add(DUE / 4), Ordering::Relaxed);
+        true
     }
 
     /// Moves what nobody reads any more; waits for nobody. Whether the log is long, for all that is moved: it begins
     /// anew with a commit that finds nothing left in it. None while another one is at it.
     pub(crate) fn run(&self) -> Option<Result<bool>> {
-        let mover = self.0.try_lock().ok()?;
+        let mover = self.mover.try_lock().ok()?;
         let sql = "PRAGMA wal_checkpoint(PASSIVE)";
         let pages = aside(|| mover.query_row(sql, [], |row| row.get::<_, c_int>(1)));
         Some(pages.map(|pages| pages >= LONG))
@@ -112,10 +131,11 @@ mod tests {
         let held = log_pages(&dir);
         assert!(held > 8_000, "{held} pages, and one reads what was before");
         reader.execute_batch("COMMIT").unwrap();
-        write(&turns, 400).await;
+        write(&turns, 1_500).await;
+        let pages = log_pages(&dir);
         assert!(
-            log_pages(&dir) < held + 1_100,
-            "the same place is used again"
+            pages < held + 3_000,
+            "{pages} pages: the same place is used again"
         );
     }
 }

@@ -100,11 +100,9 @@ impl Turns {
     async fn commit(self) {
         let mut group = self.group.lock().await;
         group.commit();
-        let is_due = Checkpoints::are_due();
+        let due = self.checkpoints.as_ref().filter(|it| it.are_due());
         drop(group);
-        let Some(checkpoints) = self.checkpoints.as_ref().filter(|_| is_due) else {
-            return;
-        };
+        let Some(checkpoints) = due else { return };
         let mut done = checkpoints.run();
         if matches!(done, Some(Ok(true))) {
             // Most of it is moved by now: the rest is short, and nobody adds to it or stands in the middle meanwhile.

@@ -26,6 +26,8 @@ const READERS: u32 = 4;
 /// some 80 MB, and each statement goes through them: SQLite's usual 2 MB would be read anew all the time. Memory that a
 /// smaller store never asks for.
 const CACHE_KIB: i64 = 96 * 1024;
+/// The log of a file after its beginning anew, bytes at most: twice what it usually grows to.
+const LOG_BYTES: i64 = 128 << 20;
 /// Connections of one process to a server. More of them would only wait for each other there.
 const CONNECTIONS: u32 = 16;
 /// How often a schema is tried to be brought up to date while another process does the same.
@@ -115,6 +117,9 @@ impl Opening {
         let writer = file::connect(path, wait).map_err(failed)?;
         let cached = writer.pragma_update(None, "cache_size", -CACHE_KIB);
         cached.map_err(failed)?;
+        // What a long read made of the log goes back to the disk when the log begins anew.
+        let cut = writer.pragma_update(None, "journal_size_limit", LOG_BYTES);
+        cut.map_err(failed)?;
         #[cfg(not(feature = "simulator"))]
         let alone = false;
         #[cfg(feature = "simulator")]

@@ -24,6 +24,9 @@ use crate::store::statements;
 /// A statement of a request takes milliseconds, and where others are in its way some seconds.
 const PATIENCE: Duration = Duration::from_secs(10);
 
+/// Between two rows of a read that takes as long as there is to read.
+const LONG: Duration = Duration::from_secs(600);
+
 /// Statements of one group: their answers wait on the way while the server is still being asked.
 const GROUP: usize = 64;
 
@@ -34,7 +37,7 @@ pub(crate) type Asked = (Cow<'static, str>, Vec<Value>);
 pub(crate) struct Served {
     /// None when it is given back.
     conn: Option<Leased>,
-    patience: Option<Duration>,
+    patience: Duration,
     /// A group was sent, and its end was not heard.
     is_asked: bool,
     transaction: Transaction,
@@ -115,7 +118,7 @@ impl Served {
     pub(crate) async fn take(pool: &Pool) -> Result<Self, Problem> {
         Ok(Self {
             conn: Some(pool.lease().await?),
-            patience: Some(PATIENCE),
+            patience: PATIENCE,
             is_asked: false,
             transaction: Transaction::None,
             wanted: VecDeque::new(),
@@ -123,9 +126,9 @@ impl Served {
         })
     }
 
-    /// Reads that see one moment take as long as there is to read.
-    pub(crate) fn without_limit(mut self) -> Self {
-        self.patience = None;
+    /// For reads that see one moment, however much there is to read.
+    pub(crate) fn patient(mut self) -> Self {
+        self.patience = LONG;
         self
     }
 
@@ -169,7 +172,8 @@ impl Served {
     /// How many rows it changed.
     pub(crate) async fn execute(&mut self, asked: Asked) -> Result<u64, Problem> {
         self.ask(asked, Want::Done)?;
-        let done = self.hear(unasked).await.map_err(Missed::undone)?;
+        let done = self.hear(unasked).await;
+        let done = done.map_err(|missed| self.lost(missed))?;
         Ok(done.changed)
     }
 
@@ -240,9 +244,19 @@ impl Served {
         self.ask(asked, want)?;
         // Where there is no transaction nothing is done later.
         if self.transaction == Transaction::None || self.wanted.len() >= GROUP {
-            self.hear(unasked).await.map_err(Missed::undone)?;
+            let heard = self.hear(unasked).await;
+            heard.map_err(|missed| self.lost(missed))?;
         }
         Ok(())
+    }
+
+    /// Of a write: one that is a commit of its own may have been made.
+    #[track_caller]
+    fn lost(&self, missed: Missed) -> Problem {
+        match self.transaction {
+            Transaction::None => missed.committed(),
+            Transaction::Unsent | Transaction::Open | Transaction::Failed => missed.undone(),
+        }
     }
 
     fn ask(&mut self, (text, values): Asked, want: Want) -> Result<(), Problem> {
@@ -261,6 +275,14 @@ impl Served {
         take: impl FnMut(ServerRow) -> Result<(), Problem>,
     ) -> Result<Tag, Missed> {
         let heard = self.hear_group(take).await;
+        let is_gone = match &heard {
+            Err(Missed::Silent) => true,
+            Err(Missed::Failed(failed)) => failed.is_open(),
+            Err(Missed::Unwanted(_)) | Ok(_) => false,
+        };
+        if let Some(conn) = self.conn.as_ref().filter(|_| is_gone) {
+            conn.forget_others();
+        }
         if heard.is_err() && self.transaction != Transaction::None {
             self.transaction = Transaction::Failed;
         }
@@ -351,10 +373,9 @@ async fn undone(mut conn: Leased) -> Result<Leased, Problem> {
     let wire = &mut conn.wire;
     wire.unask();
     wire.ask("ROLLBACK".into(), &[])?;
-    let patience = Some(PATIENCE);
     let undone = async {
-        within(patience, wire.send()).await?;
-        while !matches!(within(patience, wire.event()).await?, Event::Ready) {}
+        within(PATIENCE, wire.send()).await?;
+        while !matches!(within(PATIENCE, wire.event()).await?, Event::Ready) {}
         Ok::<_, Missed>(())
     };
     undone.await.map_err(Missed::undone)?;
@@ -370,12 +391,9 @@ pub(crate) async fn close(pool: &Pool) {
 
 /// What comes within this time.
 async fn within<T>(
-    patience: Option<Duration>,
+    patience: Duration,
     answer: impl Future<Output = Result<T, Failed>>,
 ) -> Result<T, Missed> {
-    let Some(patience) = patience else {
-        return Ok(answer.await?);
-    };
     let Ok(answer) = timeout(patience, answer).await else {
         log::warn!("the store's server says nothing");
         return Err(Missed::Silent);

@@ -63,7 +63,7 @@ impl Conn {
         let mut served = Served::take(pool).await?;
         let begin = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
         served.begin(begin)?;
-        let served = served.without_limit();
+        let served = served.patient();
         Ok(Self::of(Link::Within(served), bank))
     }
 

@@ -222,3 +222,18 @@ async fn a_commit_is_one_only_where_the_server_says_so() {
         assert_eq!(served.commit().await.is_ok(), is_made, "{tag}");
     }
 }
+
+#[tokio::test]
+async fn a_connection_that_can_not_write_any_more_is_nobodys() {
+    let Some(server) = PrivatePostgres::start(Durability::None).unwrap() else {
+        return;
+    };
+    let store = opened(&server).await;
+    let mut conn = store.read().await.unwrap();
+    let demoted = "SET SESSION CHARACTERISTICS AS TRANSACTION READ ONLY";
+    conn.bare(demoted).execute().await.unwrap();
+    drop(conn);
+    write(store.clone()).await.unwrap();
+    write(store.clone()).await.unwrap();
+    store.close().await;
+}

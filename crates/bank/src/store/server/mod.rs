@@ -24,8 +24,9 @@ pub(crate) use row::{Cell, InServer, ServerRow, Unreadable};
 pub(crate) use target::Target;
 pub(crate) use wire::{Event, Tag};
 
-/// SQLSTATEs of what may be tried again: serialisation failure, deadlock, and a row that another made first.
-const CONFLICTS: [&str; 3] = ["40001", "40P01", "23505"];
+/// SQLSTATEs of what may be tried again: serialisation failure, deadlock, a row that another made first; a server that only
+/// reads by now, and a mode or a statement that this connection can't have: another connection may.
+const CONFLICTS: [&str; 6] = ["40001", "40P01", "23505", "25006", "0A000", "26000"];
 
 /// Why a server did not do what it was asked.
 #[derive(Debug)]
@@ -61,6 +62,11 @@ impl Said {
         Ok(Self { code, message })
     }
 
+    /// Of rows or of another transaction (classes 23 and 40): the connection is as good as before.
+    fn is_of_rows(&self) -> bool {
+        self.code.starts_with("23") || self.code.starts_with("40")
+    }
+
     /// A server that starts, or has too many connections for the moment.
     fn is_for_now(&self) -> bool {
         self.code == "57P03" || self.code == "53300"
@@ -72,13 +78,13 @@ impl Failed {
         Self::Unfit(cause.to_string())
     }
 
-    /// Whether a commit that failed so may have been made all the same: the connection broke (class 08), the server
-    /// stopped meanwhile (57P), or it says itself that it does not know (40003).
+    /// Whether a commit that failed so may have been made all the same: the connection broke (class 08), somebody or
+    /// the server's own end stopped it (57), or it says itself that it does not know (40003).
     pub(crate) fn is_open(&self) -> bool {
         match self {
             Self::Broken(_) | Self::Unfit(_) => true,
             Self::Said(said) => {
-                let open = ["08", "57P", "40003"];
+                let open = ["08", "57", "40003"];
                 open.iter().any(|class| said.code.starts_with(class))
             }
         }

@@ -111,6 +111,11 @@ impl Pool {
 }
 
 impl Leased {
+    /// Those that were left before this one ended are as dead.
+    pub(crate) fn forget_others(&self) {
+        self.from.free().clear();
+    }
+
     /// For others; one that is not as they want it is closed.
     pub(crate) fn give_back(mut self) {
         self.wire.unask();

@@ -2,11 +2,13 @@
 
 use std::io;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::BytesMut;
 use postgres_protocol::message::frontend;
 use rustls::ClientConfig;
 use rustls::pki_types::ServerName;
+use socket2::{SockRef, TcpKeepalive};
 use sqlx::ConnectOptions;
 use sqlx::postgres::{PgConnectOptions, PgSslMode};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -88,6 +90,7 @@ impl At {
             Self::Network { host, port, tls } => {
                 let stream = TcpStream::connect((host.as_str(), *port)).await?;
                 stream.set_nodelay(true)?;
+                keep_alive(&stream)?;
                 match tls {
                     None => Ok(Box::new(stream)),
                     Some(tls) => tls.secured(stream).await,
@@ -95,6 +98,21 @@ impl At {
             }
         }
     }
+}
+
+/// Without a word from a machine, before it is asked whether it is there; then with something on its way to it, unanswered.
+const QUIET: Duration = Duration::from_secs(60);
+
+/// Whoever waits for long hears of a machine that is gone, and what stands between forgets no connection.
+fn keep_alive(stream: &TcpStream) -> io::Result<()> {
+    let socket = SockRef::from(stream);
+    let asks = TcpKeepalive::new()
+        .with_time(QUIET)
+        .with_interval(QUIET / 6);
+    socket.set_tcp_keepalive(&asks)?;
+    #[cfg(target_os = "linux")]
+    socket.set_tcp_user_timeout(Some(QUIET))?;
+    Ok(())
 }
 
 impl Tls {
@@ -123,6 +141,12 @@ fn refused(error: io::Error) -> Failed {
 }
 
 fn secured(mode: PgSslMode, host: &str, proofs: &Proofs) -> Result<Option<Tls>, StartError> {
+    let verifies = matches!(mode, PgSslMode::VerifyCa | PgSslMode::VerifyFull);
+    if proofs.authorities.is_some() && !verifies {
+        // It would never be looked at, and whoever gives it means it.
+        let cause = "sslrootcert needs sslmode=verify-ca or verify-full";
+        return Err(StartError::Tls(cause.to_owned()));
+    }
     let (trust, is_needed) = match mode {
         PgSslMode::Disable | PgSslMode::Allow => return Ok(None),
         PgSslMode::Prefer => (Trust::Anybody, false),
@@ -220,9 +244,12 @@ mod tests {
             ("verify-ca", Some(true)),
             ("verify-full", Some(true)),
         ] {
-            let file = file.display();
-            let url = format!("postgres://b@db.example/d?sslmode={mode}&sslrootcert={file}");
-            let Ok(At::Network { host, port, tls }) = at(&url) else {
+            let plain = format!("postgres://b@db.example/d?sslmode={mode}");
+            let with_file = format!("{plain}&sslrootcert={}", file.display());
+            let looks = mode.starts_with("verify");
+            assert_eq!(at(&with_file).is_ok(), looks, "{mode}: the file is for it");
+            let Ok(At::Network { host, port, tls }) = at(if looks { &with_file } else { &plain })
+            else {
                 panic!("{mode}");
             };
             assert_eq!((host.as_str(), port), ("db.example", 5432));

@@ -106,17 +106,21 @@ pub(super) fn config(trust: Trust, proofs: &Proofs) -> Result<ClientConfig, Star
     }
 }
 
-/// The machine's own authorities, and those of a file.
+/// The authorities of a file, else the machine's own.
 fn verifier(
     proofs: &Proofs,
     provider: Arc<CryptoProvider>,
 ) -> Result<Arc<WebPkiServerVerifier>, StartError> {
     let mut roots = RootCertStore::empty();
-    let found = rustls_native_certs::load_native_certs();
-    let (_good, _bad) = roots.add_parsable_certificates(found.certs);
-    if let Some(pem) = &proofs.authorities {
-        for certificate in pem.certificates()? {
-            roots.add(certificate).map_err(|error| pem.bad(error))?;
+    match &proofs.authorities {
+        Some(pem) => {
+            for certificate in pem.certificates()? {
+                roots.add(certificate).map_err(|error| pem.bad(error))?;
+            }
+        }
+        None => {
+            let found = rustls_native_certs::load_native_certs();
+            let (_good, _bad) = roots.add_parsable_certificates(found.certs);
         }
     }
     let verifier = WebPkiServerVerifier::builder_with_provider(Arc::new(roots), provider);

@@ -21,6 +21,11 @@ const BINARY: i16 = 1;
 /// What the server's word of an idle connection is: outside every transaction.
 const IDLE: u8 = b'I';
 
+/// Of a message, bytes: no row comes near, and room is made for what it says.
+const LONGEST: u32 = 64 << 20;
+/// Bytes that are read at once, where there are so many.
+const READ: usize = 16 * 1024;
+
 /// What a connection goes through.
 pub(super) trait Stream: AsyncRead + AsyncWrite + Unpin + Send {}
 impl<T: AsyncRead + AsyncWrite + Unpin + Send> Stream for T {}
@@ -37,6 +42,8 @@ pub(crate) struct Wire {
     /// Those whose answers were not heard to their ends, the oldest first.
     asked: VecDeque<Asked>,
     is_idle: bool,
+    /// It said that it can't do what this bank asks: whoever tries again wants another one.
+    is_spoilt: bool,
 }
 
 /// A statement that the server knows by a name.
@@ -95,6 +102,7 @@ impl Wire {
             named: 0,
             asked: VecDeque::new(),
             is_idle: false,
+            is_spoilt: false,
         }
     }
 
@@ -194,7 +202,9 @@ impl Wire {
                 while let Some(asked) = self.asked.pop_front() {
                     self.forget(&asked);
                 }
-                return Ok(Event::Failed(Said::read(body)?));
+                let said = Said::read(body)?;
+                self.is_spoilt |= !said.is_of_rows();
+                return Ok(Event::Failed(said));
             }
             if let Message::ReadyForQuery(body) = &message {
                 self.is_idle = body.status() == IDLE;
@@ -229,6 +239,13 @@ impl Wire {
     /// The next message that is not the server's own remark.
     pub(super) async fn message(&mut self) -> Result<Message, Failed> {
         loop {
+            let length = self.unread.get(1..5).and_then(|it| it.try_into().ok());
+            if length
+                .map(u32::from_be_bytes)
+                .is_some_and(|it| it > LONGEST)
+            {
+                return Err(Failed::unfit("a message of the store's server is too long"));
+            }
             match Message::parse(&mut self.unread)? {
                 Some(
                     Message::NoticeResponse(_)
@@ -237,6 +254,7 @@ impl Wire {
                 ) => {}
                 Some(message) => return Ok(message),
                 None => {
+                    self.unread.reserve(READ);
                     if self.stream.read_buf(&mut self.unread).await? == 0 {
                         return Err(io::Error::from(io::ErrorKind::UnexpectedEof).into());
                     }
@@ -247,7 +265,7 @@ impl Wire {
 
     /// Whether anybody can have it.
     pub(super) fn is_free(&self) -> bool {
-        self.is_idle && self.asked.is_empty() && self.unsent.is_empty()
+        self.is_idle && !self.is_spoilt && self.asked.is_empty() && self.unsent.is_empty()
     }
 
     pub(super) fn is_idle_now(&mut self) {
@@ -290,6 +308,16 @@ fn encoded(value: &Value, into: &mut BytesMut) -> IsNull {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[tokio::test]
+    async fn a_message_is_no_longer_than_any_row() {
+        let (near, mut far) = tokio::io::duplex(64);
+        far.write_all(b"D\xff\xff\xff\xff").await.unwrap();
+        let mut wire = Wire::new(Box::new(near));
+        let told = wire.message().await.err().map(|failed| failed.to_string());
+        assert!(told.is_some_and(|told| told.contains("too long")));
+        assert!(wire.unread.capacity() <= 2 * READ);
+    }
 
     #[test]
     fn a_tag_says_what_was_done_and_to_how_many_rows() {
