@@ -59,6 +59,7 @@ scenario("a top-up that waits for its card is not lost to who looks for the faul
   await firstStart(app);
   await proveCode(world);
   await rig.card("remove");
+  await app.untilState("reader-state", "empty");
   await pay(app, "50", DEMO.password);
   await app.click("check-reader");
   await app.untilScreen("settings");
