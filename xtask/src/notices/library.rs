@@ -198,7 +198,7 @@ Copyright &#38; &#34;so on&#34; R&amp;D &c
 ";
 
     #[test]
-    fn the_librarys_own_notices_and_licences_are_read() {
+    fn the_own_notices_and_licences_of_the_library_are_read() {
         let library = itself(SMALL, "rustc 1.95.0 (0123 2026-04-14)");
         assert_eq!(library.version, "1.95.0");
         let text = "License: Apache-2.0 OR (MIT AND ISC)\n\nCopyright: The Rust Project Developers";
