@@ -237,3 +237,29 @@ async fn a_connection_that_can_not_write_any_more_is_nobodys() {
     write(store.clone()).await.unwrap();
     store.close().await;
 }
+
+/// A restart of the server: all connections end, and whoever has one hears of it in the middle of a write of its own.
+#[tokio::test]
+async fn a_write_that_was_lost_may_have_been_made_and_the_other_connections_are_as_dead() {
+    let Some(server) = PrivatePostgres::start(Durability::None).unwrap() else {
+        return;
+    };
+    let store = opened(&server).await;
+    let mut held = Vec::new();
+    for _ in 0..4 {
+        held.push(store.read().await.unwrap());
+    }
+    let mut last = held.pop().unwrap();
+    drop(held);
+    let others = "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity
+        WHERE pid <> pg_backend_pid() AND application_name = 'tapfill-bank'";
+    let ended: i64 = last.bare(others).value().await.unwrap();
+    assert!(ended >= 3, "{ended} of those that were left");
+    let own = "SELECT pg_terminate_backend(pg_backend_pid())";
+    let lost = last.bare(own).execute().await;
+    let is_late = matches!(lost, Err(Problem::Refused { code: "late", .. }));
+    assert!(is_late, "{lost:?}");
+    drop(last);
+    assert_eq!(voids(&store).await, 0, "the first connection is a new one");
+    store.close().await;
+}
