@@ -232,9 +232,13 @@ async fn a_connection_that_can_not_write_any_more_is_nobodys() {
     let mut conn = store.read().await.unwrap();
     let demoted = "SET SESSION CHARACTERISTICS AS TRANSACTION READ ONLY";
     conn.bare(demoted).execute().await.unwrap();
+    let refused = conn.sql(INSERT).bind(&[1; 16]).bind(1_i64).execute().await;
+    assert!(refused.is_err(), "it only reads");
     drop(conn);
-    write(store.clone()).await.unwrap();
-    write(store.clone()).await.unwrap();
+    let mut conn = store.read().await.unwrap();
+    let written = conn.sql(INSERT).bind(&[1; 16]).bind(1_i64).execute().await;
+    assert_eq!(written.ok(), Some(1), "on another one");
+    drop(conn);
     store.close().await;
 }
 
