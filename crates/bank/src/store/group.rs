@@ -99,8 +99,9 @@ impl Turns {
 
     async fn commit(self) {
         let mut group = self.group.lock().await;
+        let alone = group.waiting.len() <= 1;
         group.commit();
-        let due = self.checkpoints.as_ref().filter(|it| it.are_due());
+        let due = self.checkpoints.as_ref().filter(|it| it.are_due(alone));
         drop(group);
         let Some(checkpoints) = due else { return };
         let mut done = checkpoints.run();
