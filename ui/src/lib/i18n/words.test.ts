@@ -92,6 +92,7 @@ describe.each(['zh-CN', 'zh-TW', 'en'] as const)('in %s', (language) => {
     expect(actionOf({ ...error, retry: 'wait' })).not.toBe(actionOf(error));
     expect(actionOf({ ...error, code: 'bank-silent', retry: 'resume' })).toMatch(/card|卡/);
     expect(actionOf({ ...error, code: 'bank-silent' })).not.toMatch(/card|卡/);
+    expect(actionOf({ ...error, code: 'card-lost', retry: 'resume' }), 'what has begun is checked first').not.toBe(actionOf({ ...error, code: 'card-lost' }));
   });
 });
 
