@@ -14,14 +14,14 @@ const MOST_BYTES = 3_000_000;
 
 const SCENES = [
   "welcome", "home", "home-pending", "balance", "topup-phone", "topup-code", "topup-amount", "topup-wait", "topup-running", "topup-done",
-  "topup-torn", "resume-loaded", "activate-done", "queue-next", "history", "settings", "settings-looked-into",
+  "topup-torn", "resume-loaded", "activate-done", "queue-next", "history-pending", "settings", "settings-looked-into",
 ];
 /** Each scene once in every language, in both themes, on a phone and in a window: what one picture lacks another has. */
 const DRESSES = [
   { size: "phone", language: "zh-CN", theme: "light" },
   { size: "phone", language: "en", theme: "dark" },
 ];
-const WINDOWS = ["home", "balance", "topup-amount", "topup-running", "queue-next", "history", "settings-looked-into"];
+const WINDOWS = ["home", "balance", "topup-amount", "topup-running", "queue-next", "history-pending", "settings-looked-into"];
 
 const pictures = [
   ...SCENES.flatMap((scene) => DRESSES.map((dress) => ({ scene, ...dress }))),
