@@ -37,7 +37,7 @@ describe('a record of the history in a window', () => {
 
   it('is the one that was chosen at home, and the way back leads home', async () => {
     const { app } = await open('home');
-    all('history-open')[3]?.click();
+    all('history-open')[2]?.click();
     await settle();
     expect(text('history-beside')).toContain('TF-9Q3F-70MW');
     window.dispatchEvent(new PopStateEvent('popstate'));

@@ -1,4 +1,5 @@
 use std::fs;
+use std::path::PathBuf;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
@@ -128,7 +129,8 @@ impl Part {
             Self::Release => {
                 build::app()?;
                 build::release(Made::ToLookAt)?;
-                let mut command = node_tests(&format!("{WINDOW_TESTS}/release"), None, 1)?;
+                let mut command =
+                    node_tests(&test_files(&format!("{WINDOW_TESTS}/release"))?, None, 1)?;
                 finish(command.envs(Made::ToLookAt.environment().iter().copied()))
             }
             Self::Mobile => mobile::test(),
@@ -140,6 +142,7 @@ impl Part {
 const KILLS: u64 = 20;
 const FLOWS: &str = "tapfill-tests";
 const WINDOW_TESTS: &str = "tests/ui";
+const FAILED_REPORTER: &str = "tests/ui/lib/failed-files.mjs";
 /// Each file of the page's tests has a browser and a screen of its own, and waits for it most of the time.
 const PAGES_AT_ONCE: u8 = 2;
 pub(crate) const SCREEN: &str = "-screen 0 1280x960x24";
@@ -209,15 +212,12 @@ fn window_tests(options: &Options) -> Outcome<()> {
     let screens = build::target().join("artefacts/screens");
     let _ = fs::remove_dir_all(&screens);
     fs::create_dir_all(&screens).map_err(|e| format!("{}: {e}", screens.display()))?;
-    let filter = options.value("--filter");
-    let mut command = node_tests(WINDOW_TESTS, filter, 1)?;
-    command
-        .env("TAPFILL_APP", build::binary("tapfill"))
-        .env("TAPFILL_SCREENS", &screens);
-    // WebKit's driver now and then loses its browser under load. A fault of ours fails the second time as well.
-    let outcome = finish(&mut command).or_else(|why| {
-        println!("{why}\nOnce more, to tell a fault of the app from one of the driver.");
-        finish(&mut command)
+    let outcome = node_tests_twice(&test_files(WINDOW_TESTS)?, |files| {
+        let mut command = node_tests(files, options.value("--filter"), 1)?;
+        command
+            .env("TAPFILL_APP", build::binary("tapfill"))
+            .env("TAPFILL_SCREENS", &screens);
+        Ok(command)
     });
     println!("Screenshots: {}", screens.display());
     outcome
@@ -226,14 +226,9 @@ fn window_tests(options: &Options) -> Outcome<()> {
 /// Every scene of the page in every language and theme: axe, the keyboard, large text.
 fn page_tests(options: &Options) -> Outcome<()> {
     build::npm(&["run", "--silent", "build:fake"])?;
-    let mut command = node_tests(
-        &format!("{WINDOW_TESTS}/page"),
-        options.value("--filter"),
-        PAGES_AT_ONCE,
-    )?;
-    let outcome = finish(&mut command).or_else(|why| {
-        println!("{why}\nOnce more, to tell a fault of the page from one of the driver.");
-        finish(&mut command)
+    let files = test_files(&format!("{WINDOW_TESTS}/page"))?;
+    let outcome = node_tests_twice(&files, |files| {
+        node_tests(files, options.value("--filter"), PAGES_AT_ONCE)
     });
     println!(
         "Pictures: {}",
@@ -253,8 +248,44 @@ fn samples() -> Outcome<()> {
     Ok(())
 }
 
-/// Node's test runner on the files of a folder, so many `at_once`, with a display of its own.
-fn node_tests(folder: &str, filter: Option<&str>, at_once: u8) -> Outcome<Command> {
+/// Runs tests, and those files that failed once more: WebKit's driver now and then loses its browser under load. A fault
+/// of ours fails the second time as well.
+fn node_tests_twice(
+    files: &[String],
+    command: impl Fn(&[String]) -> Outcome<Command>,
+) -> Outcome<()> {
+    let noted = failed_tests();
+    let _ = fs::remove_file(&noted);
+    finish(&mut command(files)?).or_else(|why| {
+        let again = failed_of(files, &fs::read_to_string(&noted).unwrap_or_default());
+        println!(
+            "{why}\nOnce more, to tell a fault of ours from one of the driver:\n{}",
+            again.join("\n")
+        );
+        finish(&mut command(&again)?)
+    })
+}
+
+/// Where the reporter notes the files that failed.
+fn failed_tests() -> PathBuf {
+    build::target().join("failed-tests.txt")
+}
+
+/// Those of `files` that are noted as failed, one a line; all of them when none is: the runner itself failed.
+fn failed_of(files: &[String], noted: &str) -> Vec<String> {
+    let failed: Vec<_> = files
+        .iter()
+        .filter(|file| noted.lines().any(|line| line == file.as_str()))
+        .cloned()
+        .collect();
+    if failed.is_empty() {
+        return files.to_vec();
+    }
+    failed
+}
+
+/// Node's test runner on these files, so many `at_once`, with a display of its own.
+fn node_tests(files: &[String], filter: Option<&str>, at_once: u8) -> Outcome<Command> {
     install::node_modules(&build::root().join(WINDOW_TESTS))?;
     let xvfb = find("xvfb-run").ok_or("xvfb-run is missing (package xvfb)")?;
     let program = std::env::current_exe().map_err(|e| format!("this program: {e}"))?;
@@ -262,10 +293,18 @@ fn node_tests(folder: &str, filter: Option<&str>, at_once: u8) -> Outcome<Comman
     command.current_dir(build::root());
     command.args(["-a", "-s", SCREEN, "node", "--test"]);
     command.arg(format!("--test-concurrency={at_once}"));
-    command.arg("--test-reporter=spec");
+    command.args(["--test-reporter=spec", "--test-reporter-destination=stdout"]);
+    command.arg(format!(
+        "--test-reporter={}/{FAILED_REPORTER}",
+        build::root().display()
+    ));
+    command.arg(format!(
+        "--test-reporter-destination={}",
+        failed_tests().display()
+    ));
     command.args(filter.map(|text| format!("--test-name-pattern={text}")));
     command.env("TAPFILL_XTASK", program);
-    command.args(test_files(folder)?);
+    command.args(files);
     Ok(command)
 }
 
@@ -294,5 +333,22 @@ mod tests {
         ];
         assert_eq!(summary(&results), Err("failed: ui".to_owned()));
         assert_eq!(summary(&results[..1]), Ok(()));
+    }
+
+    #[test]
+    fn only_files_that_failed_run_once_more() {
+        let files = [
+            "/t/axe.test.mjs",
+            "/t/glance.test.mjs",
+            "/t/motion.test.mjs",
+        ]
+        .map(String::from);
+        let again = failed_of(
+            &files,
+            "/t/motion.test.mjs\n/t/axe.test.mjs\n/t/motion.test.mjs\n",
+        );
+        assert_eq!(again, ["/t/axe.test.mjs", "/t/motion.test.mjs"]);
+        assert_eq!(failed_of(&files, ""), files, "nobody knows which: all");
+        assert_eq!(failed_of(&files, "/t/axe\n"), files, "no part of a name");
     }
 }

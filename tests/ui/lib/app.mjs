@@ -217,9 +217,11 @@ export async function startAgain(rig, ...args) {
 export async function until(probe, what, tell, limitMs = WAIT_MS) {
   const end = Date.now() + limitMs;
   for (;;) {
+    // Known before it is asked: an answer that a pause of the machine held back tells of a time before the limit.
+    const last = Date.now() > end;
     const value = await probe();
     if (value) return value;
-    if (Date.now() > end) {
+    if (last) {
       const more = tell ? ` (${await tell()})` : "";
       throw new Error(`not within ${limitMs} ms: ${what}${more}`);
     }

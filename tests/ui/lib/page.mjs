@@ -20,7 +20,7 @@ const HOST = `<!doctype html><html lang="en"><title>host</title><style>body{marg
 /** Room for every frame. */
 const WINDOW = [1300, 1240];
 
-/** A busy machine may take long to load a page. */
+/** A busy machine may take long to load a page, and to draw what moves on it. */
 const LOAD_MS = 60_000;
 
 export const LANGUAGES = ["zh-CN", "zh-TW", "en"];
@@ -33,6 +33,7 @@ export class Page {
   #server;
   #origin;
   #config;
+  #shown = 0;
   driver;
 
   /** `still`: for a person who has told the system that nothing should move. */
@@ -74,7 +75,8 @@ export class Page {
   /** Draws one scene: `size` is a name of SIZES or [width, height], `text` the text size in per cent, `phone`: as on one. */
   async show(scene, { language = "zh-CN", theme = "light", text = 100, size = "phone", phone = false } = {}) {
     const [width, height] = SIZES[size] ?? size;
-    const query = new URLSearchParams({ fake: scene, lang: language, theme, text, ...(phone && { phone: "yes" }) });
+    this.#shown += 1; // the same scene once more has another address, or the one that is leaving would count as drawn
+    const query = new URLSearchParams({ fake: scene, lang: language, theme, text, ...(phone && { phone: "yes" }), shown: this.#shown });
     await this.driver.switchTo().defaultContent();
     await this.driver.executeScript(
       `const [frame, width, height, address] = [document.querySelector("iframe"), ...arguments];
@@ -119,7 +121,7 @@ export class Page {
   async settled() {
     const moving = () =>
       this.script("return document.getAnimations().filter((a) => a.playState === 'running' && a.effect.getComputedTiming().iterations !== Infinity).length");
-    await until(async () => (await moving()) === 0, "movements have ended");
+    await until(async () => (await moving()) === 0, "movements have ended", null, LOAD_MS);
   }
 
   script(text, ...values) {
@@ -184,6 +186,8 @@ export class Page {
   }
 }
 
+/** Each page is opened at noon of today: no midnight comes between two looks at it, after which "today" is called otherwise. */
+const NOON = `<script>{ const now = Date.now; const ahead = new Date().setHours(12, 0, 0, 0) - now(); Date.now = () => now() + ahead; }</script>`;
 /** The page asks its browser's name where a card is held. */
 const PHONE = `<script>Object.defineProperty(navigator, "userAgent", { get: () => "Android" })</script>`;
 
@@ -194,7 +198,7 @@ function serve(request, response) {
   try {
     response.setHeader("content-type", KINDS[path.extname(file)] ?? "application/octet-stream");
     const body = readFileSync(file);
-    response.end(searchParams.has("phone") ? body.toString().replace("<head>", `<head>${PHONE}`) : body);
+    response.end(name === "/index.html" ? body.toString().replace("<head>", `<head>${NOON}${searchParams.has("phone") ? PHONE : ""}`) : body);
   } catch {
     response.writeHead(404).end();
   }

@@ -5,7 +5,7 @@ import { CUT } from "../lib/fits.mjs";
 import { LANGUAGES, Page } from "../lib/page.mjs";
 
 let page;
-before(async () => (page = await Page.start()), { timeout: 120_000 });
+before(async () => (page = await Page.start({ still: true })), { timeout: 120_000 });
 after(() => page?.close());
 
 for (const language of LANGUAGES) {

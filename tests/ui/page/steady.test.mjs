@@ -94,6 +94,20 @@ for (const [scene, name, { brings, drops }, controls] of PAGES) {
   });
 }
 
+test("an error that comes moves neither the amount nor the card beside it, in windows", LIMIT, async () => {
+  for (const size of ["desktop", [1000, 640], [1600, 1000]]) {
+    await page.show("topup-amount", { size, language: "en" });
+    const controls = ["amount-input", "amount-chip-50", "purse-card", "pin-key-1", "submit"];
+    const before = await places(controls);
+    await click("submit");
+    await page.drawn();
+    assert.equal(await told(), 1, `${size}: the error is there`);
+    assert.deepEqual(await places(controls), before, `${size}: it comes`);
+    const seen = await page.script(`return document.querySelector('[data-testid="error-action"]').getBoundingClientRect().bottom <= innerHeight`);
+    assert.ok(seen, `${size}: what to do is in sight without a scroll`);
+  }
+});
+
 /** Where a file was put is told in the same place, also with large text and on a phone on its side. */
 const SPOTS = [...Object.keys(SIZES).map((size) => ({ size })), { size: [412, 923] }, { size: "small", text: 200 }, { size: [640, 360] }];
 const FILES = [

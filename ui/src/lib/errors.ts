@@ -41,9 +41,9 @@ export function causeOf(error: ErrorView): string {
   return failureWord(`code.${error.code}.cause`);
 }
 
-/** What to do, as this system has it, with the particulars that came with the failure. */
+/** What to do, by what can be done here and as this system has it, with the particulars that came with the failure. */
 export function actionOf(error: ErrorView): string {
-  return [remedyOf(error.code), ...particulars(error.params)].join(gap());
+  return [failureWord(`retry.${error.retry}.${error.code}`) || remedyOf(error.code), ...particulars(error)].join(gap());
 }
 
 /** What to do about a code: on this system if that makes a difference. */
@@ -81,12 +81,13 @@ export function typed(code: Code, params: Record<string, string> = {}): ErrorVie
   return { code, params, retry: 'edit', money: 'none', reference: null };
 }
 
-function particulars(params: ErrorView['params']): string[] {
+function particulars({ code, params }: ErrorView): string[] {
   const told: string[] = [];
   const { tries_left, limit, tail, retry_after_ms, reader, status, incident } = params;
   if (tries_left) told.push(m['error.tries-left']({ count: tries_left }));
   if (limit && /^\d+$/.test(limit)) told.push(m['error.limit']({ amount: yuan(Number(limit)) }));
-  if (tail) told.push(m['error.tail']({ tail }));
+  // The card that is meant, or the one of a list's that lies there and is not.
+  if (tail) told.push((code.startsWith('queue-') ? m['error.tail-here'] : m['error.tail'])({ tail }));
   if (retry_after_ms) told.push(m['error.retry-after']({ seconds: Math.ceil(Number(retry_after_ms) / 1000) }));
   if (reader) told.push(m['error.reader']({ reader }));
   if (status) told.push(m['error.status']({ status }));

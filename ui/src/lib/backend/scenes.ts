@@ -33,7 +33,7 @@ export function baseView(now = Date.now()): AppView {
     reader: { state: 'empty', name: 'ACS ACR1252 Dual Reader', readers: ['ACS ACR1252 Dual Reader', 'Virtual PCD 00 00'], chosen: null },
     terminal: { id: '310000004471', keyCheckValue: '8CA64D', keyExpiresMs: now + 22 * 60 * MINUTE, suite: 3 },
     purses: [{ industry: '0001', name: NAME, tail: '4471', mark: null, balance: 12_850, seenMs: now - 4 * MINUTE, expiry: '2034-12-31', active: true }],
-    pending: [], recent: history(now).slice(0, 5),
+    pending: [], recent: history(now).slice(1, 6),
     transaction: null, queues: [], queue: null, request: null,
     packages: PACKAGES, refusedPackages: [],
     settings: { language: 'zh-CN', theme: 'light', textSize: 100, lock: false, sound: true, tray: false, notices: true },
@@ -102,6 +102,8 @@ const show = (patch: (now: number) => TransactionView): Scene => (now) => ({ rea
 const sms = (now: number): TransactionView['sms'] => ({ phoneMasked: '138 •••• 6021', resendAtMs: now + 42_000, expiresAtMs: now + 5 * MINUTE });
 const pending = (now: number, place: MoneyPlace): AppView['pending'] =>
   [{ id: '1'.padStart(32, '0'), amount: 5000, tail: '4471', reference: place === 'unsure' ? null : 'TF-7K2M-91QX', startedMs: now - 12 * MINUTE, place }];
+/** The same with its record at home. */
+const waiting = (now: number, place: MoneyPlace): Pick<AppView, 'pending' | 'recent'> => ({ pending: pending(now, place), recent: history(now).slice(0, 5) });
 const limits = { min: 100, max: 87_150 };
 /** As the core has it: a transaction that waits says for what. */
 const awaits = (kind: TransactionKind, code: Code, patch: Partial<TransactionView> = {}): TransactionView =>
@@ -116,8 +118,8 @@ export const scenes: Record<string, Scene> = {
   'welcome-trouble': () => ({ phase: 'welcome', terminal: null, purses: [], packages: [], trouble: failure('keystore-locked', 'none', 'again') }),
   home: () => ({ reader }),
   'home-empty': () => ({ purses: [] }),
-  'home-pending': (now) => ({ reader, pending: pending(now, 'in-transit') }),
-  'home-unsure': (now) => ({ network: 'offline', pending: pending(now, 'unsure'), reader: without('none') }),
+  'home-pending': (now) => ({ reader, ...waiting(now, 'in-transit') }),
+  'home-unsure': (now) => ({ network: 'offline', ...waiting(now, 'unsure'), reader: without('none') }),
   'home-unreported': (now) => ({ pending: pending(now, 'on-card-unreported'), network: 'offline' }),
   'settings-trayless': () => ({ desk: { tray: false } }),
   'settings-waits': () => ({ reader: without('none'), transaction: awaits('topup', 'reader-none', { amount: 5000, steps: steps('waiting', 'waiting', 'waiting', 'waiting') }) }),
@@ -127,6 +129,7 @@ export const scenes: Record<string, Scene> = {
   'home-many': (now) => ({ purses: [...baseView(now).purses, { industry: '0001', name: NAME, tail: '8826', mark: null, balance: 0, seenMs: now - 90 * MINUTE, expiry: null, active: false }] }),
   'home-crowd': (now) => ({
     purses: ['4471', '8826', '1907', '3350', '7012'].map((tail, i) => ({ industry: '0001', name: NAME, tail, mark: null, balance: 12_850 - i * 3000, seenMs: now - i * 900 * MINUTE, expiry: null, active: i !== 1 })),
+    ...waiting(now, 'in-transit'),
     pending: [...pending(now, 'in-transit'), ...pending(now, 'unsure').map((p) => ({ ...p, id: '2'.padStart(32, '0'), tail: '8826' }))],
   }),
   'home-trouble': () => ({ trouble: failure('terminal-revoked', 'none', 'no'), network: 'offline', reader: without('service-down') }),
@@ -143,7 +146,7 @@ export const scenes: Record<string, Scene> = {
   'request-bad': () => ({ reader, request: { amount: null, error: failure('link-bad', 'none', 'no') } }),
   'topup-phone': show(() => transaction('topup', { stage: 'phone' })),
   'topup-phone-first': () => ({ purses: [], transaction: transaction('topup', { stage: 'phone' }) }),
-  'topup-phone-offline': show(() => transaction('topup', { stage: 'phone', error: failure('offline', 'account', 'wait') })),
+  'topup-phone-offline': show(() => transaction('topup', { stage: 'phone', error: failure('offline', 'account', 'again') })),
   'topup-code': show((now) => transaction('topup', { stage: 'code', sms: sms(now) })),
   'topup-code-wrong': show((now) => transaction('topup', { stage: 'code', sms: sms(now), error: failure('code-wrong', 'account', 'edit', { tries_left: '3' }) })),
   'topup-amount': show((now) => transaction('topup', { stage: 'password', sms: sms(now), limits, pinDigits: 3 })),
@@ -165,7 +168,7 @@ export const scenes: Record<string, Scene> = {
   'resume-refunded': show((now) => transaction('resume', { refund: true, stage: 'done', card: card(now), resume: 'refunded', receipt: receipt(now, { oldBalance: null, newBalance: null, place: 'account' }), place: 'account' })),
   'resume-written-off': show(() => transaction('resume', { stage: 'failed', card: card(), amount: 5000, resume: 'failed', place: 'written-off', error: { ...failure('written-off', 'written-off', 'no'), reference: 'TF-7K2M-91QX' } })),
   'resume-manual': show(() => transaction('resume', { stage: 'failed', card: card(), amount: 5000, resume: 'failed', place: 'in-transit', error: { ...failure('manual', 'in-transit', 'no'), reference: 'TF-7K2M-91QX' } })),
-  'resume-failed': show(() => transaction('resume', { stage: 'failed', card: card(), amount: 5000, resume: 'failed', place: 'in-transit', error: failure('card-other', 'in-transit', 'again', { tail: '4471' }) })),
+  'resume-failed': show(() => transaction('resume', { stage: 'failed', card: card(Date.now(), { tail: '8826', balance: 2050 }), amount: 5000, resume: 'failed', place: 'in-transit', error: failure('card-other', 'in-transit', 'again', { tail: '4471' }) })),
   'activate-password': show(() => transaction('activate', { stage: 'password', pinDigits: 2 })),
   'activate-already': show((now) => transaction('activate', { stage: 'password', card: card(now) })),
   'activate-running': show(() => transaction('activate', { stage: 'running', steps: steps('done', 'done', 'running') , card: card(Date.now(), { tail: '8826', balance: 0, active: false, log: [] }) })),

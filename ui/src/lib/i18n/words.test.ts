@@ -78,6 +78,22 @@ describe.each(['zh-CN', 'zh-TW', 'en'] as const)('in %s', (language) => {
     expect(actionOf(error)).toContain('3');
     expect(actionOf({ ...error, code: 'amount-high', params: { limit: '87150' } })).toContain('¥871.50');
   });
+
+  it('a card that is not on the list is not the one that is wanted', () => {
+    const error = { code: 'queue-unlisted' as const, params: { tail: '9044' }, retry: 'no' as const, money: 'none' as const, reference: null };
+    const wanted = messages['error.tail']({ tail: '9044' });
+    expect(actionOf({ ...error, code: 'card-other' })).toContain(wanted);
+    expect(actionOf(error)).toContain('9044');
+    expect(actionOf(error)).not.toContain(wanted);
+  });
+
+  it('what goes on by itself is told apart from what is tried again, and a card from a payment without one', () => {
+    const error = { code: 'offline' as const, params: {}, retry: 'again' as const, money: 'account' as const, reference: null };
+    expect(actionOf({ ...error, retry: 'wait' })).not.toBe(actionOf(error));
+    expect(actionOf({ ...error, code: 'bank-silent', retry: 'resume' })).toMatch(/card|卡/);
+    expect(actionOf({ ...error, code: 'bank-silent' })).not.toMatch(/card|卡/);
+    expect(actionOf({ ...error, code: 'card-lost', retry: 'resume' }), 'what has begun is checked first').not.toBe(actionOf({ ...error, code: 'card-lost' }));
+  });
 });
 
 describe('the language', () => {
