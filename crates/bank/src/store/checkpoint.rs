@@ -53,6 +53,10 @@ impl Checkpoints {
     /// writes, and nobody waits.
     pub(crate) fn are_due(&self, alone: bool) -> bool {
         let pages = PAGES.take();
+        if pages == 0 {
+            // Nothing was written.
+            return false;
+        }
         let mut moved = self.moved.load(Ordering::Relaxed);
         if pages < moved {
             // It began anew.
