@@ -28,7 +28,8 @@ thread_local! {
 /// A connection that does nothing else; whoever finds it taken need not move anything.
 #[derive(Clone)]
 pub(crate) struct Checkpoints {
-    mover: Arc<Mutex<Connection>>,
+    /// None when the store is closed.
+    mover: Arc<Mutex<Option<Connection>>>,
     /// Pages in the log when it was moved last.
     moved: Arc<AtomicI32>,
     /// Of these, the ones that had to stay: somebody reads what was before.
@@ -43,7 +44,7 @@ impl Checkpoints {
             Ok(())
         }));
         Self {
-            mover: Arc::new(Mutex::new(mover)),
+            mover: Arc::new(Mutex::new(Some(mover))),
             moved: Arc::default(),
             stayed: Arc::default(),
         }
@@ -73,9 +74,10 @@ impl Checkpoints {
     }
 
     /// Moves what nobody reads any more; waits for nobody. Whether the log is long, for all that is moved: it begins
-    /// anew with a commit that finds nothing left in it. None while another one is at it.
+    /// anew with a commit that finds nothing left in it. None while another one is at it, and when the store is closed.
     pub(crate) fn run(&self) -> Option<Result<bool>> {
         let mover = self.mover.try_lock().ok()?;
+        let mover = mover.as_ref()?;
         let sql = "PRAGMA wal_checkpoint(PASSIVE)";
         let pages = aside(|| {
             mover.query_row(sql, [], |row| {
@@ -87,6 +89,11 @@ impl Checkpoints {
                 .store(pages.saturating_sub(moved), Ordering::Relaxed);
             pages >= LONG
         }))
+    }
+
+    /// Returns when nothing is moved any more: whoever opens the file next finds nobody at it.
+    pub(crate) async fn close(&self) {
+        self.mover.lock().await.take();
     }
 }
 
@@ -135,6 +142,30 @@ mod tests {
         }
         let pages = log_pages(&dir);
         assert!(pages < 45_000, "{pages} pages of 60,000 that were written");
+    }
+
+    /// Two writers, so that something is being moved when they are done.
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn a_store_that_is_closed_is_nobodys() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("it.sqlite");
+        let turns = turns(&path).await;
+        for _ in 0..20 {
+            let writers = (0..2).map(|_| {
+                let turns = turns.clone();
+                tokio::spawn(async move { write(&turns, 10).await })
+            });
+            for writer in writers.collect::<Vec<_>>() {
+                writer.await.unwrap();
+            }
+        }
+        turns.close().await;
+        let other = connect(&path, Duration::ZERO).unwrap();
+        let sql = "PRAGMA wal_checkpoint(TRUNCATE)";
+        let busy: i64 = other.query_row(sql, [], |row| row.get(0)).unwrap();
+        assert_eq!(busy, 0, "nobody else is moving");
+        let checkpoints = turns.checkpoints.as_ref().unwrap();
+        assert!(checkpoints.run().is_none(), "and nothing is moved any more");
     }
 
     #[tokio::test]

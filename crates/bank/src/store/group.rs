@@ -33,7 +33,7 @@ pub(crate) struct Group {
 pub(crate) struct Turns {
     group: Arc<Mutex<Group>>,
     /// None where SQLite makes its own.
-    checkpoints: Option<Checkpoints>,
+    pub(super) checkpoints: Option<Checkpoints>,
 }
 
 /// Somebody's turn.
@@ -67,6 +67,9 @@ impl Turns {
     pub(crate) async fn close(&self) {
         let mut group = self.group.lock().await;
         group.commit();
+        if let Some(checkpoints) = &self.checkpoints {
+            checkpoints.close().await;
+        }
         let emptied = aside(|| {
             // Other processes may write: the first is in nobody's way, the second keeps them from it and so waits for no
             // reader.
