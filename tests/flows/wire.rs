@@ -172,48 +172,87 @@ async fn carry(client: TcpStream, bank: SocketAddr, state: Arc<State>) {
     let _ = (client.set_nodelay(true), server.set_nodelay(true));
     let (from_client, to_client) = client.into_split();
     let (from_server, to_server) = server.into_split();
-    let there = requests(from_client, to_server, state.clone());
-    let back = answers(from_server, to_client, state);
+    let turns = Turns::default();
+    let there = requests(from_client, to_server, &state, &turns);
+    let back = answers(from_server, to_client, &state, &turns);
     tokio::select! { () = there => {}, () = back => {} }
 }
 
-async fn requests(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, state: Arc<State>) {
-    let mut shaken = 0;
-    let mut buffer = vec![0; 32 * 1024];
-    while let Ok(n @ 1..) = from.read(&mut buffer).await {
-        shaken += 1;
-        // a relay message is longer than a handshake's Finished; ClientHello comes first
-        if shaken >= 3
-            && state
-                .hold
-                .fetch_update(Ordering::SeqCst, Ordering::SeqCst, |n| n.checked_sub(1))
-                == Ok(1)
-        {
-            state.held.store(true, Ordering::SeqCst);
-            while !state.released.load(Ordering::SeqCst) {
-                tokio::time::sleep(std::time::Duration::from_millis(2)).await;
+/// What went over one connection so far.
+#[derive(Default)]
+struct Turns {
+    requests: AtomicUsize,
+    answers: AtomicUsize,
+}
+
+impl Turns {
+    /// The record that is looked at is the first one of a request: the one before was answered.
+    fn asks(&self) -> bool {
+        let answers = self.answers.load(Ordering::SeqCst);
+        let next = self.requests.compare_exchange(
+            answers,
+            answers + 1,
+            Ordering::SeqCst,
+            Ordering::SeqCst,
+        );
+        next.is_ok()
+    }
+
+    /// The same of an answer.
+    fn answers(&self) -> bool {
+        let requests = self.requests.load(Ordering::SeqCst);
+        self.answers.swap(requests, Ordering::SeqCst) != requests
+    }
+}
+
+/// A record of TLS 1.3, its header included. Nobody can say how a stream falls into pieces; its records are its own.
+async fn record(from: &mut OwnedReadHalf) -> Option<Vec<u8>> {
+    let mut record = vec![0; 5];
+    from.read_exact(&mut record).await.ok()?;
+    let length = u16::from_be_bytes([record[3], record[4]]);
+    record.resize(5 + usize::from(length), 0);
+    from.read_exact(&mut record[5..]).await.ok()?;
+    Some(record)
+}
+
+/// The record is enciphered.
+fn is_sealed(record: &[u8]) -> bool {
+    record[0] == 23
+}
+
+async fn requests(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, state: &State, turns: &Turns) {
+    let mut sealed = 0;
+    while let Some(record) = record(&mut from).await {
+        sealed += usize::from(is_sealed(&record));
+        // the first one is the handshake's Finished
+        if sealed >= 2 && is_sealed(&record) && turns.asks() {
+            let next = |n: usize| n.checked_sub(1);
+            let order = Ordering::SeqCst;
+            if state.hold.fetch_update(order, order, next) == Ok(1) {
+                state.held.store(true, Ordering::SeqCst);
+                while !state.released.load(Ordering::SeqCst) {
+                    tokio::time::sleep(std::time::Duration::from_millis(2)).await;
+                }
+            }
+            if state.swallows() {
+                return;
             }
         }
-        if shaken >= 3 && state.swallows() {
-            return;
-        }
-        if to.write_all(&buffer[..n]).await.is_err() {
+        if to.write_all(&record).await.is_err() {
             return;
         }
     }
 }
 
-/// The first answers of a connection are the handshake's; a session is warm before anything is cut.
-async fn answers(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, state: Arc<State>) {
-    let mut buffer = vec![0; 32 * 1024];
-    let mut shaken = 0;
-    while let Ok(n @ 1..) = from.read(&mut buffer).await {
-        // ServerHello to Finished, then the session tickets: the client's request follows both.
-        if shaken >= 2 && state.loses() {
+async fn answers(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, state: &State, turns: &Turns) {
+    let mut sealed = 0;
+    while let Some(record) = record(&mut from).await {
+        sealed += usize::from(is_sealed(&record));
+        // the first one has the handshake from its second message to Finished, the second one the session's tickets
+        if sealed >= 3 && is_sealed(&record) && turns.answers() && state.loses() {
             return;
         }
-        shaken += 1;
-        if to.write_all(&buffer[..n]).await.is_err() {
+        if to.write_all(&record).await.is_err() {
             return;
         }
     }
