@@ -15,6 +15,7 @@ mod mobile;
 mod notices;
 mod package;
 mod process;
+mod retold;
 mod rig;
 mod session;
 mod simulate;

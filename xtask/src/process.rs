@@ -43,7 +43,7 @@ pub(crate) fn output(command: &mut Command) -> Outcome<String> {
     Ok(String::from_utf8_lossy(&output.stdout).into_owned())
 }
 
-fn finished(command: &Command, status: ExitStatus) -> Outcome<()> {
+pub(crate) fn finished(command: &Command, status: ExitStatus) -> Outcome<()> {
     if status.success() {
         return Ok(());
     }
@@ -54,7 +54,7 @@ fn finished(command: &Command, status: ExitStatus) -> Outcome<()> {
     Err(format!("{} ended with {status}", words.join(" ")))
 }
 
-fn name_of(command: &Command) -> String {
+pub(crate) fn name_of(command: &Command) -> String {
     command.get_program().to_string_lossy().into_owned()
 }
 

@@ -7,7 +7,7 @@ use crate::build::{self, APP_FEATURES, Made, cargo};
 use crate::install::{self, Extent};
 use crate::process::{find, run as finish};
 use crate::session::{Keyring, Session, SocketDir};
-use crate::{Options, Outcome, ci, interop, kills, mobile, soak};
+use crate::{Options, Outcome, ci, interop, kills, mobile, retold, soak};
 
 /// A part of the tests, as `--only` names it.
 #[derive(Clone, Copy, Eq, PartialEq)]
@@ -178,8 +178,11 @@ pub(crate) fn run(options: &Options) -> Outcome<()> {
 fn summary(results: &[(Part, Outcome<()>, Duration)]) -> Outcome<()> {
     println!("\n== summary ==");
     for (part, outcome, elapsed) in results {
-        let word = if outcome.is_ok() { "passed" } else { "FAILED" };
-        println!("{:<6} {word} in {} s", part.name(), elapsed.as_secs());
+        let (name, seconds) = (part.name(), elapsed.as_secs());
+        match outcome {
+            Ok(()) => println!("{name:<6} passed in {seconds} s"),
+            Err(why) => println!("{name:<6} FAILED in {seconds} s: {why}"),
+        }
     }
     let failed: Vec<_> = results
         .iter()
@@ -204,7 +207,7 @@ fn crate_tests(selection: &[&str]) -> Outcome<()> {
     let mut command = cargo();
     command.args(["test", "--no-fail-fast"]).args(selection);
     command.envs(session.as_ref().map(Session::environment));
-    finish(&mut command)
+    retold::run(&mut command)
 }
 
 fn window_tests(options: &Options) -> Outcome<()> {
