@@ -57,7 +57,7 @@ pub trait CardContact: Send {
     /// worked off here.
     fn transmit(&mut self, command: Vec<u8>) -> Future<'_, Result<Vec<u8>, LinkError>>;
     /// Tells what comes after the next command while each one is answered with 9000, and changes nothing on the card.
-    /// Where each way to the card costs something it goes along with that command; elsewhere it is not needed.
+    /// It goes along with that command where that spares a way: over a phone's bridge, or to another thread.
     fn ahead(&mut self, _commands: Vec<Vec<u8>>) {}
     /// How long the card took for the last reply, where that is not the time that was waited for it.
     fn took(&self) -> Option<Duration> {

@@ -1,8 +1,10 @@
 //! One contact on one thread: a card that hangs takes the thread along and nothing else.
 
+use std::collections::VecDeque;
 use std::ffi::CString;
-use std::sync::Arc;
+use std::ops::ControlFlow;
 use std::sync::mpsc::{self, RecvTimeoutError, TryRecvError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -19,17 +21,57 @@ const SOON: Duration = Duration::from_micros(100);
 
 type Reply = Result<Vec<u8>, LinkError>;
 
+/// A reply, and how long the card took for it.
+type Told = (Reply, Duration);
+
 struct Order {
     command: Vec<u8>,
-    reply: oneshot::Sender<Reply>,
+    told: oneshot::Sender<Told>,
+}
+
+/// One after the other, each while the one before was answered with 9000.
+type Orders = Vec<Order>;
+
+/// The way to the service that the last contact left, for the next one: making one takes as long as two commands.
+#[derive(Clone, Default)]
+pub(crate) struct Spare(Arc<Mutex<Option<Context>>>);
+
+impl Spare {
+    fn take(&self) -> Option<Context> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+
+    fn put(&self, context: Context) {
+        let mut spare = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let former = spare.replace(context);
+        drop(spare);
+        give_back(former);
+    }
+
+    /// Nobody needs it any more.
+    pub(crate) fn end(&self) {
+        give_back(self.take());
+    }
+}
+
+/// A service that hangs is not waited for, even for this.
+fn give_back(context: Option<Context>) {
+    if let Some(context) = context {
+        thread::spawn(move || drop(context));
+    }
 }
 
 /// A contact through PC/SC. Its transaction lives on the thread that takes the orders.
 pub(crate) struct PcscContact {
     reader: String,
-    orders: mpsc::Sender<Order>,
+    orders: mpsc::Sender<Orders>,
     timing: Timing,
     heart: Arc<Heart>,
+    /// What goes along with the next command: the thread need not be asked for each.
+    ahead: Vec<Vec<u8>>,
+    /// What went along, and is not asked for yet.
+    coming: VecDeque<(Vec<u8>, oneshot::Receiver<Told>)>,
+    took: Option<Duration>,
     /// After an unknown outcome nothing is sent any more.
     over: Option<LinkError>,
 }
@@ -39,7 +81,7 @@ impl PcscContact {
     pub(crate) async fn open(
         reader: String,
         timing: Timing,
-        thread: OwnedSemaphorePermit,
+        (thread, spare): (OwnedSemaphorePermit, Spare),
         heart: &Arc<Heart>,
     ) -> Result<Self, LinkError> {
         let (orders, inbox) = mpsc::channel();
@@ -48,7 +90,7 @@ impl PcscContact {
         thread::Builder::new()
             .name("pcsc-contact".to_owned())
             .spawn(move || {
-                hold(&name, timing.keep_alive, ready, &inbox);
+                hold(&name, timing.keep_alive, ready, &inbox, &spare);
                 drop(thread);
             })
             .map_err(|_| LinkError::ServiceDown)?;
@@ -58,6 +100,9 @@ impl PcscContact {
                 orders,
                 timing,
                 heart: heart.clone(),
+                ahead: Vec::new(),
+                coming: VecDeque::new(),
+                took: None,
                 over: None,
             }),
             // The thread ended without a word: no command was sent.
@@ -70,32 +115,57 @@ impl PcscContact {
     }
 
     async fn order(&mut self, command: Vec<u8>) -> Reply {
+        self.took = None;
         if let Some(error) = self.over {
             return Err(error);
         }
-        let (reply, answered) = oneshot::channel();
-        let result = match self.orders.send(Order { command, reply }) {
-            Ok(()) => self.answer(answered).await,
-            Err(_) => Err(LinkError::Lost),
+        let is_next = (self.coming.front()).is_some_and(|(next, _)| *next == command);
+        if !is_next {
+            self.send(command);
+        }
+        self.ahead.clear();
+        let Some((_, told)) = self.coming.pop_front() else {
+            return Err(LinkError::Lost);
         };
+        let (result, took) = self.wait(told).await;
+        self.took = took;
         self.over = result.as_ref().err().copied();
+        let goes_on = result.as_ref().is_ok_and(|reply| is_good(reply));
+        if !goes_on {
+            self.coming.clear();
+        }
         result
     }
 
-    async fn answer(&self, mut answered: oneshot::Receiver<Reply>) -> Reply {
+    fn send(&mut self, command: Vec<u8>) {
+        let commands = std::iter::once(command).chain(self.ahead.drain(..));
+        let (orders, coming) = commands
+            .map(|command| {
+                let (told, answered) = oneshot::channel();
+                let next = (command.clone(), answered);
+                (Order { command, told }, next)
+            })
+            .unzip();
+        self.coming = coming;
+        // The thread is gone with the card: its answers never come.
+        let _ = self.orders.send(orders);
+    }
+
+    async fn wait(&self, mut answered: oneshot::Receiver<Told>) -> (Reply, Option<Duration>) {
+        let told = |(reply, took)| (reply, Some(took));
         let began = Instant::now();
         while began.elapsed() < SOON {
             match answered.try_recv() {
-                Ok(reply) => return reply,
-                Err(oneshot::error::TryRecvError::Closed) => return Err(LinkError::Lost),
+                Ok(answer) => return told(answer),
+                Err(oneshot::error::TryRecvError::Closed) => return (Err(LinkError::Lost), None),
                 Err(oneshot::error::TryRecvError::Empty) => thread::yield_now(),
             }
         }
         match tokio::time::timeout(self.timing.command, answered).await {
-            Ok(Ok(reply)) => reply,
-            Ok(Err(_)) => Err(LinkError::Lost),
-            Err(_) if self.heart.answers().await => Err(LinkError::Timeout),
-            Err(_) => Err(LinkError::ServiceHung),
+            Ok(Ok(answer)) => told(answer),
+            Ok(Err(_)) => (Err(LinkError::Lost), None),
+            Err(_) if self.heart.answers().await => (Err(LinkError::Timeout), None),
+            Err(_) => (Err(LinkError::ServiceHung), None),
         }
     }
 }
@@ -103,6 +173,14 @@ impl PcscContact {
 impl CardContact for PcscContact {
     fn transmit(&mut self, command: Vec<u8>) -> Future<'_, Reply> {
         Box::pin(self.order(command))
+    }
+
+    fn ahead(&mut self, commands: Vec<Vec<u8>>) {
+        self.ahead = commands;
+    }
+
+    fn took(&self) -> Option<Duration> {
+        self.took
     }
 
     fn reader(&self) -> &str {
@@ -115,10 +193,11 @@ fn hold(
     reader: &CString,
     keep_alive: Duration,
     ready: oneshot::Sender<Result<(), LinkError>>,
-    orders: &mpsc::Receiver<Order>,
+    orders: &mpsc::Receiver<Orders>,
+    spare: &Spare,
 ) {
-    let mut card = match connect(reader) {
-        Ok(card) => card,
+    let (mut card, context) = match connect(reader, spare) {
+        Ok(connected) => connected,
         Err(error) => {
             let _ = ready.send(Err(error));
             return;
@@ -137,31 +216,49 @@ fn hold(
             let _ = ready.send(Err(error));
         }
     }
-    leave(card);
+    if leave(card) {
+        spare.put(context);
+    }
 }
 
 /// Dropping a [`Card`] would reset it. Where another program holds the card it is left for good instead; all other
-/// failures mean that the card or the service is gone, and only the handle is given back.
-fn leave(card: Card) {
-    if let Err((card, error)) = card.disconnect(Disposition::LeaveCard) {
+/// failures mean that the card or the service is gone, and only the handle is given back. True: it was left well.
+fn leave(card: Card) -> bool {
+    let left = card.disconnect(Disposition::LeaveCard);
+    if let Err((card, error)) = left {
         log::debug!("the card was left with {error}");
         if error == Error::SharingViolation {
             std::mem::forget(card);
         }
+        return false;
     }
+    true
 }
 
 /// Three waits on a sharing violation, then the card counts as busy.
-fn connect(reader: &CString) -> Result<Card, LinkError> {
-    let context = Context::establish(Scope::User).map_err(before_contact)?;
+fn connect(reader: &CString, spare: &Spare) -> Result<(Card, Context), LinkError> {
+    let mut known = spare.take();
+    let mut is_former = known.is_some();
     let mut waits_ms = [50, 150, 400].into_iter();
     loop {
+        let context = match known.take() {
+            Some(context) => context,
+            None => Context::establish(Scope::User).map_err(before_contact)?,
+        };
         match context.connect(reader, ShareMode::Shared, Protocols::ANY) {
-            Ok(card) => return Ok(card),
+            Ok(card) => return Ok((card, context)),
             Err(Error::SharingViolation) => match waits_ms.next() {
-                Some(wait_ms) => thread::sleep(Duration::from_millis(wait_ms)),
+                Some(wait_ms) => {
+                    thread::sleep(Duration::from_millis(wait_ms));
+                    known = Some(context);
+                }
                 None => return Err(LinkError::Busy),
             },
+            // The service may have started anew since, which ends every way to it.
+            Err(error) if is_former => {
+                log::debug!("the former way to the service: {error}");
+                is_former = false;
+            }
             Err(error) => return Err(before_contact(error)),
         }
     }
@@ -181,14 +278,12 @@ fn begin(card: &mut Card) -> Result<Transaction<'_>, LinkError> {
     fresh.transaction().map_err(before_contact)
 }
 
-fn work(transaction: &Transaction<'_>, keep_alive: Duration, orders: &mpsc::Receiver<Order>) {
+fn work(transaction: &Transaction<'_>, keep_alive: Duration, orders: &mpsc::Receiver<Orders>) {
     let mut soon = false;
     loop {
         match next(orders, keep_alive, soon) {
-            Ok(Order { command, reply }) => {
-                let result = exchange(&command, |bytes| send(transaction, bytes));
-                let lost = result.is_err();
-                if reply.send(result).is_err() || lost {
+            Ok(orders) => {
+                if work_off(transaction, orders).is_break() {
                     return;
                 }
                 soon = true;
@@ -206,16 +301,45 @@ fn work(transaction: &Transaction<'_>, keep_alive: Duration, orders: &mpsc::Rece
     }
 }
 
-/// The next order; `soon` after a reply.
+/// Breaks when the card is lost.
+fn work_off(transaction: &Transaction<'_>, orders: Orders) -> ControlFlow<()> {
+    for Order { command, told } in orders {
+        // Nobody waits any more: its time was over before its turn came.
+        if told.is_closed() {
+            break;
+        }
+        let began = Instant::now();
+        let result = exchange(&command, |bytes| send(transaction, bytes));
+        let (lost, good) = match &result {
+            Ok(reply) => (false, is_good(reply)),
+            Err(_) => (true, false),
+        };
+        // Whoever went another way than was foreseen waits for none of these.
+        let _ = told.send((result, began.elapsed()));
+        if lost {
+            return ControlFlow::Break(());
+        }
+        if !good {
+            break;
+        }
+    }
+    ControlFlow::Continue(())
+}
+
+fn is_good(reply: &[u8]) -> bool {
+    reply.ends_with(&[0x90, 0x00])
+}
+
+/// The next orders; `soon` after a reply.
 fn next(
-    orders: &mpsc::Receiver<Order>,
+    orders: &mpsc::Receiver<Orders>,
     keep_alive: Duration,
     soon: bool,
-) -> Result<Order, RecvTimeoutError> {
+) -> Result<Orders, RecvTimeoutError> {
     let began = Instant::now();
     while soon && began.elapsed() < SOON {
         match orders.try_recv() {
-            Ok(order) => return Ok(order),
+            Ok(orders) => return Ok(orders),
             Err(TryRecvError::Disconnected) => return Err(RecvTimeoutError::Disconnected),
             Err(TryRecvError::Empty) => thread::yield_now(),
         }

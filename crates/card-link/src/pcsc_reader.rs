@@ -3,7 +3,7 @@ use std::time::Duration;
 
 use tokio::sync::{Semaphore, watch};
 
-use crate::pcsc_contact::PcscContact;
+use crate::pcsc_contact::{PcscContact, Spare};
 use crate::pcsc_heart::Heart;
 use crate::pcsc_monitor::{self, Watcher, Watching};
 use crate::{CardContact, CardReader, Future, LinkError, ReaderState, ReaderStatus};
@@ -39,6 +39,7 @@ pub struct PcscReader {
     chosen: watch::Sender<Option<String>>,
     timing: Timing,
     threads: Arc<Semaphore>,
+    spare: Spare,
     heart: Arc<Heart>,
     _monitor: Watcher,
 }
@@ -64,6 +65,7 @@ impl PcscReader {
             chosen,
             timing,
             threads: Arc::new(Semaphore::new(MOST_THREADS)),
+            spare: Spare::default(),
             heart,
             _monitor: thread,
         }
@@ -87,6 +89,12 @@ impl PcscReader {
     }
 }
 
+impl Drop for PcscReader {
+    fn drop(&mut self) {
+        self.spare.end();
+    }
+}
+
 impl CardReader for PcscReader {
     fn watch(&self) -> watch::Receiver<ReaderStatus> {
         self.status.clone()
@@ -101,7 +109,8 @@ impl CardReader for PcscReader {
             let reader = self.ready_reader().await?;
             let thread = Arc::clone(&self.threads).try_acquire_owned();
             let thread = thread.map_err(|_| LinkError::Busy)?;
-            let contact = PcscContact::open(reader, self.timing, thread, &self.heart).await?;
+            let held = (thread, self.spare.clone());
+            let contact = PcscContact::open(reader, self.timing, held, &self.heart).await?;
             Ok(Box::new(contact) as Box<dyn CardContact>)
         })
     }

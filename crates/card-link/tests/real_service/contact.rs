@@ -25,6 +25,70 @@ fn a_card_that_is_there_at_the_start_answers() {
     });
 }
 
+const BALANCE: [u8; 5] = [0x80, 0x5C, 0, 2, 4];
+/// Of an application that the card does not have.
+const OTHER: [u8; 14] = [
+    0x00, 0xA4, 0x04, 0x00, 0x09, 0xA0, 0, 0, 0, 0x03, 0x86, 0x98, 0x07, 0x99,
+];
+
+#[test]
+fn what_comes_next_goes_along_and_another_way_is_taken_all_the_same() {
+    with_service(|stage| async move {
+        let slot = card();
+        stage.serve(&slot);
+        let reader = PcscReader::start();
+        until(&reader, ReaderState::Card).await;
+        let mut contact = reader.open().await.unwrap();
+        contact.ahead(vec![BALANCE.to_vec(), CHALLENGE.to_vec()]);
+        for (command, length) in [(&SELECT[..], 0), (&BALANCE, 6), (&CHALLENGE, 6)] {
+            let reply = contact.transmit(command.to_vec()).await.unwrap();
+            assert!(reply.len() >= length, "{reply:02X?}");
+            assert!(contact.took().is_some(), "the card's own time");
+        }
+        assert_eq!(slot.record().len(), 3, "nothing was sent twice");
+
+        contact.ahead(vec![BALANCE.to_vec(); 3]);
+        contact.transmit(CHALLENGE.to_vec()).await.unwrap();
+        let selected = contact.transmit(SELECT.to_vec()).await.unwrap();
+        assert!(selected.len() > 6, "no balance in its place");
+        assert_eq!(contact.transmit(BALANCE.to_vec()).await.unwrap().len(), 6);
+
+        slot.clear();
+        contact.ahead(vec![OTHER.to_vec(), BALANCE.to_vec()]);
+        contact.transmit(CHALLENGE.to_vec()).await.unwrap();
+        let other = contact.transmit(OTHER.to_vec()).await;
+        assert_eq!(other.unwrap(), [0x6A, 0x82]);
+        assert!(contact.transmit(SELECT.to_vec()).await.is_ok());
+        let sent: Vec<u8> = slot.record().iter().map(|it| it.command[1]).collect();
+        assert_eq!(sent, [0x84, 0xA4, 0xA4], "a refusal ends what goes along");
+    });
+}
+
+#[test]
+fn a_card_lost_in_what_went_along_is_told_when_that_is_asked_for() {
+    with_service(|stage| async move {
+        let slot = card();
+        stage.serve(&slot);
+        let reader = PcscReader::start();
+        until(&reader, ReaderState::Card).await;
+        let mut contact = reader.open().await.unwrap();
+        slot.arm(Fault::Tear {
+            ins: None,
+            moment: Moment::After,
+            nth: 3,
+        });
+        contact.ahead(vec![BALANCE.to_vec(), CHALLENGE.to_vec(), BALANCE.to_vec()]);
+        assert!(contact.transmit(SELECT.to_vec()).await.is_ok());
+        assert!(contact.transmit(BALANCE.to_vec()).await.is_ok());
+        slot.insert();
+        for command in [&CHALLENGE[..], &BALANCE] {
+            let lost = contact.transmit(command.to_vec()).await;
+            assert_eq!(lost, Err(LinkError::Lost));
+        }
+        assert_eq!(slot.record().len(), 3, "nothing after the loss");
+    });
+}
+
 #[test]
 fn a_card_torn_around_a_command_is_lost_and_never_asked_again() {
     with_service(|stage| async move {
@@ -147,6 +211,36 @@ fn a_slow_card_is_waited_for_and_a_hung_one_left_behind() {
     });
 }
 
+/// What went along takes the card's time; whoever asked for something else is told that it was over, and it is.
+#[test]
+fn what_waited_behind_a_slow_command_is_never_sent_after_its_time() {
+    with_service(|stage| async move {
+        let slot = card();
+        stage.serve(&slot);
+        let timing = Timing {
+            command: Duration::from_millis(1_000),
+            ..Timing::default()
+        };
+        let reader = PcscReader::with_timing(timing);
+        until(&reader, ReaderState::Card).await;
+        let mut contact = reader.open().await.unwrap();
+        slot.arm(Fault::Slow { ms: 500 });
+        let later = slot.clone();
+        tokio::spawn(async move {
+            tokio::time::sleep(Duration::from_millis(250)).await;
+            later.arm(Fault::Slow { ms: 1_500 });
+        });
+        contact.ahead(vec![BALANCE.to_vec()]);
+        assert!(contact.transmit(SELECT.to_vec()).await.is_ok());
+        let late = contact.transmit(CHALLENGE.to_vec()).await;
+        assert_eq!(late, Err(LinkError::Timeout));
+        drop(contact);
+        slot.clear();
+        tokio::time::sleep(Duration::from_millis(2_500)).await;
+        assert_eq!(received(&slot, 0x84), 0, "its time was over");
+    });
+}
+
 #[test]
 fn leaving_a_card_neither_resets_it_nor_takes_its_power() {
     with_service(|stage| async move {
@@ -157,7 +251,7 @@ fn leaving_a_card_neither_resets_it_nor_takes_its_power() {
         contact.transmit(SELECT.to_vec()).await.unwrap();
         drop(contact);
         let mut next = reader.open().await.unwrap();
-        let balance = next.transmit(vec![0x80, 0x5C, 0, 2, 4]).await.unwrap();
+        let balance = next.transmit(BALANCE.to_vec()).await.unwrap();
         assert_eq!(
             balance.last_chunk::<2>(),
             Some(&[0x90, 0]),
@@ -222,7 +316,7 @@ fn an_idle_contact_gives_signs_of_life_and_notices_when_the_card_goes() {
         tokio::time::sleep(Duration::from_millis(1_500)).await;
         let signs = SIGNS.load(Ordering::SeqCst);
         assert!((8..=15).contains(&signs), "{signs} while the bank thinks");
-        let balance = contact.transmit(vec![0x80, 0x5C, 0, 2, 4]).await.unwrap();
+        let balance = contact.transmit(BALANCE.to_vec()).await.unwrap();
         assert_eq!(
             balance.last_chunk::<2>(),
             Some(&[0x90, 0]),

@@ -86,3 +86,25 @@ fn a_service_that_hangs_from_the_start_is_told_and_does_not_keep_the_program() {
         stage.done("thaw").await;
     });
 }
+
+/// What a contact left for the next one is given back to a service that takes nothing.
+#[test]
+fn a_service_that_hangs_after_a_contact_does_not_keep_the_program() {
+    with_service(|stage| async move {
+        stage.serve(&card());
+        let reader = PcscReader::start();
+        until(&reader, ReaderState::Card).await;
+        for _ in 0..2 {
+            let mut contact = reader.open().await.unwrap();
+            contact.transmit(CHALLENGE.to_vec()).await.unwrap();
+        }
+        stage.done("freeze").await;
+        let ended = Instant::now();
+        tokio::task::spawn_blocking(move || drop(reader))
+            .await
+            .unwrap();
+        let took = ended.elapsed();
+        assert!(took < Duration::from_secs(5), "{took:?}: it is left alone");
+        stage.done("thaw").await;
+    });
+}

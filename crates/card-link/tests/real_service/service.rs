@@ -25,6 +25,25 @@ fn a_service_that_stops_is_told_and_heals() {
     });
 }
 
+/// What a contact that ended well left for the next one is of no use then.
+#[test]
+fn a_service_that_starts_anew_between_two_contacts_is_nobodys_loss() {
+    with_service(|stage| async move {
+        stage.serve(&card());
+        let reader = PcscReader::start();
+        for _ in 0..2 {
+            until(&reader, ReaderState::Card).await;
+            for _ in 0..2 {
+                let mut contact = reader.open().await.unwrap();
+                contact.transmit(CHALLENGE.to_vec()).await.unwrap();
+            }
+            stage.ask("stop");
+            until(&reader, ReaderState::ServiceDown).await;
+            stage.ask("restart");
+        }
+    });
+}
+
 #[test]
 fn a_service_that_comes_after_the_program_is_found() {
     with_service(|stage| async move {
