@@ -5,6 +5,7 @@ use std::cell::Cell;
 use std::ffi::c_int;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI32, Ordering};
+use std::time::{Duration, Instant};
 
 use rusqlite::hooks::Wal;
 use rusqlite::{Connection, Result};
@@ -17,8 +18,14 @@ use crate::store::file::aside;
 const DUE: c_int = 16_000;
 /// The same where a commit was for one alone: the bank has time, and so few are on the disk before the next one comes.
 const SOME: c_int = 64;
-/// A log of so many pages has to begin anew, and whoever writes waits for that.
+/// A log of so many pages has to begin anew, and whoever writes waits for the rest of it, when that is brief.
 const LONG: c_int = 2 * DUE;
+/// What is left of a log after a run that took no longer than this, was written meanwhile and takes no longer either.
+const BRIEF: Duration = Duration::from_millis(50);
+/// Runs in a row until one is brief.
+const ROUNDS: u8 = 4;
+/// A log of so many pages, 1 GiB, begins anew however long that takes.
+const ENDLESS: c_int = 16 * DUE;
 
 thread_local! {
     /// Pages in the log after this thread's last commit.
@@ -36,6 +43,13 @@ pub(crate) struct Checkpoints {
     stayed: Arc<AtomicI32>,
 }
 
+/// A log when a run began.
+pub(crate) struct Log {
+    pages: c_int,
+    /// Pages that somebody still reads around.
+    stayed: c_int,
+}
+
 impl Checkpoints {
     /// `writer` leaves them to `mover` from now on.
     pub(crate) fn beside(writer: &Connection, mover: Connection) -> Self {
@@ -48,6 +62,11 @@ impl Checkpoints {
             moved: Arc::default(),
             stayed: Arc::default(),
         }
+    }
+
+    /// A commit of this thread that is looked after already.
+    pub(crate) fn seen() {
+        PAGES.set(0);
     }
 
     /// Whether the commit that this thread has just made left a log that should be moved. `alone`: it was for one who
@@ -73,9 +92,29 @@ impl Checkpoints {
         due
     }
 
-    /// Moves what nobody reads any more; waits for nobody. Whether the log is long, for all that is moved: it begins
-    /// anew with a commit that finds nothing left in it. None while another one is at it, and when the store is closed.
+    /// Moves what nobody reads any more; waits for nobody. Whether the log is long and all but a brief rest of it moved:
+    /// it begins anew with a commit that finds nothing left in it. None while another one is at it, and when the store is
+    /// closed.
     pub(crate) fn run(&self) -> Option<Result<bool>> {
+        for _ in 0..ROUNDS {
+            let began = Instant::now();
+            let Log { pages, stayed } = match self.once()? {
+                Ok(log) => log,
+                Err(error) => return Some(Err(error)),
+            };
+            // While somebody reads most of it, it can't begin anew.
+            if pages < LONG || stayed >= DUE {
+                break;
+            }
+            if began.elapsed() < BRIEF || pages >= ENDLESS {
+                return Some(Ok(true));
+            }
+        }
+        Some(Ok(false))
+    }
+
+    /// The same in one go, for what is left.
+    pub(crate) fn once(&self) -> Option<Result<Log>> {
         let mover = self.mover.try_lock().ok()?;
         let mover = mover.as_ref()?;
         let sql = "PRAGMA wal_checkpoint(PASSIVE)";
@@ -85,9 +124,9 @@ impl Checkpoints {
             })
         });
         Some(pages.map(|(pages, moved)| {
-            self.stayed
-                .store(pages.saturating_sub(moved), Ordering::Relaxed);
-            pages >= LONG
+            let stayed = pages.saturating_sub(moved);
+            self.stayed.store(stayed, Ordering::Relaxed);
+            Log { pages, stayed }
         }))
     }
 

@@ -68,6 +68,7 @@ impl Turns {
         let mut group = self.group.lock().await;
         group.commit();
         if let Some(checkpoints) = &self.checkpoints {
+            Checkpoints::seen();
             checkpoints.close().await;
         }
         let emptied = aside(|| {
@@ -107,14 +108,18 @@ impl Turns {
         let due = self.checkpoints.as_ref().filter(|it| it.are_due(alone));
         drop(group);
         let Some(checkpoints) = due else { return };
-        let mut done = checkpoints.run();
-        if matches!(done, Some(Ok(true))) {
-            // Most of it is moved by now: the rest is short, and nobody adds to it or stands in the middle meanwhile.
-            let mut group = self.group.lock().await;
-            group.commit();
-            done = checkpoints.run();
-        }
-        if let Some(Err(error)) = done {
+        let failed = match checkpoints.run() {
+            Some(Ok(true)) => {
+                // Nobody adds to the rest or stands in the middle of it meanwhile.
+                let mut group = self.group.lock().await;
+                group.commit();
+                Checkpoints::seen();
+                checkpoints.once().and_then(Result::err)
+            }
+            Some(Err(error)) => Some(error),
+            Some(Ok(false)) | None => None,
+        };
+        if let Some(error) = failed {
             log::warn!("the store's log stays as it is: {error}");
         }
     }
