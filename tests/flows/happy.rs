@@ -1,3 +1,5 @@
+use std::time::Duration;
+
 use ipc::{Command, HistoryState, Language, MoneyPlace, Reply, ResumeState, TransactionKind};
 use virtual_card::CardProfile;
 
@@ -83,6 +85,32 @@ async fn nothing_waiting_is_a_friendly_answer() {
     let view = stage.person.resume().await.unwrap();
     assert_eq!(view.resume, Some(ResumeState::None));
     assert_eq!(view.error, None);
+}
+
+/// The settings as a power cut leaves them that comes right after the receipt.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_balance_that_was_not_saved_is_learnt_from_its_load() {
+    let mut stage = Stage::ready().await;
+    stage.person.balance().await.unwrap();
+    let settings = stage.app_dir().join("settings.json");
+    let mut before = String::new();
+    while !before.contains("4471") {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+        before = std::fs::read_to_string(&settings).unwrap();
+    }
+    stage.person.top_up(2_000).await.unwrap();
+    stage.stop_app();
+    std::fs::write(&settings, &before).unwrap();
+    stage.restart_app();
+    let view = stage.person.ready().await.unwrap();
+    assert_eq!(view.purses[0].balance, 14_850);
+    // what the card said itself since is newer
+    assert!(stage.slot.spend(850));
+    stage.person.balance().await.unwrap();
+    stage.person.give(Command::Leave).await.unwrap();
+    stage.restart_app();
+    let view = stage.person.ready().await.unwrap();
+    assert_eq!(view.purses[0].balance, 14_000);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -135,8 +135,10 @@ impl Actor {
             self.expect_card();
             self.notice();
             self.trace_view();
-            self.save_seen(false);
             tell.send_replace(self.view());
+            // Whoever sees a receipt did not wait for this.
+            self.save_seen(false);
+            self.record.keep();
             // Whoever gets an answer finds its effect in the view.
             for (answer, result) in self.answers.drain(..) {
                 let _ = answer.send(result);
@@ -152,7 +154,13 @@ impl Actor {
                     }
                     None => return self.settings.save(),
                 },
-                Some(event) = happened.recv() => self.happened(event),
+                Some(event) = happened.recv() => {
+                    self.happened(event);
+                    // What came meanwhile shows with it.
+                    while let Ok(event) = happened.try_recv() {
+                        self.happened(event);
+                    }
+                }
                 Ok(()) = readers.changed() => {
                     let status = readers.borrow_and_update().clone();
                     self.reader_changed(status);
@@ -166,7 +174,7 @@ impl Actor {
     }
 
     /// How a card stands changes twice in a top-up: it is saved when that is over, or after a while without a card at
-    /// work. Whoever sees the receipt finds it after any restart.
+    /// work. A power cut before that loses nothing of a load: the journal tells its balance at the next start.
     fn save_seen(&mut self, after_a_while: bool) {
         let open = self.transaction.as_ref().is_some_and(Transaction::is_open);
         let due = match self.settings.unsaved {

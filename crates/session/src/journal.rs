@@ -215,6 +215,16 @@ impl Journal {
         self.records.iter().find(|record| record.id() == id)
     }
 
+    /// What loads made of their cards: the card, its balance in fen, when the load began. Oldest first.
+    pub(crate) fn balances(&self) -> impl Iterator<Item = (CardMark, u32, u64)> {
+        let done = |record: &&Record| record.entry.state == State::Done;
+        self.records.iter().filter(done).filter_map(|record| {
+            let balance = record.receipt.new_balance?;
+            let entry = &record.entry;
+            Some((CardMark::from(entry), balance, entry.started_ms))
+        })
+    }
+
     /// Newest first.
     pub(crate) fn history(&self) -> impl Iterator<Item = HistoryEntry> {
         let told = |record: &&Record| record.entry.about.is_none();

@@ -70,7 +70,7 @@ impl Session {
     /// Starts the actor on the current tokio runtime.
     pub fn start(mut parts: Parts) -> Result<Self, StartError> {
         std::fs::create_dir_all(&parts.dir).map_err(DiskError::from)?;
-        let settings = SettingsFile::open(&parts.dir)?;
+        let mut settings = SettingsFile::open(&parts.dir)?;
         let tracer = Tracer::open(&parts.dir);
         let journal = Journal::open(&parts.dir, tracer.clone())?;
         tracer.note(TraceEvent::Start {
@@ -84,8 +84,9 @@ impl Session {
         });
         parts.bank = traced::bank(parts.bank, &tracer);
         let mut queues = Queues::open(&parts.dir)?;
-        // A power cut can come between the two.
+        // A power cut can come between the journal and these.
         queues.store.learn(&journal);
+        settings.learn(&journal);
         let signer = parts.bank.profile().package_signer_key()?;
         let packages = PackageStore::open(&parts.dir, signer, card_date(parts.clock.now_ms()))?;
         let link = TerminalLink::new(

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use crate::card_mark::CardMark;
 use crate::disk::DiskError;
 use crate::disk::slots::{self, Slots};
+use crate::journal::Journal;
 
 /// What the app remembers between starts, apart from the journal. No secret, no full card number.
 #[derive(Clone, Debug, Default, Deserialize, Serialize)]
@@ -100,12 +101,16 @@ impl SettingsFile {
     }
 
     /// Puts a purse that was just read at the top of the list; [`save`](Self::save) keeps it.
-    pub(crate) fn saw(&mut self, purse: PurseView) {
+    pub(crate) fn saw(&mut self, mut purse: PurseView) {
         const MOST_PURSES: usize = 20;
         let card = CardMark::from(&purse);
         let purses = &mut self.now.purses;
         let known = purses.iter().position(|known| card.is(&known.into()));
         let known = known.map(|at| purses.remove(at));
+        if let Some(known) = &known {
+            // A clock that was set back makes nothing that was seen older than what came before it.
+            purse.seen_ms = purse.seen_ms.max(known.seen_ms);
+        }
         let stood = known.map(|known| PurseView {
             balance: purse.balance,
             seen_ms: purse.seen_ms,
@@ -118,6 +123,20 @@ impl SettingsFile {
         self.unsaved = self.unsaved.max(news);
         purses.insert(0, purse);
         purses.truncate(MOST_PURSES);
+    }
+
+    /// Takes from the journal what a load made of a card that was not looked at since it began: a power cut can come
+    /// between the two.
+    pub(crate) fn learn(&mut self, journal: &Journal) {
+        for (card, balance, began_ms) in journal.balances() {
+            let same = |purse: &&mut PurseView| card.is(&CardMark::from(&**purse));
+            let purse = self.now.purses.iter_mut().find(same);
+            if let Some(purse) = purse.filter(|purse| purse.seen_ms < began_ms) {
+                purse.balance = balance;
+                purse.seen_ms = began_ms;
+                self.unsaved = self.unsaved.max(Unsaved::Balance);
+            }
+        }
     }
 
     /// Keeps what was seen. A disk that refuses costs no more than that: the next change of settings tries again.
@@ -196,6 +215,20 @@ mod tests {
         file.save();
         file.saw(blocked);
         assert_eq!(file.unsaved, Unsaved::Card, "another card than it was");
+    }
+
+    #[test]
+    fn a_clock_that_was_set_back_makes_no_balance_older() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut file = SettingsFile::open(dir.path()).unwrap();
+        for (balance, seen_ms) in [(14_850, 1_200), (14_350, 1_100)] {
+            file.saw(PurseView {
+                seen_ms,
+                ..purse("4471", balance)
+            });
+        }
+        let purse = &file.now.purses[0];
+        assert_eq!((purse.balance, purse.seen_ms), (14_350, 1_200));
     }
 
     #[test]

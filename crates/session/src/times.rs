@@ -130,6 +130,7 @@ fn trimmed(runs: &mut Vec<RunTimes>) {
 pub(crate) struct TimesRecord {
     path: PathBuf,
     runs: Vec<RunTimes>,
+    unkept: bool,
 }
 
 impl TimesRecord {
@@ -138,12 +139,25 @@ impl TimesRecord {
         let kept = fs::read(&path).unwrap_or_default();
         let mut runs: Vec<RunTimes> = serde_json::from_slice(&kept).unwrap_or_default();
         trimmed(&mut runs);
-        Self { path, runs }
+        Self {
+            path,
+            runs,
+            unkept: false,
+        }
     }
 
+    /// [`keep`](Self::keep) writes it: no receipt waits for that.
     pub(crate) fn add(&mut self, run: RunTimes) {
         self.runs.push(run);
         trimmed(&mut self.runs);
+        self.unkept = true;
+    }
+
+    /// Writes what is new.
+    pub(crate) fn keep(&mut self) {
+        if !std::mem::take(&mut self.unkept) {
+            return;
+        }
         let text = serde_json::to_string(&self.runs).unwrap_or_default();
         if let Err(error) = written(&self.path, &text) {
             log::debug!("the times are not kept: {error}");
@@ -156,6 +170,7 @@ impl TimesRecord {
 
     pub(crate) fn erase(&mut self) {
         self.runs.clear();
+        self.unkept = false;
         if let Err(error) = fs::remove_file(&self.path) {
             log::debug!("there are no times to erase: {error}");
         }
@@ -267,6 +282,7 @@ mod tests {
         for n in 0..60 {
             record.add(run(TransactionKind::Topup, f64::from(n)));
         }
+        record.keep();
         let kept = TimesRecord::open(folder.path());
         assert_eq!(kept.runs, record.runs);
         let first = kept
