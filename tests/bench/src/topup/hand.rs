@@ -3,6 +3,7 @@
 
 use std::fs::File;
 use std::io::{Seek, SeekFrom, Write};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use pcsc::{Card, Disposition};
@@ -30,7 +31,7 @@ const SLOT: usize = 4096;
 
 pub(super) struct Hand {
     dir: TempDir,
-    terminal: Terminal,
+    terminal: Arc<Terminal>,
     phone: String,
     tail: String,
 }
@@ -49,7 +50,7 @@ impl Hand {
         let digits = hex::encode(customer.serial);
         Ok(Self {
             dir: tempfile::tempdir()?,
-            terminal,
+            terminal: Arc::new(terminal),
             phone: customer.phone.clone(),
             tail: digits[digits.len() - 4..].to_owned(),
         })
@@ -61,15 +62,17 @@ impl Hand {
         commands: &Commands,
     ) -> Result<Parts, Failure> {
         // The app asks these while the card is read.
-        let client = self.terminal.client.clone();
-        let asked = tokio::spawn(async move { client.warm().await });
+        let terminal = self.terminal.clone();
+        let asked = tokio::spawn(async move {
+            let key_id = terminal.key.as_ref().map(|key| key.facts().id);
+            let query = json!({ "key_id": key_id });
+            terminal.ask("/v1/key-query", query).await?;
+            terminal.client.warm().await
+        });
         let began = Instant::now();
         read(desk, &commands.entering)?;
         let entering = began.elapsed();
         asked.await??;
-        let key_id = self.terminal.key.as_ref().map(|key| key.facts().id);
-        let query = json!({ "key_id": key_id });
-        self.terminal.ask("/v1/key-query", query).await?;
         let id = new_id();
         let (codes, proof) = self.codes(&id).await?;
         let began = Instant::now();
@@ -127,7 +130,8 @@ impl Hand {
                 command[TERMINAL_AT].copy_from_slice(&self.terminal.bcd());
             }
             if command.starts_with(&CREDIT_FOR_LOAD) {
-                let answer = self.terminal.relay(&self.opening(id, proof, &said)).await;
+                let opening = self.opening(id, proof, &said);
+                let answer = self.terminal()?.relay(&opening).await;
                 assert_eq!(phase(&answer), "credit");
                 let data = answer.body.field("credit_data").ok_or("no data")?;
                 command[DATA_AT].copy_from_slice(data);
@@ -140,12 +144,17 @@ impl Hand {
         let credit = self
             .terminal
             .credit_message(Operation::TopUp, step, Some(tac));
-        let done = self.terminal.relay(&credit).await;
+        let done = self.terminal()?.relay(&credit).await;
         assert_eq!(outcome(&done), "ok");
         transaction
             .end(Disposition::LeaveCard)
             .map_err(|(_, error)| error)?;
         left(card)
+    }
+
+    /// Nobody asks beside it any more.
+    fn terminal(&mut self) -> Result<&mut Terminal, Failure> {
+        Arc::get_mut(&mut self.terminal).ok_or("the terminal is still asked".into())
     }
 
     fn opening(&self, id: [u8; 16], proof: [u8; 16], said: &Said) -> Message {
