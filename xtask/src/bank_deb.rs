@@ -62,6 +62,10 @@ fn documents(tree: &Path) -> Outcome<()> {
         ("docs/operations.md", "operations.md"),
         ("docs/security.md", "security.md"),
         ("docs/testing.md", "testing.md"),
+        // What those lead to.
+        ("docs/industry-packages.md", "industry-packages.md"),
+        ("docs/performance.md", "performance.md"),
+        ("docs/protocol.md", "protocol.md"),
         ("crates/bank/src/demo.toml", "examples/demo.toml"),
     ] {
         put(&root().join(from), &doc.join(name), 0o644)?;

@@ -29,7 +29,7 @@ bank remove-operator --dir DIR --config FILE --name NAME
 bank open-loads --dir DIR --config FILE                all whose outcome is open, as JSON
 bank lost-card --dir DIR --config FILE --reference REFERENCE --name NAME --evidence TEXT
 bank decide --dir DIR --config FILE --reference REFERENCE --name NAME --as END --evidence TEXT
-bank queue list --dir DIR --config FILE                all institutions' queues, as JSON
+bank queue list --dir DIR --config FILE                the newest 1,000 of institutions' queues, as JSON
 bank queue show --dir DIR --config FILE --queue QUEUE
 bank queue close --dir DIR --config FILE --queue QUEUE --name NAME --evidence TEXT
 bank import-issuer-key --config FILE --label LABEL     16 bytes as hex digits from standard input
@@ -37,7 +37,7 @@ bank generate-wrapping-key --config FILE --label LABEL
 bank reseal --dir DIR --config FILE --label LABEL      the key files of DIR, under another wrapping key of the token
 
   --dir DIR              keys, certificates, database and profile.json; made when absent
-  --config FILE          see docs/testing.md; check, audit and reconcile need it when the files are sealed
+  --config FILE          see docs/testing.md; check, audit and reconcile need it when the files are sealed or `bank.store` is set
   --file BACKUP          written new, readable by its owner alone; it holds no keys
   --terminal NUMBER      12 digits; it is refused everywhere from now on, and never comes back
   --name NAME            of the operator, whose password is read from standard input
@@ -301,7 +301,7 @@ async fn revoke(arguments: Arguments) -> Result<ExitCode, StartError> {
     Ok(fail("bank: there is no such terminal\n", 3))
 }
 
-/// What operators do, with its exit code: 0 done, 3 refused, 1 when the bank's folder can't be used.
+/// What operators do, with its exit code: 0 done, 3 refused, 4 a refused PIN, 1 when the bank's folder can't be used.
 async fn people(arguments: &Arguments) -> ExitCode {
     match operate(arguments).await {
         Ok(said) => {
@@ -309,6 +309,9 @@ async fn people(arguments: &Arguments) -> ExitCode {
             ExitCode::SUCCESS
         }
         Err(error @ OperatorError::Refused { .. }) => fail(&format!("bank: {error}\n"), 3),
+        Err(error @ OperatorError::Start(StartError::Pin { .. })) => {
+            fail(&format!("bank: {error}\n"), PIN_REFUSED)
+        }
         Err(error @ OperatorError::Start(_)) => fail(&format!("bank: {error}\n"), 1),
     }
 }

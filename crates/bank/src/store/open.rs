@@ -26,7 +26,7 @@ const READERS: u32 = 4;
 /// some 80 MB, and each statement goes through them: SQLite's usual 2 MB would be read anew all the time. Memory that a
 /// smaller store never asks for.
 const CACHE_KIB: i64 = 96 * 1024;
-/// The log of a file after its beginning anew, bytes at most: twice what it usually grows to.
+/// The log of a file after its beginning anew, bytes at most: what it usually grows to beside many who write.
 const LOG_BYTES: i64 = 128 << 20;
 /// Connections of one process to a server. More of them would only wait for each other there.
 const CONNECTIONS: u32 = 16;

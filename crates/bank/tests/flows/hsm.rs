@@ -46,4 +46,6 @@ async fn a_bank_whose_keys_are_in_a_token_loads_a_card_and_keeps_no_key_in_a_fil
     let (code, said) = hsm.refusal();
     assert!(said.contains("hsm-unusable: bank"), "{said}");
     assert_eq!(code, Some(4), "the unit does not start it again");
+    let asked = hsm.bank(&["open-loads"]).output().unwrap();
+    assert_eq!(asked.status.code(), Some(4), "nor does any other command");
 }
