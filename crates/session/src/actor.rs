@@ -154,13 +154,7 @@ impl Actor {
                     }
                     None => return self.settings.save(),
                 },
-                Some(event) = happened.recv() => {
-                    self.happened(event);
-                    // What came meanwhile shows with it.
-                    while let Ok(event) = happened.try_recv() {
-                        self.happened(event);
-                    }
-                }
+                Some(event) = happened.recv() => self.happened(event),
                 Ok(()) = readers.changed() => {
                     let status = readers.borrow_and_update().clone();
                     self.reader_changed(status);
