@@ -7,11 +7,15 @@ use crate::Outcome;
 use crate::process::{finished, name_of};
 
 /// Of each failure.
-const LINES: usize = 12;
+const LINES: usize = 30;
 const COLUMNS: usize = 400;
 
 /// Runs tests with their output on the terminal; the error says what each failed test said.
 pub(crate) fn run(command: &mut Command) -> Outcome<()> {
+    run_on(command, &mut std::io::stdout())
+}
+
+fn run_on(command: &mut Command, screen: &mut impl Write) -> Outcome<()> {
     let failed = |e: std::io::Error, name: String| format!("{name}: {e}");
     let (said, says) = std::io::pipe().map_err(|e| failed(e, name_of(command)))?;
     let also = says.try_clone().map_err(|e| failed(e, name_of(command)))?;
@@ -20,7 +24,7 @@ pub(crate) fn run(command: &mut Command) -> Outcome<()> {
     command.stdout(std::process::Stdio::null());
     command.stderr(std::process::Stdio::null());
     let mut child = spawned.map_err(|e| failed(e, name_of(command)))?;
-    let failures = pass_on(said, &mut std::io::stdout());
+    let failures = pass_on(said, screen);
     let status = child.wait().map_err(|e| failed(e, name_of(command)))?;
     finished(command, status).map_err(|why| {
         let told = failures.iter().map(|line| format!("\n  {line}"));
@@ -106,11 +110,13 @@ mod tests {
             "-c",
             "echo '---- t stdout ----'; echo 'left: 1' >&2; exit 3",
         ]);
-        let why = run(&mut fails).expect_err("it ends with 3");
+        let mut screen = Vec::new();
+        let why = run_on(&mut fails, &mut screen).expect_err("it ends with 3");
+        assert!(!screen.is_empty(), "all of it on the screen");
         assert!(
             why.ends_with("\n  ---- t stdout ----\n  left: 1") && why.contains('3'),
             "{why}"
         );
-        run(&mut Command::new("true")).expect("nothing failed");
+        run_on(&mut Command::new("true"), &mut screen).expect("nothing failed");
     }
 }

@@ -50,9 +50,27 @@ pub fn contact(reads: &[ProbeRead]) -> Contact {
     }
 }
 
+/// The instruction of SELECT, which moves to another application or file of the card (ISO 7816-4).
+const SELECT: u8 = 0xA4;
+
+/// Of the commands that come after a measurement, as many as leave the card where it is: a contact that turns out poor is
+/// measured there again.
+pub fn in_place(ahead: &[Vec<u8>]) -> impl Iterator<Item = &Vec<u8>> {
+    let stays = |command: &&Vec<u8>| command.get(1) != Some(&SELECT);
+    ahead.iter().take_while(stays)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_goes_along_with_a_measurement_leaves_the_card_where_it_is() {
+        let (balance, select) = (vec![0x80, 0x5C, 0, 2, 4], vec![0, 0xA4, 0, 0, 2, 0x3F, 1]);
+        let ahead = [balance.clone(), select, balance.clone()];
+        assert_eq!(in_place(&ahead).collect::<Vec<_>>(), [&balance]);
+        assert_eq!(in_place(ahead.get(..1).unwrap_or_default()).count(), 1);
+    }
 
     fn reads(times: &[u64]) -> Vec<ProbeRead> {
         let reply = vec![0x32, 0x32, 0x90, 0x00];

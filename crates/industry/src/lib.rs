@@ -34,7 +34,7 @@ mod value;
 mod tests;
 
 pub use closing::{Closing, DecodeError, decode};
-pub use contact::{Contact, ProbeRead, contact, repeats};
+pub use contact::{Contact, ProbeRead, contact, in_place, repeats};
 pub use driver::{CardCommand, Driver, Turn};
 pub use error::{Flaw, PackageError};
 pub use facts::{CardNumber, Facts, LogEntry, LogKind};

@@ -19,16 +19,6 @@ const PAUSE: Duration = Duration::from_millis(250);
 /// middle of a read. So long it is looked for again.
 const LOOKS_AGAIN: Duration = Duration::from_millis(1_500);
 
-/// The instruction that moves to another application or file of the card.
-const SELECT: u8 = 0xA4;
-
-/// Of what comes next, as much as leaves the card where it is: a contact that turns out poor is measured there again.
-fn in_place(ahead: &[Vec<u8>]) -> impl Iterator<Item = &Vec<u8>> {
-    ahead
-        .iter()
-        .take_while(|command| command.get(1) != Some(&SELECT))
-}
-
 /// Where the gate of a run stands.
 #[derive(Default)]
 pub(crate) struct Gate {
@@ -80,7 +70,7 @@ impl Run {
                     let repeats = industry::repeats(read.ms);
                     wanted += repeats;
                     let again = std::iter::repeat_n(command.to_vec(), repeats).skip(1);
-                    contact.ahead(again.chain(in_place(&ahead).cloned()).collect());
+                    contact.ahead(again.chain(industry::in_place(&ahead).cloned()).collect());
                 }
                 reads.push(read);
             }
@@ -165,18 +155,5 @@ impl Run {
 
     fn tell_contact(&self, contact: Option<ContactView>) {
         (self.on_progress)(Progress::Contact(contact));
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_goes_along_with_a_measurement_leaves_the_card_where_it_is() {
-        let (balance, select) = (vec![0x80, 0x5C, 0, 2, 4], vec![0, 0xA4, 0, 0, 2, 0x3F, 1]);
-        let ahead = [balance.clone(), select, balance.clone()];
-        assert_eq!(in_place(&ahead).collect::<Vec<_>>(), [&balance]);
-        assert_eq!(in_place(&ahead[..1]).count(), 1);
     }
 }
