@@ -2,7 +2,11 @@
 # Installs, upgrades, removes and purges the package $1 in a root that is this machine's, with a systemctl that only
 # notes what it is told, and that is gone afterwards. $2 is an empty folder. Exit status 77: not possible here.
 set -e
-[ "$3" = inside ] || exec unshare -m sh "$0" "$1" "$2" inside
+if [ "$3" != inside ]; then
+  # A root that is no mount, as in a chroot, is nobody's own.
+  unshare -m true 2>/dev/null || exit 77
+  exec unshare -m sh "$0" "$1" "$2" inside
+fi
 mount -t tmpfs tmpfs "$2" 2>/dev/null || exit 77
 mkdir "$2/upper" "$2/work" "$2/root"
 mount -t overlay overlay -o "lowerdir=/,upperdir=$2/upper,workdir=$2/work" "$2/root" 2>/dev/null || exit 77
