@@ -1,6 +1,7 @@
 use std::time::Duration;
 
 use ipc::{Command, HistoryState, Language, MoneyPlace, Reply, ResumeState, TransactionKind};
+use tapfill_tests::PATIENCE;
 use virtual_card::CardProfile;
 
 use crate::stage::{CARD_BEFORE, Stage};
@@ -93,11 +94,17 @@ async fn a_balance_that_was_not_saved_is_learnt_from_its_load() {
     let mut stage = Stage::ready().await;
     stage.person.balance().await.unwrap();
     let settings = stage.app_dir().join("settings.json");
-    let mut before = String::new();
-    while !before.contains("4471") {
-        tokio::time::sleep(Duration::from_millis(10)).await;
-        before = std::fs::read_to_string(&settings).unwrap();
-    }
+    let saved = async {
+        loop {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+            let text = std::fs::read_to_string(&settings).unwrap();
+            if text.contains("4471") {
+                return text;
+            }
+        }
+    };
+    let saved = tokio::time::timeout(PATIENCE, saved).await;
+    let before = saved.expect("the card is saved");
     stage.person.top_up(2_000).await.unwrap();
     stage.stop_app();
     std::fs::write(&settings, &before).unwrap();
