@@ -7,12 +7,14 @@ import { after, before, test } from "node:test";
 import { environment, until } from "../lib/app.mjs";
 import { Rig } from "../lib/rig.mjs";
 import { assertNamed } from "../lib/third-party.mjs";
+import { thrownAway } from "./thrown-away.mjs";
 
 const XTASK = process.env.TAPFILL_XTASK ?? path.resolve("target/debug/xtask");
 const BUNDLES = path.resolve("target/release/bundle");
 const KEPT = path.resolve("target/artefacts/install");
 /** As on a system: a program in usr/bin of a folder with this name looks for its files beside it. */
-const ROOT = path.join(KEPT, "data");
+const ROOTS = { deb: path.join(KEPT, "data"), rpm: path.join(KEPT, "rpm-data") };
+const ROOT = ROOTS.deb;
 const BUILD_MS = 1_800_000;
 const START_MS = 60_000;
 
@@ -21,7 +23,7 @@ let rig;
 before(async () => {
   rmSync(KEPT, { recursive: true, force: true });
   rmSync(BUNDLES, { recursive: true, force: true });
-  mkdirSync(ROOT, { recursive: true });
+  for (const root of Object.values(ROOTS)) mkdirSync(root, { recursive: true });
   rig = await Rig.start(realpathSync(KEPT));
   execFileSync(XTASK, ["bundle", "--profile", rig.env.TAPFILL_PROFILE], { stdio: "inherit" });
 }, { timeout: BUILD_MS });
@@ -73,28 +75,48 @@ test("the .rpm names the same", () => {
   const rpm = only("rpm");
   const names = run("rpm", "-qpl", "--nosignature", rpm).trim().split("\n");
   for (const wanted of FILES) assert.ok(names.some((name) => wanted.test(name)), `${wanted} is in the package`);
+  const archive = execFileSync("rpm2archive", ["-"], { input: readFileSync(rpm), maxBuffer: 1 << 28, stdio: ["pipe", "pipe", "ignore"] });
+  execFileSync("tar", ["-xz", "-C", ROOTS.rpm], { input: archive });
   const requires = run("rpm", "-qpR", "--nosignature", rpm);
   for (const needed of ["pcsc-lite-libs", "webkit2gtk"]) assert.ok(requires.includes(needed), `${needed}: ${requires}`);
 });
 
-test("what is installed starts, enrols at its bank, and is the only one", { timeout: 2 * START_MS }, async () => {
-  const binary = path.join(ROOT, "usr/bin/tapfill");
-  const { TAURI_WEBVIEW_AUTOMATION: _driven, TAPFILL_PROFILE: _profile, ...env } = environment(rig);
-  const log = openSync(path.join(KEPT, "app.log"), "a");
-  const app = spawn(binary, [], { env, stdio: ["ignore", log, log] });
-  closeSync(log);
-  try {
-    const settings = path.join(rig.env.TAPFILL_DIR, "settings.json");
-    const enrolled = () => existsSync(settings) && /"terminal": "\d{12}"/.test(readFileSync(settings, "utf8"));
-    await until(enrolled, "a terminal number in the settings", () => `exit status ${app.exitCode}`, START_MS);
-    const second = spawn(binary, ["tapfill://topup?amount=50"], { env, stdio: "ignore" });
-    const status = await new Promise((resolve) => second.once("exit", resolve));
-    assert.equal(status, 0, "a second start hands its link over and ends");
-    assert.equal(app.exitCode, null, "the first one goes on");
-  } finally {
-    app.kill("SIGKILL");
-  }
+test("both packages are installed, are whole, need nothing more, and leave nothing behind", { timeout: 4 * START_MS }, (t) => {
+  const told = thrownAway("installed-app.sh", [only("deb"), only("rpm")]);
+  if (told === null) return t.skip("no overlay can be mounted here");
+  const mode = "-rwxr-xr-x root:root /usr/bin/tapfill";
+  assert.deepEqual(told, [
+    "== deb", "install ok installed", mode, "0",
+    "== again", "install ok installed",
+    "== purge", "not there", "nothing left",
+    "== rpm", "tapfill", mode, "0",
+    "== erase", "package tapfill is not installed", "nothing left",
+  ]);
 });
+
+for (const [kind, root] of Object.entries(ROOTS)) {
+  test(`what the .${kind} installs starts, finds its bank, and is the only one`, { timeout: 2 * START_MS }, async () => {
+    const binary = path.join(root, "usr/bin/tapfill");
+    const { TAURI_WEBVIEW_AUTOMATION: _driven, TAPFILL_PROFILE: _profile, ...around } = environment(rig);
+    const env = { ...around, TAPFILL_DIR: path.join(KEPT, `of-${kind}`) };
+    const log = openSync(path.join(KEPT, `app-${kind}.log`), "a");
+    const app = spawn(binary, [], { env, stdio: ["ignore", log, log] });
+    closeSync(log);
+    try {
+      const settings = path.join(env.TAPFILL_DIR, "settings.json");
+      const enrolled = () => existsSync(settings) && /"terminal": "\d{12}"/.test(readFileSync(settings, "utf8"));
+      // The second one finds the keys of the first in the keystore, and asks the bank for its packages at once.
+      const served = () => existsSync(path.join(env.TAPFILL_DIR, "packages.json"));
+      await until(() => enrolled() || served(), "a word of the bank", () => `exit status ${app.exitCode}`, START_MS);
+      const second = spawn(binary, ["tapfill://topup?amount=50"], { env, stdio: "ignore" });
+      const status = await new Promise((resolve) => second.once("exit", resolve));
+      assert.equal(status, 0, "a second start hands its link over and ends");
+      assert.equal(app.exitCode, null, "the first one goes on");
+    } finally {
+      app.kill("SIGKILL");
+    }
+  });
+}
 
 /** The files under a folder, as paths on the system. */
 function files(folder) {
