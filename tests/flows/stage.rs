@@ -229,6 +229,14 @@ impl Stage {
         )
     }
 
+    /// What a browser finds at an address of the bank's security server.
+    pub(crate) async fn browsed(&self, address: &str) -> Option<String> {
+        let path = address.strip_prefix(&self.profile.security_url)?;
+        let bank = BankClient::new(self.profile.clone()).unwrap();
+        let page = bank.page(path).await.ok()?;
+        String::from_utf8(page).ok()
+    }
+
     pub(crate) fn person_at(&self, dir: &Path, vault: &Arc<MemoryVault>) -> Person {
         {
             let reader = Arc::new(SimulatedReader::new(self.slot.clone()));

@@ -10,6 +10,9 @@ pub struct Profile {
     pub security_url: String,
     /// `https://host:port` of the transaction server.
     pub transaction_url: String,
+    /// Where any browser checks receipts, below `/receipt`; null: at the security server.
+    #[serde(default)]
+    pub receipt_url: Option<String>,
     /// The authority's certificate, PEM.
     pub authority_pem: String,
     /// SHA-256 of the servers' public keys, 64 hex digits each; the last is the backup.
@@ -47,10 +50,11 @@ impl Profile {
         let profile: Self =
             serde_json::from_slice(json).map_err(|error| ProfileError::Json(error.to_string()))?;
         for (field, url) in [
-            ("security_url", &profile.security_url),
-            ("transaction_url", &profile.transaction_url),
+            ("security_url", Some(&profile.security_url)),
+            ("transaction_url", Some(&profile.transaction_url)),
+            ("receipt_url", profile.receipt_url.as_ref()),
         ] {
-            if !url.starts_with("https://") || url.ends_with('/') {
+            if url.is_some_and(|url| !url.starts_with("https://") || url.ends_with('/')) {
                 return Err(ProfileError::Field(field));
             }
         }
@@ -62,6 +66,13 @@ impl Profile {
             return Err(ProfileError::Field("lowest_suite"));
         }
         Ok(profile)
+    }
+
+    /// What a receipt's signed text is put behind, for whoever wants to check it.
+    #[must_use]
+    pub fn receipt_page(&self) -> String {
+        let server = self.receipt_url.as_ref().unwrap_or(&self.security_url);
+        format!("{server}/receipt?")
     }
 
     /// 32 bytes.
@@ -98,14 +109,29 @@ fn key(text: &str, field: &'static str) -> Result<[u8; 32], ProfileError> {
 mod tests {
     use super::*;
 
-    #[test]
-    fn a_profile_without_https_is_refused() {
+    fn parsed(security: &str, more: &str) -> Result<Profile, ProfileError> {
         let json = format!(
-            r#"{{"name":"b","security_url":"http://a","transaction_url":"https://a","authority_pem":"",
-            "pins":["{k}"],"enrolment_hpke":"{k}","enrolment_signer":"{k}","package_signer":"{k}","lowest_suite":3}}"#,
+            r#"{{"name":"b","security_url":"{security}","transaction_url":"https://a","authority_pem":"",
+            "pins":["{k}"],"enrolment_hpke":"{k}","enrolment_signer":"{k}","package_signer":"{k}","lowest_suite":3{more}}}"#,
             k = "00".repeat(32)
         );
-        let error = Profile::parse(json.as_bytes()).err();
+        Profile::parse(json.as_bytes())
+    }
+
+    #[test]
+    fn a_profile_without_https_is_refused() {
+        let error = parsed("http://a", "").err();
         assert_eq!(error, Some(ProfileError::Field("security_url")));
+        let error = parsed("https://a", r#","receipt_url":"http://b""#).err();
+        assert_eq!(error, Some(ProfileError::Field("receipt_url")));
+    }
+
+    #[test]
+    fn receipts_are_checked_where_the_bank_says_or_at_its_security_server() {
+        let page = |more| parsed("https://a:8444", more).unwrap().receipt_page();
+        assert_eq!(page(""), "https://a:8444/receipt?");
+        assert_eq!(page(r#","receipt_url":null"#), "https://a:8444/receipt?");
+        let public = r#","receipt_url":"https://pay.bank.example""#;
+        assert_eq!(page(public), "https://pay.bank.example/receipt?");
     }
 }

@@ -470,6 +470,7 @@ fn profile(
         "name": settings.name,
         "security_url": url(&settings.security_url, security),
         "transaction_url": url(&settings.transaction_url, transaction),
+        "receipt_url": settings.receipt_url,
         "authority_pem": identity.authority_pem,
         "pins": identity.pins,
         "enrolment_hpke": hex::encode(bank.enrolment_public),

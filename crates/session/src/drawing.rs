@@ -50,7 +50,7 @@ impl Actor {
             about: AboutView {
                 version: self.parts.version.clone(),
                 bank: self.parts.bank.profile().name.clone(),
-                receipt_page: format!("{}/receipt?", self.parts.bank.profile().security_url),
+                receipt_page: self.parts.bank.profile().receipt_page(),
                 development: self.parts.development,
             },
         }

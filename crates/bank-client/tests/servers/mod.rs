@@ -95,6 +95,7 @@ pub(crate) fn profile(url: &str, authority: &Authority, pins: Vec<String>) -> Pr
     Profile {
         name: "Bank".to_owned(),
         security_url: url.to_owned(),
+        receipt_url: None,
         transaction_url: url.to_owned(),
         authority_pem: authority.pem.clone(),
         pins,

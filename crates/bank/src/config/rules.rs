@@ -117,6 +117,7 @@ impl Settings {
         let urls = [
             ("bank.security_url", &self.bank.security_url),
             ("bank.transaction_url", &self.bank.transaction_url),
+            ("bank.receipt_url", &self.bank.receipt_url),
         ];
         for (field, url) in urls {
             if url

@@ -56,6 +56,8 @@ pub(crate) struct BankSettings {
     pub(crate) console_hosts: Vec<String>,
     pub(crate) security_url: Option<String>,
     pub(crate) transaction_url: Option<String>,
+    /// Where any browser checks receipts, with a certificate that it knows; absent: the security server's own.
+    pub(crate) receipt_url: Option<String>,
     #[serde(default)]
     pub(crate) host_names: Vec<String>,
     pub(crate) packages: Option<PathBuf>,

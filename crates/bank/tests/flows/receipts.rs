@@ -41,3 +41,23 @@ async fn the_receipt_of_a_load_is_genuine_and_a_changed_one_is_not() {
     assert_eq!(status, 404);
     stage.close(5_000).await;
 }
+
+#[tokio::test]
+async fn the_profile_names_the_address_for_strangers_browsers_when_there_is_one() {
+    let named = |text: String| {
+        text.replacen(
+            "[bank]",
+            "[bank]\nreceipt_url = \"https://pay.bank.example\"",
+            1,
+        )
+    };
+    for (stage, url) in [
+        (Stage::new().await, serde_json::Value::Null),
+        (Stage::with(named).await, "https://pay.bank.example".into()),
+    ] {
+        let profile = std::fs::read(&stage.bank.profile_path).unwrap();
+        let profile: serde_json::Value = serde_json::from_slice(&profile).unwrap();
+        assert_eq!(profile["receipt_url"], url);
+        stage.close(0).await;
+    }
+}
