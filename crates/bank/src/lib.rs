@@ -38,6 +38,7 @@ mod scheme;
 #[cfg(feature = "simulator")]
 mod simulated;
 mod sms;
+mod socket;
 mod store;
 mod subscriber;
 mod tls;

@@ -21,6 +21,7 @@ use tokio_rustls::server::TlsStream;
 use crate::crowd::Crowd;
 use crate::parking::{self, Turn, Visit, Visitor};
 use crate::peer::PeerKey;
+use crate::socket::Socket;
 
 /// How long requests in work may take to finish when the bank stops.
 pub(crate) const GRACE: Duration = Duration::from_secs(5);
@@ -37,21 +38,24 @@ const MOST_HEAD: usize = 16 * 1024;
 const MOST_STREAMS: u32 = 32;
 
 /// In one piece on the heap: it goes to and fro between those who serve it.
-pub(crate) type Tls = Box<TlsStream<TcpStream>>;
+pub(crate) type Tls = Box<TlsStream<Socket>>;
 
 /// How long a peer may take.
 #[derive(Clone, Copy)]
 pub(crate) struct Patience {
     /// For its first request's head, the TLS handshake included.
     pub(crate) first_request: Duration,
-    /// For the next one's head, the silence before it included.
+    /// For the next one's head, the silence before it included. With HTTP/2: after the last one that was answered.
     pub(crate) next_request: Duration,
+    /// Until it takes another byte of its answer.
+    pub(crate) taking: Duration,
 }
 
 /// A terminal keeps a connection that it does not use for 50 s: none is closed under a request.
 pub(crate) const PATIENCE: Patience = Patience {
     first_request: Duration::from_secs(15),
     next_request: Duration::from_secs(60),
+    taking: Duration::from_secs(30),
 };
 
 /// One address that terminals connect to.
@@ -164,7 +168,8 @@ impl Server {
     async fn handshake(&self, tcp: TcpStream, by: Instant) -> Option<Tls> {
         // One round trip of a card is worth more than a full packet.
         tcp.set_nodelay(true).ok()?;
-        let stream = timeout_at(by, self.tls.accept(tcp)).await;
+        let socket = Socket::new(tcp, self.patience.taking);
+        let stream = timeout_at(by, self.tls.accept(socket)).await;
         Some(Box::new(stream.ok()?.ok()?))
     }
 }
@@ -177,38 +182,47 @@ async fn http2(visitor: Arc<Visitor>, stream: Tls, head_by: Instant, mut stop: S
     };
     let http2 = &visitor.server.http2;
     let talk = pin!(http2.serve_connection(TokioIo::new(stream), visit));
-    let _over = led(
-        talk,
-        http2::Connection::graceful_shutdown,
-        &turn,
-        head_by,
-        &mut stop,
-    )
-    .await;
+    let enough = async {
+        tokio::select! {
+            () = stop.told() => {}
+            () = idle(&turn, visitor.server.patience.next_request) => {}
+        }
+    };
+    let end = http2::Connection::graceful_shutdown;
+    let _over = led(talk, end, silent(&turn, head_by), enough).await;
 }
 
-/// What `talk` ends with, unless no request has come by `head_by`, or the bank stopped before its `end`.
+/// What `talk` ends with, unless it is `silent`, or goes on for too long after its `end`, which comes when it is `enough`.
 pub(crate) async fn led<T: Future>(
     mut talk: Pin<&mut T>,
     end: impl FnOnce(Pin<&mut T>),
-    turn: &Turn,
-    head_by: Instant,
-    stop: &mut Stop,
+    silent: impl Future<Output = ()>,
+    enough: impl Future<Output = ()>,
 ) -> Option<T::Output> {
     tokio::select! {
         over = &mut talk => return Some(over),
-        () = silent(turn, head_by) => return None,
-        () = stop.told() => {}
+        () = silent => return None,
+        () = enough => {}
     }
     end(talk.as_mut());
     timeout(GRACE, talk).await.ok()
 }
 
 /// Returns when no request has come in time.
-async fn silent(turn: &Turn, head_by: Instant) {
+pub(crate) async fn silent(turn: &Turn, head_by: Instant) {
     sleep_until(head_by).await;
     if turn.has_come() {
         pending().await
+    }
+}
+
+/// Returns when nothing has been asked for so long, whatever else the peer says: it may send PINGs, take an answer by
+/// drops, or give no leave to send one.
+async fn idle(turn: &Turn, longest: Duration) {
+    let mut until = Instant::now() + longest;
+    while until > Instant::now() {
+        sleep_until(until).await;
+        until = turn.at_rest_since().unwrap_or_else(Instant::now) + longest;
     }
 }
 

@@ -8,8 +8,8 @@ use std::future::Future;
 use std::io::{self, IoSlice};
 use std::net::SocketAddr;
 use std::pin::Pin;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, ready};
 
 use axum::body::{Body, Bytes};
@@ -23,7 +23,7 @@ use tokio::time::{Instant, timeout_at};
 use tower::ServiceExt;
 
 use crate::crowd::Presence;
-use crate::listening::{Server, Stop, Tls, goodbye, led};
+use crate::listening::{Server, Stop, Tls, goodbye, led, silent};
 use crate::peer::PeerKey;
 
 /// Who is at the other end of a connection.
@@ -87,7 +87,8 @@ async fn talk(
     let mut talk = Talk { conn, turn };
     let turn = talk.turn.clone();
     let end = |talk: Pin<&mut Talk>| Pin::new(&mut talk.get_mut().conn).graceful_shutdown();
-    match led(Pin::new(&mut talk), end, &turn, head_by, stop).await {
+    let silent = silent(&turn, head_by);
+    match led(Pin::new(&mut talk), end, silent, stop.told()).await {
         Some(After::Nothing) => {
             let parts = talk.conn.into_parts();
             Some((parts.io.into_inner().stream, parts.read_buf))
@@ -120,13 +121,41 @@ impl Future for Talk {
     }
 }
 
-/// How far the request is that came last. All of it is read and written within the connection's task.
+/// How far the request is that came last. All of it is read and written within the connection's task, but for what
+/// HTTP/2 has in work.
 #[derive(Default)]
 pub(crate) struct Turn {
     came: AtomicBool,
     read: AtomicBool,
     answered: AtomicBool,
     flushed: AtomicBool,
+    work: Mutex<Work>,
+}
+
+/// Requests that are not answered yet, and when the last one was.
+#[derive(Default)]
+struct Work {
+    requests: usize,
+    ended: Option<Instant>,
+}
+
+/// One request in work, until its answer is there or nobody wants it any more.
+struct InWork(Arc<Turn>);
+
+impl InWork {
+    fn begins(turn: Arc<Turn>) -> Self {
+        turn.with_work(|work| work.requests = work.requests.saturating_add(1));
+        Self(turn)
+    }
+}
+
+impl Drop for InWork {
+    fn drop(&mut self) {
+        self.0.with_work(|work| {
+            work.requests = work.requests.saturating_sub(1);
+            work.ended = Some(Instant::now());
+        });
+    }
 }
 
 impl Turn {
@@ -135,6 +164,15 @@ impl Turn {
             over.store(false, Ordering::Relaxed);
         }
         self.came.store(true, Ordering::Relaxed);
+    }
+
+    /// Since when nothing is in work; nothing while something is, or before the first request.
+    pub(crate) fn at_rest_since(&self) -> Option<Instant> {
+        self.with_work(|work| work.ended.filter(|_| work.requests == 0))
+    }
+
+    fn with_work<T>(&self, look: impl FnOnce(&mut Work) -> T) -> T {
+        look(&mut self.work.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// Whether there was a request at all.
@@ -230,8 +268,10 @@ impl hyper::service::Service<Request<Incoming>> for Visit {
         extensions.insert(visitor.presence.clone());
         extensions.insert(visitor.key);
         let answer = visitor.server.routes.clone().oneshot(request);
+        let in_work = InWork::begins(turn.clone());
         Box::pin(async move {
             let answer = answer.await?;
+            drop(in_work);
             Ok(answer.map(|body| ToTheEnd::of(body, turn, |turn| &turn.answered)))
         })
     }

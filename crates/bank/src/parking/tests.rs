@@ -2,6 +2,7 @@ mod between;
 mod ends;
 mod protocols;
 mod requests;
+mod stalls;
 
 use std::time::Duration;
 
@@ -33,6 +34,7 @@ const SHARES: Shares = Shares {
 const SHORT: Patience = Patience {
     first_request: Duration::from_millis(1_000),
     next_request: Duration::from_millis(1_500),
+    taking: Duration::from_millis(1_000),
 };
 /// Longer than anything here takes on a busy machine.
 const SOON: Duration = Duration::from_secs(10);
@@ -55,6 +57,7 @@ fn routes() -> Router {
         .route("/here", get(|| async { "here" }))
         .route("/echo", post(|body: Bytes| async { body }))
         .route("/deaf", post(|| async { "heard nothing" }))
+        .route("/large", get(|| async { vec![b'x'; 32 << 20] }))
         .route(
             "/slow",
             get(|| async {

@@ -4,6 +4,7 @@ use tokio::net::TcpListener;
 use tokio_rustls::TlsAcceptor;
 
 use super::*;
+use crate::socket::Socket;
 
 /// The server's end of a new connection, and the peer's.
 async fn line(house: &House) -> (Arc<Visitor>, Tls, Peer) {
@@ -12,7 +13,8 @@ async fn line(house: &House) -> (Arc<Visitor>, Tls, Peer) {
     let comes = async {
         let (tcp, address) = listener.accept().await.unwrap();
         let tls = TlsAcceptor::from(house.tls.clone());
-        (tls.accept(tcp).await.unwrap(), address)
+        let socket = Socket::new(tcp, PATIENCE.taking);
+        (tls.accept(socket).await.unwrap(), address)
     };
     let ((stream, address), peer) = tokio::join!(comes, house.peer_at(address, &[]));
     let crowd = house.crowd.clone();
