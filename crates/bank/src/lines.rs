@@ -23,6 +23,24 @@ impl std::str::FromStr for Form {
     }
 }
 
+impl Form {
+    fn line(self, record: &log::Record<'_>) -> String {
+        let said = redacted(&record.args().to_string());
+        let (level, target) = (record.level(), record.target());
+        match self {
+            Self::Text => format!("{level} {target}: {said}\n"),
+            Self::Json => {
+                let at_ms = SystemClock.now_ms();
+                let level = level.as_str().to_ascii_lowercase();
+                let fields = serde_json::json!({
+                    "at_ms": at_ms, "level": level, "target": target, "message": said,
+                });
+                format!("{fields}\n")
+            }
+        }
+    }
+}
+
 pub(crate) struct StderrLog(pub(crate) Form);
 
 impl log::Log for StderrLog {
@@ -37,23 +55,36 @@ impl log::Log for StderrLog {
 
     fn log(&self, record: &log::Record<'_>) {
         if self.enabled(record.metadata()) {
-            let said = redacted(&record.args().to_string());
-            let (level, target) = (record.level(), record.target());
-            let line = match self.0 {
-                Form::Text => format!("{level} {target}: {said}\n"),
-                Form::Json => {
-                    let at_ms = SystemClock.now_ms();
-                    let level = level.as_str().to_ascii_lowercase();
-                    let fields = serde_json::json!({
-                        "at_ms": at_ms, "level": level, "target": target, "message": said,
-                    });
-                    format!("{fields}\n")
-                }
-            };
+            let line = self.0.line(record);
             // Nobody is left to tell when standard error is closed.
             let _closed = std::io::stderr().write_all(line.as_bytes());
         }
     }
 
     fn flush(&self) {}
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_line_of_either_form_names_a_phone_a_card_or_a_key() {
+        let key = "00112233445566778899AABBCCDDEEFF";
+        let said = format_args!("for 13800006021, card 00006217000000004471: load = {key}");
+        let record = log::Record::builder()
+            .args(said)
+            .level(log::Level::Warn)
+            .target("bank::sms")
+            .build();
+        let hidden = "for ...6021, card ...4471: load = [hidden]";
+        assert_eq!(
+            Form::Text.line(&record),
+            format!("WARN bank::sms: {hidden}\n")
+        );
+        let line = Form::Json.line(&record);
+        let fields: serde_json::Value = serde_json::from_str(&line).unwrap();
+        assert_eq!(fields["message"], hidden, "{line}");
+        assert!(line.ends_with('\n'), "a line of its own: {line}");
+    }
 }

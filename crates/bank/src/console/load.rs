@@ -8,7 +8,7 @@ use axum::response::Response;
 use maud::{Markup, html};
 
 use crate::console::guard::Seen;
-use crate::console::page::{failed, not_found, phase, whole};
+use crate::console::page::{failed, not_found, phase, signature, whole};
 use crate::console::words::{Language, at, yuan};
 use crate::console::{Desk, host};
 use crate::error::Problem;
@@ -139,10 +139,7 @@ fn acts(seen: &Seen, known: &Known) -> Markup {
                 }
                 label for="evidence" { (language.say("What you saw (no long numbers)", "所见依据（请勿填写完整号码）")) }
                 textarea id="evidence" name="evidence" rows="3" maxlength="500" required data-testid="evidence" {}
-                label for="password" { (language.say("Your password, as a signature", "以密码签署")) }
-                input id="password" name="password" type="password" autocomplete="current-password" required
-                    data-testid="password";
-                button data-testid="sign" { (language.say("Sign", "签署")) }
+                (signature(seen))
             }
         }
     }

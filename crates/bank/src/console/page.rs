@@ -102,6 +102,18 @@ pub(super) fn phase(language: Language, phase: &str) -> Markup {
     html! { span class={ "phase " (phase) } { (language.phase(phase)) } }
 }
 
+/// The end of a form that an operator signs. Their name is for whatever fills passwords in, and is not sent.
+pub(super) fn signature(seen: &Seen) -> Markup {
+    let language = seen.language;
+    html! {
+        input type="text" autocomplete="username" value=(seen.signed.operator) readonly hidden;
+        label for="password" { (language.say("Your password, as a signature", "以密码签署")) }
+        input id="password" name="password" type="password" autocomplete="current-password" required
+            data-testid="password";
+        button data-testid="sign" { (language.say("Sign", "签署")) }
+    }
+}
+
 /// A failure of the bank's, with the number under which it was logged.
 pub(super) fn failed(language: Language, problem: Problem) -> Response {
     let busy = matches!(&problem, Problem::Refused { .. });

@@ -14,7 +14,7 @@ use crate::console::Desk;
 use crate::console::act::refused;
 use crate::console::form::Fields;
 use crate::console::guard::Seen;
-use crate::console::page::{failed, not_found, whole};
+use crate::console::page::{failed, not_found, signature, whole};
 use crate::console::words::{Language, at, yuan};
 use crate::error::Problem;
 use crate::operators::{OperatorError, Signature};
@@ -224,10 +224,7 @@ fn act(seen: &Seen, row: &QueueRow) -> Markup {
                     "未充金额退回付款账户，未完成的充值照常了结。")) }
                 label for="evidence" { (language.say("Why (no long numbers)", "原因（请勿填写完整号码）")) }
                 textarea id="evidence" name="evidence" rows="3" maxlength="500" required data-testid="evidence" {}
-                label for="password" { (language.say("Your password, as a signature", "以密码签署")) }
-                input id="password" name="password" type="password" autocomplete="current-password" required
-                    data-testid="password";
-                button data-testid="sign" { (language.say("Sign", "签署")) }
+                (signature(seen))
             }
         }
     }

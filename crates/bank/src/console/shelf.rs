@@ -142,7 +142,7 @@ fn operation_name(language: Language, operation: Operation) -> &'static str {
     match operation {
         Operation::Balance => language.say("balance", "查余额"),
         Operation::TopUp => language.say("top-up", "充值"),
-        Operation::ReTopUp => language.say("re-top-up", "补充值"),
+        Operation::ReTopUp => language.say("re-top-up", "完成未到账充值"),
         Operation::Activation => language.say("activation", "激活"),
     }
 }
