@@ -9,6 +9,7 @@ mod card;
 mod changes;
 mod console;
 mod core_host;
+mod earlier;
 mod engine;
 mod faults;
 mod hosted;

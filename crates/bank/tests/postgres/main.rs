@@ -29,6 +29,8 @@ mod card;
 mod console;
 #[path = "../flows/core_host.rs"]
 mod core_host;
+#[path = "../flows/earlier.rs"]
+mod earlier;
 #[path = "../flows/hosted.rs"]
 mod hosted;
 #[path = "../flows/hosted_stage.rs"]

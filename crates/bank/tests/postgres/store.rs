@@ -253,29 +253,49 @@ async fn both_schemas_have_the_same_columns() {
     server.close(0).await;
 }
 
-/// A new schema as an earlier release made it.
-async fn earlier(url: &str, released: i64) {
-    let mut conn = PgConnection::connect(url).await.unwrap();
-    let all = sqlx::migrate!("./migrations/postgres");
-    let earlier = all.iter().filter(|it| it.version <= released).cloned();
-    let mut earlier = sqlx::migrate::Migrator::with_migrations(earlier.collect());
-    earlier.set_locking(false);
-    earlier.run(&mut conn).await.unwrap();
-}
+/// Keys and indexes of tables whose columns begin with something else than the bank.
+const WITHOUT_BANK: &str = "
+    SELECT index.relname::text FROM pg_index
+    JOIN pg_class AS index ON index.oid = indexrelid
+    JOIN pg_class AS of ON of.oid = indrelid
+    JOIN pg_namespace ON pg_namespace.oid = of.relnamespace
+    LEFT JOIN pg_attribute ON attrelid = of.oid AND attnum = indkey[0]
+    WHERE nspname = current_schema() AND of.relname NOT LIKE '\\_sqlx%'
+    AND attname IS DISTINCT FROM 'bank'
+    UNION ALL
+    SELECT conname::text FROM pg_constraint
+    JOIN pg_namespace ON pg_namespace.oid = connamespace
+    LEFT JOIN pg_attribute ON attrelid = conrelid AND attnum = conkey[1]
+    LEFT JOIN pg_attribute AS there ON there.attrelid = confrelid AND there.attnum = confkey[1]
+    WHERE nspname = current_schema() AND contype = 'f'
+    AND (pg_attribute.attname IS DISTINCT FROM 'bank' OR there.attname IS DISTINCT FROM 'bank')
+    UNION ALL
+    SELECT of.relname::text FROM pg_class AS of
+    JOIN pg_namespace ON pg_namespace.oid = of.relnamespace
+    WHERE nspname = current_schema() AND of.relkind = 'r' AND of.relname NOT LIKE '\\_sqlx%'
+    AND NOT EXISTS (SELECT FROM pg_index WHERE indrelid = of.oid AND indisprimary)";
 
 #[tokio::test]
-async fn a_server_with_the_schema_of_every_earlier_release_is_brought_up_to_date_and_serves() {
-    for released in [1, 5, 6] {
-        let Some(url) = crate::engine::store() else {
-            return;
+async fn the_bank_comes_first_in_every_key_and_index() {
+    let stage = Stage::new().await;
+    if let Some(mut conn) = database(&stage).await {
+        let mut without = async || -> Vec<String> {
+            let found = sqlx::query_scalar(WITHOUT_BANK).fetch_all(&mut conn);
+            found.await.unwrap()
         };
-        earlier(&url, released).await;
-        let stage = Stage::on(Some(url), |text| text).await;
-        let (mut terminal, mut card) = (stage.terminal().await, Card::demo());
-        let done = terminal.top_up(&stage, &mut card, 5_000).await;
-        assert_eq!(outcome(&done), "ok", "{released}");
-        stage.close(5_000).await;
+        assert_eq!(without().await, [""; 0]);
+        let others = "CREATE INDEX elsewhere ON load (phase, bank);
+             CREATE INDEX reckoned ON load (abs(amount));
+             CREATE TABLE keyless (bank BIGINT);
+             CREATE TABLE keyed (load BYTEA, bank BIGINT, PRIMARY KEY (bank, load),
+                 CONSTRAINT turned FOREIGN KEY (load, bank) REFERENCES load (id, bank))";
+        let mut other = database(&stage).await.unwrap();
+        sqlx::raw_sql(others).execute(&mut other).await.unwrap();
+        let mut found = without().await;
+        found.sort();
+        assert_eq!(found, ["elsewhere", "keyless", "reckoned", "turned"]);
     }
+    stage.close(0).await;
 }
 
 #[tokio::test]
