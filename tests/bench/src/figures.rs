@@ -1,5 +1,6 @@
 //! Figures of many repetitions, as a table and as JSON.
 
+use std::fmt::Display;
 use std::time::Duration;
 
 use serde_json::{Value, json};
@@ -100,6 +101,23 @@ impl Limit {
         Self {
             rule: format!("{name}: {value:.3} {unit}, {most:.3} at most"),
             kept: *value <= most,
+        }
+    }
+
+    /// A figure that must not be smaller.
+    pub(crate) fn at_least(figure: &Figure, least: f64) -> Self {
+        let Figure { name, value, unit } = figure;
+        Self {
+            rule: format!("{name}: {value:.3} {unit}, {least:.3} at least"),
+            kept: *value >= least,
+        }
+    }
+
+    /// Whoever was to be compared with and is not there: nobody may take silence for a limit that was kept.
+    pub(crate) fn unmeasured(name: &str, why: impl Display) -> Self {
+        Self {
+            rule: format!("a comparison with {name} ({why})"),
+            kept: false,
         }
     }
 }
@@ -216,5 +234,7 @@ mod tests {
         assert!(!kept(12.0, 10.0));
         assert!(!kept(1.0, 0.0), "a floor of nothing was not measured");
         assert!(!kept(f64::NAN, 1.0), "what is no number keeps no limit");
+        let reached = |of, to| Limit::at_least(&Figure::ratio("x of y", (of, to)), 0.9).kept;
+        assert!(reached(9.0, 10.0) && !reached(8.9, 10.0) && !reached(f64::NAN, 1.0));
     }
 }

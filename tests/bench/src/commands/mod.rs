@@ -38,25 +38,32 @@ pub(crate) fn measure(plan: Plan) -> Result<Report, Failure> {
     let runtime = tokio::runtime::Runtime::new()?;
     let measured = runtime.block_on(async {
         let desk = Desk::set(DEMO_SERIAL).await?;
-        let mut senders = senders(&desk)?;
-        in_turn(&mut senders, rounds, commands).await
+        let (mut senders, left_out) = senders(&desk)?;
+        let rounds = in_turn(&mut senders, rounds, commands).await?;
+        Ok::<_, Failure>((rounds, left_out))
     });
     runtime.shutdown_background();
-    report(&measured?, rounds * commands * 2)
+    let (measured, left_out) = measured?;
+    report(&measured, left_out, rounds * commands * 2)
 }
 
-fn senders(desk: &Desk) -> Result<Vec<(&'static str, Sender<'_>)>, Failure> {
+type Senders<'d> = Vec<(&'static str, Sender<'d>)>;
+
+/// All who can send, and a broken limit for each who can't.
+fn senders(desk: &Desk) -> Result<(Senders<'_>, Vec<Limit>), Failure> {
     let mut senders = vec![(LINK, Sender::Link(desk)), ("pcsc", Sender::Bare(desk))];
+    let mut left_out = Vec::new();
     for (name, peer) in peer::start(&desk.name) {
         match peer {
             Ok(peer) => senders.push((name, Sender::Peer(peer))),
-            Err(why) => left_out(name, &why),
+            Err(why) => left_out.push(Limit::unmeasured(name, why)),
         }
     }
     if senders.len() == 2 {
-        return Err("nobody to compare with".into());
+        let why: Vec<_> = left_out.into_iter().map(|it| it.rule).collect();
+        return Err(format!("nobody to compare with: {}", why.join("; ")).into());
     }
-    Ok(senders)
+    Ok((senders, left_out))
 }
 
 /// Ours.
@@ -133,7 +140,11 @@ fn good(reply: &[u8]) -> Result<(), Failure> {
     }
 }
 
-fn report(all: &[(&'static str, Rounds)], repetitions: usize) -> Result<Report, Failure> {
+fn report(
+    all: &[(&'static str, Rounds)],
+    left_out: Vec<Limit>,
+    repetitions: usize,
+) -> Result<Report, Failure> {
     let row = |(name, rounds): &(&'static str, Rounds)| {
         let times: Vec<Duration> = rounds.iter().flatten().flatten().copied().collect();
         Row {
@@ -160,7 +171,8 @@ fn report(all: &[(&'static str, Rounds)], repetitions: usize) -> Result<Report, 
         (spread(first).median_us / spread(second).median_us - 1.0).abs()
     };
     let noise = middle(peer.iter().map(differ));
-    let limits = vec![Limit::at_most(slowest_against, 1.0 + noise)];
+    let mut limits = vec![Limit::at_most(slowest_against, 1.0 + noise)];
+    limits.extend(left_out);
     let mut figures = vec![ratio(bare)];
     figures.extend(ratios.into_iter().map(|(figure, _)| figure));
     figures.push(Figure::new(
@@ -194,11 +206,6 @@ fn middle(values: impl Iterator<Item = f64>) -> f64 {
     sorted.get(sorted.len() / 2).copied().unwrap_or(f64::NAN)
 }
 
-fn left_out(name: &str, why: &Failure) {
-    use std::io::Write;
-    let _ = writeln!(std::io::stderr(), "{name} is left out: {why}");
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -208,17 +215,18 @@ mod tests {
         vec![us.map(turn); 3]
     }
 
+    fn all(ours: u64, fast: [u64; 2]) -> [(&'static str, Rounds); 4] {
+        [
+            (LINK, rounds([ours, ours])),
+            ("pcsc", rounds([80, 80])),
+            ("fast", rounds(fast)),
+            ("slow", rounds([200, 200])),
+        ]
+    }
+
     #[test]
     fn the_limit_is_the_fastest_peer_and_what_it_differs_from_itself() {
-        let with = |ours, fast| {
-            let all = [
-                (LINK, rounds([ours, ours])),
-                ("pcsc", rounds([80, 80])),
-                ("fast", rounds(fast)),
-                ("slow", rounds([200, 200])),
-            ];
-            report(&all, 1).unwrap()
-        };
+        let with = |ours, fast| report(&all(ours, fast), Vec::new(), 1).unwrap();
         assert!(with(100, [100, 100]).is_within());
         assert!(!with(104, [100, 100]).is_within(), "4 % without any noise");
         assert!(with(104, [100, 110]).is_within(), "a tenth is noise");
@@ -226,5 +234,13 @@ mod tests {
             .map(|figure| figure.name)
             .collect();
         assert!(names.contains(&"card-link of slow".to_owned()), "{names:?}");
+    }
+
+    #[test]
+    fn a_peer_that_did_not_start_breaks_the_limit() {
+        let left_out = vec![Limit::unmeasured("absent", "no such program")];
+        let report = report(&all(50, [100, 100]), left_out, 1).unwrap();
+        assert!(!report.is_within());
+        assert!(report.table().contains("absent"), "{}", report.table());
     }
 }

@@ -8,7 +8,8 @@ use std::time::Duration;
 use private_postgres::{Durability, PrivatePostgres};
 use tempfile::TempDir;
 
-use crate::figures::{Limit, Report, Row, Spread};
+use self::pgbench::Pgbench;
+use crate::figures::{Figure, Limit, Report, Row, Spread};
 use crate::fill::{self, Portion};
 use crate::stage::{Run, Stage};
 use crate::{Effort, Failure, Plan};
@@ -54,40 +55,63 @@ impl Size {
 pub(crate) fn measure(plan: Plan) -> Result<Report, Failure> {
     let size = Size::of(plan.effort);
     let runtime = tokio::runtime::Runtime::new()?;
-    let mut rows = Vec::new();
     let sqlite = runtime.block_on(run(None, &size))?;
-    rows.push(row("SQLite", &sqlite));
-    let mut limits = vec![slowest("SQLite", &sqlite)];
-    if let Some(server) = PrivatePostgres::start(Durability::Whole)? {
-        let postgres = runtime.block_on(run(Some(server.schema()?), &size))?;
-        let pgbench = pgbench::run(&server, size.pgbench_s)?;
-        rows.push(row("PostgreSQL", &postgres));
-        rows.push(pgbench.row());
-        limits.push(slowest("PostgreSQL", &postgres));
-        let share = 2.0 * postgres.per_second / pgbench.per_second;
-        limits.push(Limit {
-            rule: format!("commits of loads, {share:.2} of pgbench's, {OF_PGBENCH} at least"),
-            kept: share >= OF_PGBENCH,
-        });
-        let (least, times) = SQLITE;
-        let ratio = sqlite.per_second / postgres.per_second;
-        limits.push(Limit {
-            rule: format!(
-                "{:.0} loads/s on SQLite, {ratio:.1} times PostgreSQL's: {least} or {times} times",
-                sqlite.per_second
-            ),
-            kept: sqlite.per_second >= least || ratio >= times,
-        });
-    }
-    Ok(Report {
+    let compared = match PrivatePostgres::start(Durability::Whole)? {
+        Some(server) => Some(Compared {
+            postgres: runtime.block_on(run(Some(server.schema()?), &size))?,
+            pgbench: pgbench::run(&server, size.pgbench_s)?,
+        }),
+        None => None,
+    };
+    Ok(report(
+        &sqlite,
+        compared.as_ref(),
+        size.terminals * size.loads,
+    ))
+}
+
+/// What SQLite is compared with, all on one server.
+struct Compared {
+    postgres: Run,
+    pgbench: Pgbench,
+}
+
+fn report(sqlite: &Run, compared: Option<&Compared>, repetitions: usize) -> Report {
+    let mut report = Report {
         title: "durable loads; time of each of a load's two requests",
         counted: "a second",
         columns: vec!["at full speed", "at half of it"],
-        rows,
-        repetitions: size.terminals * size.loads,
-        limits,
+        rows: vec![row("SQLite", sqlite)],
+        repetitions,
+        limits: vec![slowest("SQLite", sqlite)],
         ..Report::default()
-    })
+    };
+    let Some(Compared { postgres, pgbench }) = compared else {
+        report.limits.push(Limit::unmeasured(
+            "PostgreSQL and pgbench",
+            "not installed here",
+        ));
+        return report;
+    };
+    report
+        .rows
+        .extend([row("PostgreSQL", postgres), pgbench.row()]);
+    report.limits.push(slowest("PostgreSQL", postgres));
+    let commits = (2.0 * postgres.per_second, pgbench.per_second);
+    let of_pgbench = Figure::ratio("commits of loads, PostgreSQL of pgbench", commits);
+    report.limits.push(Limit::at_least(&of_pgbench, OF_PGBENCH));
+    let (least, times) = SQLITE;
+    let loads = (sqlite.per_second, postgres.per_second);
+    let ratio = Figure::ratio("loads, SQLite of PostgreSQL", loads);
+    report.limits.push(Limit {
+        rule: format!(
+            "{:.0} loads/s on SQLite, {:.1} times PostgreSQL's: {least} or {times} times",
+            sqlite.per_second, ratio.value
+        ),
+        kept: sqlite.per_second >= least || ratio.value >= times,
+    });
+    report.figures.extend([of_pgbench, ratio]);
+    report
 }
 
 async fn run(store: Option<String>, size: &Size) -> Result<Run, Failure> {
@@ -129,5 +153,49 @@ fn slowest(name: &str, run: &Run) -> Limit {
     Limit {
         rule: format!("{name} at half load: p99 {p99:.1} ms, below {SLOWEST_MS} ms"),
         kept: Duration::from_secs_f64(p99 / 1e3) < Duration::from_secs_f64(SLOWEST_MS / 1e3),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn made(per_second: f64) -> Run {
+        Run {
+            per_second,
+            full: vec![Duration::from_millis(5)],
+            half: vec![Duration::from_millis(2)],
+        }
+    }
+
+    fn compared(postgres: f64, pgbench: f64) -> Compared {
+        Compared {
+            postgres: made(postgres),
+            pgbench: Pgbench::of(pgbench),
+        }
+    }
+
+    #[test]
+    fn both_ratios_are_figures_and_held_to_their_limits() {
+        let told = |sqlite, postgres, pgbench| {
+            let compared = compared(postgres, pgbench);
+            report(&made(sqlite), Some(&compared), 1)
+        };
+        let good = told(1_500.0, 450.0, 1_000.0);
+        assert!(good.is_within(), "{}", good.table());
+        let values: Vec<f64> = good.figures.iter().map(|it| it.value).collect();
+        assert_eq!(values, [0.9, 1_500.0 / 450.0]);
+        assert!(
+            told(2_000.0, 1_000.0, 2_000.0).is_within(),
+            "2,000 are enough"
+        );
+        assert!(!told(1_500.0, 440.0, 1_000.0).is_within());
+        assert!(!told(1_500.0, 600.0, 1_000.0).is_within());
+    }
+
+    #[test]
+    fn what_could_not_be_compared_keeps_no_limit() {
+        let alone = report(&made(5_000.0), None, 1);
+        assert!(!alone.is_within() && alone.table().contains("PostgreSQL"));
     }
 }

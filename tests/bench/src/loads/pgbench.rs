@@ -43,6 +43,14 @@ fn told(server: &PrivatePostgres, program: &str, arguments: &[&str]) -> Result<S
 }
 
 impl Pgbench {
+    #[cfg(test)]
+    pub(super) fn of(per_second: f64) -> Self {
+        Self {
+            per_second,
+            latency_us: 0.0,
+        }
+    }
+
     /// The mean stands for the median: pgbench tells no spread.
     pub(super) fn row(&self) -> Row {
         let spread = Spread {
