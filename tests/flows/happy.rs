@@ -1,7 +1,10 @@
 use std::time::Duration;
 
-use ipc::{Command, HistoryState, Language, MoneyPlace, Reply, ResumeState, TransactionKind};
-use tapfill_tests::PATIENCE;
+use ipc::{
+    CardColour, CardKey, Code, Command, HistoryState, Language, MoneyPlace, Reply, ResumeState,
+    TransactionKind,
+};
+use tapfill_tests::{PATIENCE, Trouble};
 use virtual_card::CardProfile;
 
 use crate::stage::{CARD_BEFORE, Stage};
@@ -118,6 +121,67 @@ async fn a_balance_that_was_not_saved_is_learnt_from_its_load() {
     stage.restart_app();
     let view = stage.person.ready().await.unwrap();
     assert_eq!(view.purses[0].balance, 14_000);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_banks_page_knows_the_receipt_that_the_app_shows_also_from_its_history() {
+    let stage = Stage::ready().await;
+    let receipt = stage.person.top_up(5_000).await.unwrap().receipt.unwrap();
+    let page = stage.person.look().about.receipt_page;
+    let proof = receipt.proof.clone().unwrap();
+    let told = stage.browsed(&format!("{page}{proof}")).await.unwrap();
+    for shown in ["¥50.00", "4471", receipt.reference.as_deref().unwrap()] {
+        assert!(told.contains(shown), "{shown} in {told}");
+    }
+    let forged = proof.replace("a=5000", "a=9000");
+    assert_ne!(forged, proof);
+    assert_eq!(stage.browsed(&format!("{page}{forged}")).await, None);
+    let history = stage.person.give(Command::History).await.unwrap();
+    assert!(
+        matches!(&history, Reply::History { entries } if entries[0].receipt.proof.as_ref() == Some(&proof)),
+        "{history:?}"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_card_keeps_the_name_and_the_colour_that_its_person_gave_it_until_it_is_forgotten() {
+    let mut stage = Stage::ready().await;
+    stage.person.balance().await.unwrap();
+    let purse = stage.person.look().purses[0].clone();
+    assert_eq!((purse.label, purse.colour), (None, CardColour::Jade));
+    let card = CardKey {
+        industry: purse.industry,
+        tail: purse.tail,
+        mark: purse.mark,
+    };
+    let dress = |label: &str| Command::DressCard {
+        card: card.clone(),
+        label: label.to_owned(),
+        colour: CardColour::Plum,
+    };
+    let long = stage
+        .person
+        .give(dress("a name far too long for a card"))
+        .await;
+    assert!(matches!(long, Err(Trouble::Refused(error)) if error.code == Code::CommandBad));
+    stage.person.give(dress(" Mum ")).await.unwrap();
+    // what is read of it afterwards changes neither
+    stage.person.top_up(2_000).await.unwrap();
+    stage.restart_app();
+    let purse = stage.person.ready().await.unwrap().purses[0].clone();
+    assert_eq!(purse.label.as_deref(), Some("Mum"));
+    assert_eq!((purse.colour, purse.balance), (CardColour::Plum, 14_850));
+
+    let forget = Command::ForgetCard { card };
+    stage.person.give(forget).await.unwrap();
+    stage.restart_app();
+    let view = stage.person.ready().await.unwrap();
+    assert!(view.purses.is_empty(), "{:?}", view.purses);
+    let history = stage.person.give(Command::History).await.unwrap();
+    assert!(
+        matches!(&history, Reply::History { entries } if entries.len() == 1),
+        "its receipt stays"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]

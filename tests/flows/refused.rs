@@ -1,4 +1,4 @@
-use ipc::{Code, Command, MoneyPlace, NetworkState, ReaderKind, Retry, TransactionKind};
+use ipc::{CardKey, Code, Command, MoneyPlace, NetworkState, ReaderKind, Retry, TransactionKind};
 use session::shells::VaultError;
 use tapfill_tests::Trouble;
 use virtual_card::CardProfile;
@@ -144,6 +144,15 @@ async fn typed_nonsense_gets_its_own_code() {
     );
     assert_eq!(
         code(give(Command::SetTextSize { percent: 99 }).await),
+        Code::CommandBad
+    );
+    let nobodys = CardKey {
+        industry: "0001".to_owned(),
+        tail: "0000".to_owned(),
+        mark: None,
+    };
+    assert_eq!(
+        code(give(Command::ForgetCard { card: nobodys }).await),
         Code::CommandBad
     );
 }

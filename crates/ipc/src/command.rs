@@ -1,7 +1,10 @@
 use serde::{Deserialize, Serialize};
 use ts_rs::TS;
 
-use crate::{DiagnosticView, ErrorView, Language, ReceiptView, Theme, TimesView, TransactionKind};
+use crate::{
+    CardColour, CardKey, DiagnosticView, ErrorView, Language, ReceiptView, Theme, TimesView,
+    TransactionKind,
+};
 
 /// What the page may ask for. Each is answered by a [`Reply`] or an [`ErrorView`]; progress arrives as views.
 #[derive(Clone, Debug, Deserialize, Serialize, TS)]
@@ -71,6 +74,17 @@ pub enum Command {
     /// Prefers one reader by name, or any with `null`.
     ChooseReader {
         name: Option<String>,
+    },
+    /// What its person calls a card that this device remembers, up to 16 characters (an empty name is none), and its
+    /// colour.
+    DressCard {
+        card: CardKey,
+        label: String,
+        colour: CardColour,
+    },
+    /// Takes a card from Home. Its receipts and unfinished loads stay.
+    ForgetCard {
+        card: CardKey,
     },
     SetLanguage {
         language: Language,

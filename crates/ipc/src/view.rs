@@ -163,6 +163,38 @@ pub struct PurseView {
     /// `YYYY-MM-DD`; null when the card gives none.
     pub expiry: Option<String>,
     pub active: bool,
+    /// What its person calls it; null when it has no name of its own.
+    #[serde(default)]
+    pub label: Option<String>,
+    /// Chosen by its person; before that, one that no other card has, as long as there are any.
+    #[serde(default)]
+    pub colour: CardColour,
+}
+
+/// Which card of those that this device remembers: `industry`, `tail` and `mark` of its [`PurseView`].
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize, TS)]
+#[ts(export)]
+pub struct CardKey {
+    pub industry: String,
+    pub tail: String,
+    pub mark: Option<u16>,
+}
+
+/// What a card looks like on the screen, by which a family tells its cards apart.
+#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq, Serialize, TS)]
+#[serde(rename_all = "kebab-case")]
+#[ts(export)]
+pub enum CardColour {
+    #[default]
+    Jade,
+    Ocean,
+    Plum,
+    Clay,
+    Slate,
+}
+
+impl CardColour {
+    pub const ALL: [Self; 5] = [Self::Jade, Self::Ocean, Self::Plum, Self::Clay, Self::Slate];
 }
 
 /// A name in the languages that the package gives.

@@ -1,6 +1,6 @@
 //! Which card it is, as far as this device remembers cards.
 
-use ipc::{CardView, PurseView};
+use ipc::{CardKey, CardView, PurseView};
 use relay::IndustryCode;
 use relay::journal::Entry;
 
@@ -33,6 +33,16 @@ impl CardMark {
 
 impl From<&CardView> for CardMark {
     fn from(card: &CardView) -> Self {
+        Self {
+            industry: card.industry.clone(),
+            tail: card.tail.clone(),
+            mark: card.mark,
+        }
+    }
+}
+
+impl From<&CardKey> for CardMark {
+    fn from(card: &CardKey) -> Self {
         Self {
             industry: card.industry.clone(),
             tail: card.tail.clone(),

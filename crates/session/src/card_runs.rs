@@ -1,6 +1,9 @@
 //! What starts when a card is on the reader.
 
-use ipc::{CardView, Code, MoneyPlace, NetworkState, PurseView, Stage, StepState, TransactionKind};
+use ipc::{
+    CardColour, CardView, Code, MoneyPlace, NetworkState, PurseView, Stage, StepState,
+    TransactionKind,
+};
 use relay::IndustryCode;
 
 use crate::actor::{Actor, Happened};
@@ -124,6 +127,8 @@ impl Actor {
             seen_ms: now_ms,
             expiry: card.expiry.clone(),
             active: card.active,
+            label: None,
+            colour: CardColour::default(),
         };
         // A package that does not tell says nothing against an activation: only what was read makes it needless.
         let told = closing.card.as_ref().and_then(|card| card.active);

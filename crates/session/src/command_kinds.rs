@@ -32,6 +32,8 @@ pub(crate) fn needs_keys(command: &Command) -> bool {
         | C::ExportQueue { .. }
         | C::Leave
         | C::ChooseReader { .. }
+        | C::DressCard { .. }
+        | C::ForgetCard { .. }
         | C::SetLanguage { .. }
         | C::SetTheme { .. }
         | C::SetTextSize { .. }
@@ -76,6 +78,8 @@ pub(crate) fn traced(command: &Command) -> Option<TraceEvent> {
         Command::PinPress { .. }
         | Command::PinDelete
         | Command::ChooseReader { .. }
+        | Command::DressCard { .. }
+        | Command::ForgetCard { .. }
         | Command::SetLanguage { .. }
         | Command::SetTheme { .. }
         | Command::SetTextSize { .. }

@@ -2,16 +2,18 @@
 
 use envelope::pin::{PIN_LENGTH, PinDigits};
 use ipc::{
-    Code, Command, ErrorView, HistoryState, Language, Reply, SettingsView, Stage, StepState,
-    TransactionKind,
+    CardColour, CardKey, Code, Command, ErrorView, HistoryState, Language, Reply, SettingsView,
+    Stage, StepState, TransactionKind,
 };
 use relay::IndustryCode;
 
 use crate::actor::{Actor, Answer, Ask, Happened};
+use crate::card_mark::CardMark;
 use crate::command_kinds;
 use crate::export;
 use crate::failure::Failure;
 use crate::opening::{Terms, opening};
+use crate::remembered;
 use crate::run::{self, lock};
 use crate::terminal::random;
 use crate::trace::TraceEvent;
@@ -53,6 +55,12 @@ impl Actor {
             Command::Retry => self.retry(),
             Command::Leave => self.leave(),
             Command::ChooseReader { name } => self.choose_reader(name),
+            Command::DressCard {
+                card,
+                label,
+                colour,
+            } => self.dress_card(&card, &label, colour),
+            Command::ForgetCard { card } => self.forget_card(&card),
             Command::SetLanguage { language } => self.set(|view| view.language = language),
             Command::SetTheme { theme } => self.set(|view| view.theme = theme),
             Command::SetTextSize { percent } => self.set_text_size(percent),
@@ -355,6 +363,37 @@ impl Actor {
             .change(|settings| settings.reader.clone_from(&name))?;
         self.parts.reader.choose(name);
         Ok(Reply::Done)
+    }
+
+    fn dress_card(
+        &mut self,
+        card: &CardKey,
+        label: &str,
+        colour: CardColour,
+    ) -> Result<Reply, Failure> {
+        let label = remembered::label(label).ok_or(Code::CommandBad)?;
+        let at = self.remembered(card)?;
+        self.settings.change(|settings| {
+            if let Some(purse) = settings.purses.get_mut(at) {
+                purse.label = label;
+                purse.colour = colour;
+            }
+        })?;
+        Ok(Reply::Done)
+    }
+
+    fn forget_card(&mut self, card: &CardKey) -> Result<Reply, Failure> {
+        let at = self.remembered(card)?;
+        self.settings
+            .change(|settings| drop(settings.purses.remove(at)))?;
+        Ok(Reply::Done)
+    }
+
+    /// Its place among the remembered ones.
+    fn remembered(&self, card: &CardKey) -> Result<usize, Failure> {
+        let purses = &self.settings.now.purses;
+        let at = remembered::place(purses, &CardMark::from(card));
+        at.ok_or_else(|| Code::CommandBad.into())
     }
 
     fn set(&mut self, change: impl FnOnce(&mut SettingsView)) -> Result<Reply, Failure> {

@@ -58,12 +58,12 @@ struct Words {
 
 const ZH_CN: Words = Words {
     head: "时间(UTC),类型,状态,金额(元),充值后余额(元),卡尾号,凭证号,钱在哪里",
-    kinds: ["查余额", "充值", "补充值", "激活"],
-    states: ["已完成", "未完成", "没有成交"],
+    kinds: ["查余额", "充值", "完成未到账充值", "激活"],
+    states: ["已完成", "待完成", "没成功"],
     places: [
         "账户",
         "待核对",
-        "替卡留着",
+        "银行保管",
         "卡上,待通知银行",
         "卡上",
         "银行结案",
@@ -72,12 +72,12 @@ const ZH_CN: Words = Words {
 
 const ZH_TW: Words = Words {
     head: "時間(UTC),類型,狀態,金額(元),加值後餘額(元),卡片末四碼,收據編號,錢在哪裡",
-    kinds: ["查餘額", "加值", "接續加值", "開卡"],
-    states: ["已完成", "未完成", "未成立"],
+    kinds: ["查餘額", "加值", "完成未入卡加值", "開卡"],
+    states: ["已完成", "待完成", "未成功"],
     places: [
         "帳戶",
         "待核對",
-        "為卡片保留",
+        "銀行保管",
         "卡片上,待通知銀行",
         "卡片上",
         "銀行結案",
@@ -86,12 +86,12 @@ const ZH_TW: Words = Words {
 
 const EN: Words = Words {
     head: "time (UTC),kind,state,amount (CNY),balance after (CNY),card tail,reference,where the money is",
-    kinds: ["balance", "top-up", "re-top-up", "activation"],
+    kinds: ["balance", "top-up", "top-up finished later", "activation"],
     states: ["done", "unfinished", "not done"],
     places: [
         "account",
         "being checked",
-        "set aside for the card",
+        "held by the bank",
         "on the card, bank not told yet",
         "on the card",
         "closed by the bank",

@@ -25,6 +25,7 @@ mod opening;
 mod outside;
 mod packages;
 mod queue;
+mod remembered;
 mod run;
 mod run_ends;
 mod session;

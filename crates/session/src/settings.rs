@@ -7,6 +7,7 @@ use crate::card_mark::CardMark;
 use crate::disk::DiskError;
 use crate::disk::slots::{self, Slots};
 use crate::journal::Journal;
+use crate::remembered::{self, Unsaved};
 
 /// What the app remembers between starts, apart from the journal. No secret, no full card number.
 #[derive(Clone, Debug, Default, Deserialize, Serialize)]
@@ -46,16 +47,6 @@ impl BankLimits {
             max: self.max_amount.min(room),
         }
     }
-}
-
-/// What the file does not have yet.
-#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
-pub(crate) enum Unsaved {
-    Nothing,
-    /// How a card stands: the card itself tells it again.
-    Balance,
-    /// A card that is new here.
-    Card,
 }
 
 /// The settings file.
@@ -101,28 +92,9 @@ impl SettingsFile {
     }
 
     /// Puts a purse that was just read at the top of the list; [`save`](Self::save) keeps it.
-    pub(crate) fn saw(&mut self, mut purse: PurseView) {
-        const MOST_PURSES: usize = 20;
-        let card = CardMark::from(&purse);
-        let purses = &mut self.now.purses;
-        let known = purses.iter().position(|known| card.is(&known.into()));
-        let known = known.map(|at| purses.remove(at));
-        if let Some(known) = &known {
-            // A clock that was set back makes nothing that was seen older than what came before it.
-            purse.seen_ms = purse.seen_ms.max(known.seen_ms);
-        }
-        let stood = known.map(|known| PurseView {
-            balance: purse.balance,
-            seen_ms: purse.seen_ms,
-            ..known
-        });
-        let news = match stood {
-            Some(stood) if stood == purse => Unsaved::Balance,
-            Some(_) | None => Unsaved::Card,
-        };
+    pub(crate) fn saw(&mut self, purse: PurseView) {
+        let news = remembered::see(&mut self.now.purses, purse);
         self.unsaved = self.unsaved.max(news);
-        purses.insert(0, purse);
-        purses.truncate(MOST_PURSES);
     }
 
     /// Takes from the journal what a load made of a card that was not looked at since it began: a power cut can come
@@ -153,7 +125,7 @@ impl SettingsFile {
 
 #[cfg(test)]
 mod tests {
-    use ipc::LocalName;
+    use ipc::{CardColour, LocalName};
 
     use super::*;
 
@@ -167,6 +139,8 @@ mod tests {
             seen_ms: u64::from(balance),
             expiry: None,
             active: true,
+            label: None,
+            colour: CardColour::default(),
         }
     }
 

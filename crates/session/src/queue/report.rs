@@ -10,7 +10,7 @@ use crate::export;
 
 const ZH_CN: ReportWords = ReportWords {
     heads: ["姓名", "卡尾号", "金额(元)", "状态", "凭证号", "时间(UTC)"],
-    states: ["等刷卡", "未了结", "已充值", "已退回账户", "银行结案"],
+    states: ["待充值", "未了结", "已充值", "已退回账户", "银行结案"],
     paid: "已付款",
 };
 
@@ -23,7 +23,7 @@ const ZH_TW: ReportWords = ReportWords {
         "收據編號",
         "時間(UTC)",
     ],
-    states: ["等候感應", "未結清", "已加值", "已退回帳戶", "銀行結案"],
+    states: ["待加值", "未結清", "已加值", "已退回帳戶", "銀行結案"],
     paid: "已付款",
 };
 
