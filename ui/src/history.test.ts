@@ -35,6 +35,21 @@ describe('a record of the history in a window', () => {
     expect(all('history-row')).toHaveLength(7);
   });
 
+  it('has the signed code of a load that is done, and of no other', async () => {
+    const { app } = await open('history');
+    expect(all('receipt-proof'), 'the first is not done').toEqual([]);
+    all('history-open')[3]?.click();
+    await settle();
+    await settle();
+    expect(one('receipt-proof').dataset.url).toContain(`${app.view?.about.receiptPage ?? ''}r=TF-`);
+  });
+
+  it('that the bank closed sends to the bank, and is not struck out like money that never left', async () => {
+    await open('history');
+    const row = all('history-row')[5];
+    expect([row?.querySelector('em')?.textContent, row?.querySelector('b')?.className.includes('not-done')]).toEqual(['请问银行', false]);
+  });
+
   it('is the one that was chosen at home, and the way back leads home', async () => {
     const { app } = await open('home');
     all('history-open')[2]?.click();

@@ -3,7 +3,7 @@ import { afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { queue, tap as tapView } from './lib/backend/scenes-queue';
 import flawType from './lib/bindings/FlawKind.ts?raw';
 import { failureWord, loadFailureWords } from './lib/i18n/failures.svelte';
-import { all, one, open, sent, settle, stop, tap, text, type } from './testing';
+import { all, onPhone, one, open, sent, settle, stop, tap, text, type } from './testing';
 
 beforeAll(async () => {
   await Promise.all([loadFailureWords(), import('./features/screens')]);
@@ -60,14 +60,22 @@ describe('many cards, one payment', () => {
 
   it('ticks off card after card, what is to do first, and says each aloud once', async () => {
     const { backend } = await open('queue-next');
-    expect(text('queue-progress')).toBe('3 / 7');
+    expect([text('queue-progress'), text('queue-loaded')]).toEqual(['已充 3 张，共 7 张', '3']);
+    expect(document.querySelector<HTMLElement>('.bar .loaded')?.style.width, 'of the cards, whatever is on each').toMatch(/^42\.8/);
     expect(all('queue-item').map((item) => item.dataset.index)).toEqual(['2', '4', '5', '6', '0', '1', '3']);
+    expect(all('queue-item').filter((item) => item.classList.contains('now')).map((item) => item.dataset.index), 'the card just loaded is seen among them').toEqual(['3']);
     expect(one('tap-state').getAttribute('aria-live')).toBe('assertive');
     expect(text('tap-state')).toContain('50.00');
     backend.push({ queue: queue('tap', { tap: tapView({ count: 4, state: 'ticked', item: 1 }) }, ['loaded', 'loaded', 'waiting', 'loaded']) });
     await settle();
     expect([one('tap-state').dataset.state, one('tap-state').dataset.count]).toEqual(['ticked', '4']);
-    expect(text('tap-state')).toContain('3B-02');
+    expect(text('tap-state')).toContain('李沐辰');
+  });
+
+  it('has the card just loaded first in its list on a phone', async () => {
+    const { app } = await open('queue-next');
+    await onPhone(app);
+    expect(all('queue-item').map((item) => item.dataset.index)).toEqual(['3', '2', '4', '5', '6', '0', '1']);
   });
 
   it('says what became of a card that is not on the list, torn, or without a bank', async () => {

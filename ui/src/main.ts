@@ -25,8 +25,8 @@ window.addEventListener('DOMContentLoaded', () => {
 // Styles need to know whose fonts there are.
 document.documentElement.dataset['system'] = system;
 
-const target = document.getElementById('app');
-if (target) {
+/** A function, and no `await` of the module itself: WebKit runs what two fetch at once before the parts that it needs, where those wait for such a module. */
+async function start(target: HTMLElement): Promise<void> {
   const app = new App(await backend());
   app.dress('system');
   void app.start();
@@ -34,3 +34,6 @@ if (target) {
   mount(style ? (await import('./style/Style.svelte')).default : Root, { target, props: { app } });
   if (__FAKE__) void import('./lib/backend/fake').then(({ pose }) => pose(app));
 }
+
+const target = document.getElementById('app');
+if (target) void start(target);

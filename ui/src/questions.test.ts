@@ -16,20 +16,20 @@ describe('which account pays', () => {
   it.each(['topup-amount', 'topup-password-wrong', 'queue-password'])('is said beside the button that pays, %s', async (scene) => {
     await open(scene);
     expect(text('payer')).toContain('138\u00a0••••\u00a06021');
-    expect(text('payer')).toContain('Tapfill Demo Bank');
+    expect(text('payer')).toContain('随手充演示银行');
   });
 
   it('is on the receipt, and of a load that somebody else may have paid only the bank', async () => {
     await open('topup-done');
-    expect(text('receipt-account')).toBe('Tapfill Demo Bank，手机 138\u00a0••••\u00a06021');
+    expect(text('receipt-account')).toBe('随手充演示银行，手机 138\u00a0••••\u00a06021');
     stop();
     await open('resume-loaded');
-    expect(text('receipt-account')).toBe('Tapfill Demo Bank');
+    expect(text('receipt-account')).toBe('随手充演示银行');
     stop();
     await open('history');
     all('history-open')[1]?.click();
     await settle();
-    expect(text('detail-account')).toBe('Tapfill Demo Bank');
+    expect(text('detail-account')).toBe('随手充演示银行');
   });
 
   it('is nothing where no money moves', async () => {

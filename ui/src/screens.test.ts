@@ -49,7 +49,7 @@ describe('the contract for UI testers', () => {
       const label = control.id ? document.querySelector(`label[for="${control.id}"]`)?.textContent : '';
       expect((control.getAttribute('aria-label') ?? '') + control.textContent + (label ?? ''), control.outerHTML).not.toBe('');
     }
-    const ids = [...document.querySelectorAll('[data-testid]')].map((e) => e.getAttribute('data-testid')).filter((id) => !['log-row', 'history-row', 'purse-card', 'package-row', 'package-covers', 'pending-load', 'pending-amount', 'pending-finish', 'pending-reference', 'history-open', 'action-refund', 'list-flaw', 'list-row', 'queue-item', 'queue-open', 'queue-entry', 'queue-entry-left', 'queue-continue'].includes(id ?? ''));
+    const ids = [...document.querySelectorAll('[data-testid]')].map((e) => e.getAttribute('data-testid')).filter((id) => !['log-row', 'history-row', 'purse-card', 'card-edit', 'package-row', 'package-covers', 'pending-load', 'pending-amount', 'pending-finish', 'pending-reference', 'history-open', 'action-refund', 'refund-dialog', 'refund-no', 'refund-yes', 'list-flaw', 'list-row', 'queue-item', 'queue-open', 'queue-entry', 'queue-entry-left', 'queue-continue'].includes(id ?? ''));
     expect(ids.filter((id, i) => ids.indexOf(id) !== i), 'a name stands for one thing').toEqual([]);
   });
 
@@ -62,7 +62,7 @@ describe('the contract for UI testers', () => {
 
   it('shows values as plain text', async () => {
     await open('balance');
-    expect([text('balance-amount'), text('card-number'), text('card-expiry')]).toEqual(['128.50', '•••• 4471', '2034-12-31']);
+    expect([text('balance-amount'), text('card-number'), text('card-expiry'), one('card-expiry').dataset.date]).toEqual(['128.50', '•••• 4471', '2034年12月31日', '2034-12-31']);
     expect(all('log-row')).toHaveLength(6);
   });
 
@@ -92,7 +92,7 @@ describe('what is said of the money', () => {
 
   it.each(['resume-wait', 'resume-read', 'resume-running', 'resume-offline', 'resume-failed'])('%s tells amount and place', async (scene) => {
     await open(scene);
-    expect(document.body.textContent).toContain('¥50.00 已从账户转出');
+    expect(document.body.textContent).toContain('¥50.00 已从账户扣出');
     expect(document.body.textContent).not.toContain('没有动用任何钱');
   });
 
@@ -311,6 +311,7 @@ describe('the screens', () => {
     expect(one('detail-action').textContent).toContain('4471');
     expect(one('detail-reference').textContent).toBe('TF-7K2M-91QX');
     await tap('action-refund');
+    await tap('refund-yes');
     expect(sent(backend, 'refund')).toEqual([{ command: 'refund' }]);
     await app.open('history');
     expect(all('history-detail')).toEqual([]);
@@ -333,11 +334,19 @@ describe('the screens', () => {
   it('give the money back from home', async () => {
     const { backend } = await open('home-pending');
     await tap('action-refund');
-    expect(sent(backend, 'refund')).toHaveLength(1);
+    const dialog = one('refund-dialog') as HTMLDialogElement;
+    expect([dialog.open, dialog.textContent.includes('¥50.00')], 'it asks first').toEqual([true, true]);
+    await tap('refund-no');
+    expect([dialog.open, sent(backend, 'refund').length]).toEqual([false, 0]);
+    await tap('action-refund');
+    await tap('refund-yes');
+    expect([dialog.open, sent(backend, 'refund').length]).toEqual([false, 1]);
   });
 
   it('finish a load from its row', async () => {
-    const { backend } = await open('history-pending');
+    const { app, backend } = await open('history-pending');
+    expect(all('history-finish'), 'beside the list its record has the button').toEqual([]);
+    await onPhone(app);
     await tap('history-finish');
     expect(sent(backend, 'begin')).toEqual([{ command: 'begin', kind: 'resume' }]);
   });

@@ -78,7 +78,26 @@ describe('a top-up', () => {
 
   it('shows the limits before they are hit', async () => {
     await open('topup-amount');
-    expect(text('amount-hint')).toContain('871.50');
+    await type('amount-input', '');
+    expect(text('amount-hint')).toBe('最少 ¥1.00，这张卡最多还能充 ¥871.50');
+    await type('amount-input', '871.51');
+    expect(text('amount-hint')).toBe('这张卡最多还能充 ¥871.50');
+  });
+
+  it('says what will be on the card, and by what where that was not read for it', async () => {
+    await open('topup-amount');
+    expect(text('amount-hint')).toBe('充后余额 ¥178.50');
+    stop();
+    await open('topup-amount-phone');
+    expect(text('amount-hint')).toMatch(/^充后余额约 ¥178\.50.*上次/);
+  });
+
+  it('says which card it is for, and which one to put there', async () => {
+    const { backend } = await open('topup-wait');
+    expect([text('topup-card'), document.querySelector('.hold')?.textContent]).toEqual(['给尾号 4471 的卡充值', '把尾号 4471 的卡放在读卡器上']);
+    backend.push({ purses: [] });
+    await settle();
+    expect([all('topup-card').length, document.querySelector('.hold')?.textContent], 'nobody can tell').toEqual([0, '把卡放在读卡器上']);
   });
 
   it('refuses a phone number and a code that can not be ones', async () => {
@@ -116,11 +135,19 @@ describe('a top-up', () => {
     expect([document.activeElement?.tagName, one('receipt').contains(document.activeElement)]).toEqual(['H2', true]);
   });
 
+  it('can be left once a step takes long', async () => {
+    const { backend } = await open('topup-read');
+    expect(text('cancel')).toBe('取消');
+    const now = (await backend.view()).transaction;
+    backend.push({ transaction: now && { ...now, canCancel: false, contact: 'free' } });
+    await settle();
+    expect(text('cancel')).toContain('离开');
+  });
+
   it('offers no cancel once money has moved, and goes on when its screen is left', async () => {
     const { app, backend } = await open('topup-running');
-    const before = text('cancel');
+    expect(all('cancel'), 'a finger on its way to the button that cancels meets none').toEqual([]);
     await tap('nav-home');
-    expect(before).not.toContain('取消');
     expect(app.screen).toBe('home');
     expect(sent(backend, 'leave'), 'the core would refuse it').toEqual([]);
     backend.push({ transaction: { ...transaction('topup', { stage: 'done', receipt: receipt() }) } });

@@ -1,6 +1,8 @@
 import { afterEach, beforeAll, describe, expect, it } from 'vitest';
 
-import { steps, transaction } from './lib/backend/scenes';
+import { kindWord, outcomeWord } from './features/history/words';
+import { card, history, steps, transaction } from './lib/backend/scenes';
+import { useLanguage } from './lib/i18n/words.svelte';
 import { loadFailureWords } from './lib/i18n/failures.svelte';
 import { one, open, settle, stop, tap, text, type } from './testing';
 
@@ -43,6 +45,33 @@ describe('the steps', () => {
     backend.push({ transaction: transaction('resume', { stage: 'running', steps: steps('done', 'running', 'waiting', 'waiting') }) });
     await settle();
     expect(names()[2]).toBe('step-write 写入卡片');
+  });
+});
+
+describe('a card that was activated', () => {
+  it('is to be topped up first where it holds nothing, and nobody is told to pay with it', async () => {
+    const { backend } = await open('activate-done');
+    const said = (): string => document.querySelector('[data-testid="activate-state"] .lead')?.textContent ?? '';
+    expect(said()).toBe('卡里还没有钱，先充值再用。');
+    backend.push({ transaction: transaction('activate', { stage: 'done', card: card() }) });
+    await settle();
+    expect(said()).toBe('可以充值，也可以刷卡。');
+    backend.push({ transaction: transaction('activate', { stage: 'password', card: card(Date.now(), { balance: 0 }) }) });
+    await settle();
+    expect(said(), 'one that was active before').not.toContain('刷卡');
+  });
+});
+
+describe('a record', () => {
+  it('is called after what it is of, and says whether anything was charged', () => {
+    useLanguage('en');
+    const [entry] = history();
+    if (!entry) throw new Error('the scenes have a history');
+    const told = (kind: 'topup' | 'resume' | 'activate', state: 'done' | 'unfinished' | 'not-done', reference: string | null): string =>
+      `${kindWord(kind)}: ${outcomeWord({ ...entry, kind, state, receipt: { ...entry.receipt, place: 'account', reference } })}`;
+    expect([told('topup', 'done', null), told('topup', 'unfinished', null)]).toEqual(['Top-up: On the card', 'Top-up: Waiting']);
+    expect([told('topup', 'not-done', null), told('resume', 'not-done', 'TF-1')]).toEqual(['Top-up: Not charged', 'Top-up finished later: Returned']);
+    expect([told('activate', 'done', null), told('activate', 'not-done', null)], 'no money is put on a card').toEqual(['Activation: The card is active', 'Activation: Not activated']);
   });
 });
 

@@ -106,18 +106,41 @@ for (const size of ["phone", "desktop"]) {
     await screen("home");
   });
 
+  test(`a card gets its name and its colour, ${size}`, LIMIT, async () => {
+    await page.show("home", { size });
+    await go("card-edit");
+    await until(() => page.script("return document.querySelector('dialog')?.open === true"), "it asks");
+    assert.equal(await focused(), "card-label", "one can type at once");
+    await press("Mum", Key.TAB, Key.ARROW_RIGHT);
+    await go("card-save");
+    await until(async () => (await page.find("card-dialog")).length === 0, "it is done");
+    const [colour, text] = await page.script("const card = document.querySelector('[data-testid=purse-card]'); return [card.dataset.card, card.textContent]");
+    assert.equal(colour, "ocean");
+    assert.match(text, /Mum/);
+    assert.equal(await focused(), "card-edit", "the focus comes back to where it was");
+  });
+
   test(`an unfinished load is finished, ${size}`, LIMIT, async () => {
     await page.show("home-pending", { size });
     await go("pending-finish");
-    await state("resume-state", "none");
+    await state("resume-state", "loaded");
+    assert.equal(await page.script("return document.querySelector('[data-testid=receipt-amount]').textContent"), "50.00");
     await go("done");
     await screen("home");
+    assert.equal((await page.find("pending-load")).length, 0, "nothing waits any more");
   });
 
   test(`money is given back, ${size}`, LIMIT, async () => {
     await page.show("home-pending", { size });
     await go("action-refund");
+    await until(() => page.script("return document.querySelector('dialog').open"), "it asks first");
+    await press(Key.ESCAPE);
+    assert.equal(await page.script("return document.querySelector('dialog').open"), false, "Escape is a no");
+    assert.equal(await focused(), "action-refund", "the focus comes back to where it was");
+    await press(Key.ENTER);
+    await go("refund-yes");
     await state("resume-state", "refunded");
+    await shown("receipt-amount");
     await go("done");
     await screen("home");
   });
@@ -136,7 +159,8 @@ for (const size of ["phone", "desktop"]) {
     await page.show("topup-torn", { size });
     await go("retry");
     await screen("resume");
-    await state("resume-state", "none");
+    await state("resume-state", "loaded");
+    await shown("receipt");
   });
 }
 

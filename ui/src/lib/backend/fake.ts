@@ -4,6 +4,7 @@ import type { Command } from '../bindings/Command';
 import type { Language } from '../bindings/Language';
 import type { Reply } from '../bindings/Reply';
 import type { TransactionView } from '../bindings/TransactionView';
+import { same } from '../cards';
 import { device } from '../device';
 import { loadFailureWords } from '../i18n/failures.svelte';
 import { diagnostics, isChecked, times } from './checks';
@@ -80,6 +81,8 @@ export class FakeBackend implements Backend {
       case 'update': this.push({ update: { version: '0.2.0', running: true, error: null } }); break;
       case 'unlock': this.push({ trouble: null }); break;
       case 'choose-reader': this.push({ reader: { ...this.#view.reader, chosen: command.name } }); break;
+      case 'dress-card': this.push({ purses: this.#view.purses.map((purse) => (same(purse, command.card) ? { ...purse, label: command.label === '' ? null : command.label, colour: command.colour } : purse)) }); break;
+      case 'forget-card': this.push({ purses: this.#view.purses.filter((purse) => !same(purse, command.card)) }); break;
       case 'enrol': this.push({ phase: 'enrolling', trouble: null }); setTimeout(() => this.push({ ...baseView(), phase: 'ready' }), 3 * STEP_MS); break;
       case 'erase-device': this.push({ phase: 'welcome', terminal: null, purses: [], pending: [], packages: [], transaction: null }); break;
       case 'leave': this.push({ transaction: null, queue: null }); break;
@@ -134,7 +137,8 @@ export class FakeBackend implements Backend {
       const stage = command.kind === 'topup' ? 'phone' : command.kind === 'activate' ? 'password' : 'running';
       this.push({ transaction: transaction(command.kind, { id: now.toString(16).padStart(32, '0'), stage, steps: steps('running') }) });
       if (command.kind === 'balance') setTimeout(() => this.#on({ stage: 'done', card: card(now) }), STEP_MS);
-      if (command.kind === 'resume') setTimeout(() => this.#on({ stage: 'done', card: card(now), resume: 'none' }), STEP_MS);
+      const load = this.#view.pending[0];
+      if (command.kind === 'resume') setTimeout(() => load ? this.#settle({ resume: 'loaded', place: 'on-card', receipt: receipt(now, { amount: load.amount, newBalance: 12_850 + load.amount }) }) : this.#on({ stage: 'done', card: card(now), resume: 'none' }), STEP_MS);
     }
     if (command.command === 'accept-request') {
       const asked = this.#view.request?.amount ?? null;
@@ -143,7 +147,7 @@ export class FakeBackend implements Backend {
     if (command.command === 'refund') {
       const refunded = receipt(now, { oldBalance: null, newBalance: null, place: 'account' });
       this.push({ transaction: transaction('resume', { id: now.toString(16).padStart(32, '0'), stage: 'running', refund: true, steps: steps('running') }) });
-      setTimeout(() => this.#on({ stage: 'done', card: card(now), resume: 'refunded', receipt: refunded }), STEP_MS);
+      setTimeout(() => this.#settle({ resume: 'refunded', receipt: refunded }), STEP_MS);
     }
     if (command.command === 'send-code') {
       this.#phone = `${command.phone.slice(0, 3)} •••• ${command.phone.slice(7)}`;
@@ -157,6 +161,12 @@ export class FakeBackend implements Backend {
     if (command.command === 'pin-delete') this.#on({ pinDigits: Math.max(0, typed - 1) });
     if (command.command === 'submit') this.#load(command.amount);
     if (command.command === 'retry') this.#on({ stage: 'wait-card', error: null });
+  }
+
+  /** The first load that waits is over. */
+  #settle(patch: Partial<TransactionView>): void {
+    this.push({ pending: this.#view.pending.slice(1) });
+    this.#on({ stage: 'done', card: card(), ...patch });
   }
 
   #load(amount: number | null): void {

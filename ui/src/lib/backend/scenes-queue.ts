@@ -7,16 +7,18 @@ import type { QueueItemView } from '../bindings/QueueItemView';
 import type { QueueTotals } from '../bindings/QueueTotals';
 import type { QueueView } from '../bindings/QueueView';
 import type { TapView } from '../bindings/TapView';
+import { words } from './scenes-words';
 
 /** Lists in every state that a person can meet. */
 
 const MINUTE = 60_000;
-const PEOPLE: readonly (readonly [string, string, number])[] = [
-  ['3B-01', '4471', 5000], ['3B-02', '8826', 5000], ['3B-03', '1907', 2050], ['3B-04', '3350', 5000], ['三班 05 号', '7012', 5000], ['3B-06', '5518', 10_000], ['三班 07 号', '2264', 5000],
-];
+/** Last digits and fen. */
+const CARDS: readonly (readonly [string, number])[] = [['4471', 5000], ['8826', 5000], ['1907', 2050], ['3350', 5000], ['7012', 5000], ['5518', 10_000], ['2264', 5000]];
 
 function items(states: readonly QueueItemState[], now: number): QueueItemView[] {
-  return PEOPLE.map(([name, tail, amount], index) => {
+  const { people } = words();
+  return CARDS.map(([tail, amount], index) => {
+    const name = people[index] ?? '';
     const state = states[index] ?? 'waiting';
     const settled = state === 'loaded';
     return { index, name, tail, amount, state, reference: settled ? `TF-7K${index + 2}M-91QX` : null, timeMs: settled ? now - MINUTE * (9 - index) : null };
@@ -34,7 +36,7 @@ export function queue(stage: QueueView['stage'], patch: Partial<QueueView> = {},
   const all = stage === 'pick' ? [] : items(states, now);
   const paid = stage === 'tap' || stage === 'closed';
   return {
-    id: 'c'.repeat(32), stage, name: stage === 'pick' ? null : 'Class 3B, spring', industry: null, items: all, totals: totals(all), flaws: [], flawCount: 0,
+    id: 'c'.repeat(32), stage, name: stage === 'pick' ? null : words().list, industry: null, items: all, totals: totals(all), flaws: [], flawCount: 0,
     sms: null, pinDigits: 0, closesMs: paid ? now + 29 * 24 * 60 * MINUTE : null, tap: null, busy: false, error: null, ...patch,
   };
 }
@@ -45,7 +47,7 @@ export function tap(patch: Partial<TapView>): TapView {
 
 export function entry(now: number, unsettled = false): QueueEntry {
   const all = items(['loaded', 'loaded', unsettled ? 'open' : 'loaded'], now);
-  return { id: 'c'.repeat(32), name: 'Class 3B, spring', totals: totals(all), closesMs: now + 29 * 24 * 60 * MINUTE, closed: false };
+  return { id: 'c'.repeat(32), name: words().list, totals: totals(all), closesMs: now + 29 * 24 * 60 * MINUTE, closed: false };
 }
 
 /** What a card that was stopped came to. */
@@ -67,7 +69,7 @@ export const FLAWS: FlawView[] = [
 
 const error = (code: ErrorView['code'], money: ErrorView['money'], retry: ErrorView['retry'], params: ErrorView['params'] = {}): ErrorView => ({ code, params, retry, money, reference: null });
 const SOME: readonly QueueItemState[] = ['loaded', 'loaded', 'waiting', 'loaded'];
-const ALL: readonly QueueItemState[] = PEOPLE.map(() => 'loaded');
+const ALL: readonly QueueItemState[] = CARDS.map(() => 'loaded');
 type Scene = (now: number) => Partial<AppView>;
 const READER = { name: 'ACS ACR1252 Dual Reader', readers: ['ACS ACR1252 Dual Reader'], chosen: null };
 const sms = (now: number): QueueView['sms'] => ({ phoneMasked: '138 •••• 6021', resendAtMs: now + 42_000, expiresAtMs: now + 5 * MINUTE });
@@ -77,7 +79,7 @@ const tapped = (patch: Partial<TapView>, states = SOME): Scene => show((now) => 
 export const queueScenes: Record<string, Scene> = {
   'queue-pick': show(() => queue('pick')),
   'queue-earlier': (now) => ({ queue: queue('pick'), queues: [entry(now)] }),
-  'queue-flaws': show(() => queue('pick', { name: 'Class 3B, spring', flaws: FLAWS, flawCount: 61 })),
+  'queue-flaws': show(() => queue('pick', { name: words().list, flaws: FLAWS, flawCount: 61 })),
   'queue-unreadable': show(() => queue('pick', { error: error('list-unreadable', 'account', 'edit') })),
   'queue-check': show(() => queue('check')),
   'queue-refused': show(() => queue('check', { flaws: [{ row: 3, column: 'card', kind: 'card-unknown', detail: null }, { row: 5, column: 'amount', kind: 'amount-high', detail: null }], flawCount: 2, error: error('queue-rows', 'account', 'edit') })),

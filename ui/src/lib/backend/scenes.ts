@@ -12,7 +12,9 @@ import type { StepState } from '../bindings/StepState';
 import type { StepView } from '../bindings/StepView';
 import type { TransactionKind } from '../bindings/TransactionKind';
 import type { TransactionView } from '../bindings/TransactionView';
+import { COLOURS } from '../cards';
 import { entry as list, queueScenes } from './scenes-queue';
+import { words } from './scenes-words';
 
 /** Views for every state a person can meet, for tests and for looking at the screens in a browser. */
 
@@ -31,14 +33,14 @@ export function baseView(now = Date.now()): AppView {
     trouble: null,
     network: 'online',
     reader: { state: 'empty', name: 'ACS ACR1252 Dual Reader', readers: ['ACS ACR1252 Dual Reader', 'Virtual PCD 00 00'], chosen: null },
-    terminal: { id: '310000004471', keyCheckValue: '8CA64D', keyExpiresMs: now + 22 * 60 * MINUTE, suite: 3 },
-    purses: [{ industry: '0001', name: NAME, tail: '4471', mark: null, balance: 12_850, seenMs: now - 4 * MINUTE, expiry: '2034-12-31', active: true }],
+    terminal: { id: '310000005206', keyCheckValue: '8CA64D', keyExpiresMs: now + 22 * 60 * MINUTE, suite: 3 },
+    purses: [{ industry: '0001', name: NAME, tail: '4471', mark: null, balance: 12_850, seenMs: now - 4 * MINUTE, expiry: '2034-12-31', active: true, label: null, colour: 'jade' }],
     pending: [], recent: history(now).slice(1, 6),
     transaction: null, queues: [], queue: null, request: null,
     packages: PACKAGES, refusedPackages: [],
     settings: { language: 'zh-CN', theme: 'light', textSize: 100, lock: false, sound: true, tray: false, notices: true },
     desk: { tray: true }, update: null,
-    about: { version: '0.1.0', bank: 'Tapfill Demo Bank', receiptPage: 'https://bank.example/receipt?', development: false },
+    about: { version: '0.1.0', bank: words().bank, receiptPage: 'https://bank.example/receipt?', development: false },
   };
 }
 
@@ -55,8 +57,8 @@ function log(now: number): LogEntryView[] {
   const entry = (kind: LogEntryView['kind'], amount: number, hoursAgo: number, terminal: string, balanceAfter: number): LogEntryView =>
     ({ kind, amount, time: chinaTime(now - hoursAgo * 60 * MINUTE), terminal, balanceAfter });
   return [
-    entry('purchase', 200, 1, '310000000411', 12_850), entry('load', 5000, 9, '310000004471', 13_050), entry('purchase', 400, 26, '310000000387', 8050),
-    entry('purchase', 200, 33, '310000000411', 8450), entry('load', 5000, 96, '310000004471', 8650), entry('purchase', 350, 120, '310000000387', 3650),
+    entry('purchase', 200, 1, '310000000411', 12_850), entry('load', 5000, 9, '310000005206', 13_050), entry('purchase', 400, 26, '310000000387', 8050),
+    entry('purchase', 200, 33, '310000000411', 8450), entry('load', 5000, 96, '310000005206', 8650), entry('purchase', 350, 120, '310000000387', 3650),
   ];
 }
 
@@ -126,9 +128,9 @@ export const scenes: Record<string, Scene> = {
   'settings-update': () => ({ update: { version: '0.2.0', running: false, error: null } }),
   'settings-update-failed': () => ({ update: { version: '0.2.0', running: false, error: failure('update-failed', 'none', 'no') } }),
   'settings-refused': () => ({ refusedPackages: [{ industry: '0002', version: 1, code: 'package-older', why: 'package 0002 version 1 does not follow version 3' }] }),
-  'home-many': (now) => ({ purses: [...baseView(now).purses, { industry: '0001', name: NAME, tail: '8826', mark: null, balance: 0, seenMs: now - 90 * MINUTE, expiry: null, active: false }] }),
+  'home-many': (now) => ({ purses: [...baseView(now).purses, { industry: '0001', name: NAME, tail: '8826', mark: null, balance: 0, seenMs: now - 90 * MINUTE, expiry: null, active: false, label: words().grandma, colour: 'ocean' }] }),
   'home-crowd': (now) => ({
-    purses: ['4471', '8826', '1907', '3350', '7012'].map((tail, i) => ({ industry: '0001', name: NAME, tail, mark: null, balance: 12_850 - i * 3000, seenMs: now - i * 900 * MINUTE, expiry: null, active: i !== 1 })),
+    purses: ['4471', '8826', '1907', '3350', '7012'].map((tail, i) => ({ industry: '0001', name: NAME, tail, mark: null, balance: 12_850 - i * 3000, seenMs: now - i * 900 * MINUTE, expiry: null, active: i !== 1, label: null, colour: COLOURS[i]! })),
     ...waiting(now, 'in-transit'),
     pending: [...pending(now, 'in-transit'), ...pending(now, 'unsure').map((p) => ({ ...p, id: '2'.padStart(32, '0'), tail: '8826' }))],
   }),
@@ -144,18 +146,19 @@ export const scenes: Record<string, Scene> = {
   request: () => ({ reader, request: { amount: 5000, error: null } }),
   'request-open': () => ({ reader, request: { amount: null, error: null } }),
   'request-bad': () => ({ reader, request: { amount: null, error: failure('link-bad', 'none', 'no') } }),
-  'topup-phone': show(() => transaction('topup', { stage: 'phone' })),
+  'topup-phone': show((now) => transaction('topup', { stage: 'phone', card: card(now) })),
   'topup-phone-first': () => ({ purses: [], transaction: transaction('topup', { stage: 'phone' }) }),
   'topup-phone-offline': show(() => transaction('topup', { stage: 'phone', error: failure('offline', 'account', 'again') })),
-  'topup-code': show((now) => transaction('topup', { stage: 'code', sms: sms(now) })),
-  'topup-code-wrong': show((now) => transaction('topup', { stage: 'code', sms: sms(now), error: failure('code-wrong', 'account', 'edit', { tries_left: '3' }) })),
-  'topup-amount': show((now) => transaction('topup', { stage: 'password', sms: sms(now), limits, pinDigits: 3 })),
-  'topup-password-wrong': show((now) => transaction('topup', { stage: 'password', sms: sms(now), limits, error: failure('password-wrong', 'account', 'edit', { tries_left: '2' }) })),
+  'topup-code': show((now) => transaction('topup', { stage: 'code', card: card(now), sms: sms(now) })),
+  'topup-code-wrong': show((now) => transaction('topup', { stage: 'code', card: card(now), sms: sms(now), error: failure('code-wrong', 'account', 'edit', { tries_left: '3' }) })),
+  'topup-amount': show((now) => transaction('topup', { stage: 'password', card: card(now), asked: 5000, sms: sms(now), limits, pinDigits: 3 })),
+  'topup-amount-phone': (now) => ({ transaction: transaction('topup', { stage: 'password', asked: 5000, sms: sms(now) }) }),
+  'topup-password-wrong': show((now) => transaction('topup', { stage: 'password', card: card(now), amount: 5000, sms: sms(now), limits, error: failure('password-wrong', 'account', 'edit', { tries_left: '2' }) })),
   'topup-wait': () => ({ transaction: awaits('topup', 'card-none', { amount: 5000, steps: steps('waiting', 'waiting', 'waiting', 'waiting') }) }),
   'topup-running': show(() => transaction('topup', { stage: 'running', amount: 5000, card: card(), steps: steps('done', 'done', 'running', 'waiting'), place: 'in-transit', canCancel: false })),
   'topup-approve': show(() => transaction('topup', { stage: 'running', amount: 5000, card: card(), steps: steps('done', 'running', 'waiting', 'waiting'), place: 'unsure', canCancel: false })),
   'topup-done': show((now) => transaction('topup', { stage: 'done', amount: 5000, sms: sms(now), card: card(now), receipt: receipt(now), place: 'on-card' })),
-  'topup-torn': show(() => transaction('topup', { stage: 'failed', amount: 5000, card: card(), place: 'in-transit', canCancel: true, error: torn })),
+  'topup-torn': (now) => ({ reader, ...waiting(now, 'in-transit'), transaction: transaction('topup', { stage: 'failed', amount: 5000, card: card(), place: 'in-transit', canCancel: true, error: torn }) }),
   'topup-removed': show(() => transaction('topup', { stage: 'failed', amount: 5000, card: card(), error: failure('card-lost', 'account', 'again') })),
   'topup-silent': show(() => transaction('topup', { stage: 'failed', amount: 5000, card: card(), place: 'unsure', error: failure('bank-silent', 'unsure', 'resume') })),
   'topup-stop': show(() => transaction('topup', { stage: 'failed', amount: 5000, card: card(), error: failure('card-blocked', 'account', 'no') })),
