@@ -234,7 +234,7 @@ async fn a_card_that_takes_the_place_of_another_before_any_command_is_never_load
     for wish in [
         begin(TransactionKind::Topup),
         begin(TransactionKind::Resume),
-        Command::Refund,
+        Command::Refund { load: None },
     ] {
         let mut at = 1;
         while swapped(wish.clone(), at).await {

@@ -151,6 +151,41 @@ async fn a_card_with_the_same_last_digits_is_another_card() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn money_goes_back_of_the_load_that_was_agreed_to_and_of_no_other() {
+    let known = "[[customer.card]]\nindustry = \"0001\"\nserial = \"00006217000000001907\"\n";
+    let stage = Stage::made(CardProfile::demo(), known).await;
+    stage.person.ready().await.unwrap();
+    torn(&stage, Moment::Before).await;
+    let mut other = CardProfile::demo();
+    other.serial = [0, 0, 0x62, 0x17, 0, 0, 0, 0, 0x19, 0x07];
+    stage.slot.replace(Card::new(other));
+    card_there(&stage).await;
+    torn(&stage, Moment::Before).await;
+    let waiting = stage.person.look().pending;
+    let tails: Vec<_> = waiting.iter().map(|load| load.tail.as_str()).collect();
+    assert_eq!(tails, ["4471", "1907"]);
+
+    let back = async |load: &str| {
+        let load = Some(load.to_owned());
+        stage.person.give(Command::Refund { load }).await.unwrap();
+        stage.person.end().await
+    };
+    let error = failure(back(&waiting[0].id).await);
+    assert_eq!(error.code, Code::CardOther);
+    assert_eq!(error.params.get("tail").map(String::as_str), Some("4471"));
+    assert_eq!(stage.person.look().pending.len(), 2, "nothing went back");
+    let done = back(&waiting[1].id).await.unwrap();
+    assert_eq!(done.resume, Some(ResumeState::Refunded));
+    let left = stage.person.look().pending;
+    assert_eq!(left.len(), 1);
+    assert_eq!(left[0].id, waiting[0].id);
+    let gone = Command::Refund {
+        load: Some(waiting[1].id.clone()),
+    };
+    assert!(stage.person.give(gone).await.is_err(), "it is settled");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_card_that_never_comes_back_leaves_no_load_open_in_the_app() {
     for (resolution, place) in [
         (Resolution::Refund, MoneyPlace::Account),

@@ -202,7 +202,7 @@ async fn the_other_wish_is_refused_while_one_is_carried_out() {
         card_back(&stage).await;
         stage.slot.arm(Fault::Slow { ms: 150 });
         let wish = |refund| match refund {
-            true => ipc::Command::Refund,
+            true => ipc::Command::Refund { load: None },
             false => ipc::Command::Begin {
                 kind: TransactionKind::Resume,
             },

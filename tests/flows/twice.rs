@@ -63,7 +63,7 @@ async fn a_top_up_with_every_button_pressed_twice_debits_once() {
         Command::Begin {
             kind: TransactionKind::Resume,
         },
-        Command::Refund,
+        Command::Refund { load: None },
         Command::Retry,
         Command::Leave,
         Command::EraseDevice,
@@ -106,7 +106,7 @@ async fn give_it_back_pressed_twice_gives_it_back_once() {
     });
     failure(stage.person.top_up(700).await);
     card_back(&stage).await;
-    twice(&stage, Command::Refund).await;
+    twice(&stage, Command::Refund { load: None }).await;
     let end = stage.person.end().await.unwrap();
     assert_eq!(end.resume, Some(ResumeState::Refunded));
     let again = stage.person.refund().await.unwrap();

@@ -220,7 +220,7 @@ impl Person {
 
     /// A whole re-top-up that asks for the money back.
     pub async fn refund(&self) -> Result<TransactionView, Trouble> {
-        self.give(Command::Refund).await?;
+        self.give(Command::Refund { load: None }).await?;
         self.end().await
     }
 

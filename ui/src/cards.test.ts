@@ -52,8 +52,9 @@ it('a card that is removed is gone from Home', async () => {
 it('two cards with the same last digits are two cards', async () => {
   const { app, backend } = await open('home-many');
   const [purse] = app.view!.purses;
-  backend.push({ purses: [{ ...purse!, mark: 1 }, { ...purse!, mark: 2 }] });
-  await tap('action-topup');
+  backend.push({ purses: [1, 2, 3].map((mark) => ({ ...purse!, mark })) });
+  await settle();
+  expect(all('purse-card')).toHaveLength(3);
   expect(same({ ...purse!, mark: 1 }, { ...purse!, mark: 2 })).toBe(false);
   expect(same({ ...purse!, mark: 1 }, { ...purse!, mark: null })).toBe(true);
 });

@@ -47,7 +47,7 @@ describe('a record of the history in a window', () => {
   it('that the bank closed sends to the bank, and is not struck out like money that never left', async () => {
     await open('history');
     const row = all('history-row')[5];
-    expect([row?.querySelector('em')?.textContent, row?.querySelector('b')?.className.includes('not-done')]).toEqual(['请问银行', false]);
+    expect([row?.querySelector('em')?.textContent, row?.querySelector('b')?.className.includes('not-done')]).toEqual(['请联系银行', false]);
   });
 
   it('is the one that was chosen at home, and the way back leads home', async () => {

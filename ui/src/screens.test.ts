@@ -312,7 +312,7 @@ describe('the screens', () => {
     expect(one('detail-reference').textContent).toBe('TF-7K2M-91QX');
     await tap('action-refund');
     await tap('refund-yes');
-    expect(sent(backend, 'refund')).toEqual([{ command: 'refund' }]);
+    expect(sent(backend, 'refund')).toEqual([{ command: 'refund', load: '1'.padStart(32, '0') }]);
     await app.open('history');
     expect(all('history-detail')).toEqual([]);
   });

@@ -79,14 +79,14 @@ describe('a top-up', () => {
   it('shows the limits before they are hit', async () => {
     await open('topup-amount');
     await type('amount-input', '');
-    expect(text('amount-hint')).toBe('最少 ¥1.00，这张卡最多还能充 ¥871.50');
+    expect(text('amount-hint')).toBe('这次可充 ¥1.00 到 ¥871.50');
     await type('amount-input', '871.51');
-    expect(text('amount-hint')).toBe('这张卡最多还能充 ¥871.50');
+    expect(text('amount-hint')).toBe('这次最多充 ¥871.50');
   });
 
   it('says what will be on the card, and by what where that was not read for it', async () => {
     await open('topup-amount');
-    expect(text('amount-hint')).toBe('充后余额 ¥178.50');
+    expect(text('amount-hint')).toBe('充后余额 ¥178.50 · 这次可充 ¥1.00 到 ¥871.50');
     stop();
     await open('topup-amount-phone');
     expect(text('amount-hint')).toMatch(/^充后余额约 ¥178\.50.*上次/);

@@ -46,12 +46,15 @@ pub(crate) fn run(options: &Options) -> Outcome<()> {
         command.args(["--config", &more]);
     }
     let has_image = kinds.split(',').any(|kind| kind == APPIMAGE);
+    let made = target().join("release/bundle").join(APPIMAGE);
     if has_image {
+        // Nothing of before is looked into.
+        let _ = fs::remove_dir_all(&made);
         command.env("LINUXDEPLOY_EXCLUDED_LIBRARIES", "libpcsclite*");
     }
     finish(&mut command)?;
     if has_image {
-        for image in images(&target().join("release/bundle").join(APPIMAGE))? {
+        for image in images(&made)? {
             without_pcsclite(&image)?;
         }
     }
@@ -117,9 +120,12 @@ fn without_pcsclite(image: &Path) -> Outcome<()> {
         .output()
         .map_err(|e| format!("{}: {e}", image.display()))?;
     let found = brought(&folder);
+    let is_whole = folder.join("squashfs-root/usr/bin/tapfill").exists();
     let _ = fs::remove_dir_all(&folder);
     match found {
-        _ if !looked.status.success() => Err(format!("{}: can't be looked into", image.display())),
+        _ if !looked.status.success() || !is_whole => {
+            Err(format!("{}: can't be looked into", image.display()))
+        }
         Some(library) => Err(format!(
             "{} brings {library}, which must be the system's. The linuxdeploy in Tauri's cache does not know \
              LINUXDEPLOY_EXCLUDED_LIBRARIES: put a newer one there (~/.cache/tauri/linuxdeploy-<arch>.AppImage)",
@@ -158,7 +164,7 @@ mod tests {
         use std::os::unix::fs::PermissionsExt;
         let image = folder.join("Tapfill.AppImage");
         let text = format!(
-            "#!/bin/sh\nmkdir -p squashfs-root/usr/lib\n: >squashfs-root/usr/lib/{library}\n"
+            "#!/bin/sh\nmkdir -p squashfs-root/usr/lib squashfs-root/usr/bin\n: >squashfs-root/usr/bin/tapfill\n: >squashfs-root/usr/lib/{library}\n"
         );
         fs::write(&image, text).unwrap();
         fs::set_permissions(&image, fs::Permissions::from_mode(0o755)).unwrap();

@@ -54,7 +54,7 @@ impl Profile {
             ("transaction_url", Some(&profile.transaction_url)),
             ("receipt_url", profile.receipt_url.as_ref()),
         ] {
-            if url.is_some_and(|url| !url.starts_with("https://") || url.ends_with('/')) {
+            if url.is_some_and(|url| !is_address(url)) {
                 return Err(ProfileError::Field(field));
             }
         }
@@ -99,6 +99,11 @@ impl Profile {
     }
 }
 
+/// `https://`, a host, a port or a path maybe; what is put behind it must be all that follows.
+fn is_address(url: &str) -> bool {
+    url.starts_with("https://") && !url.ends_with('/') && !url.contains(['?', '#', '@', ' '])
+}
+
 fn key(text: &str, field: &'static str) -> Result<[u8; 32], ProfileError> {
     let mut bytes = [0; 32];
     hex::decode_to_slice(text, &mut bytes).map_err(|_| ProfileError::Field(field))?;
@@ -123,6 +128,8 @@ mod tests {
         let error = parsed("http://a", "").err();
         assert_eq!(error, Some(ProfileError::Field("security_url")));
         let error = parsed("https://a", r#","receipt_url":"http://b""#).err();
+        assert_eq!(error, Some(ProfileError::Field("receipt_url")));
+        let error = parsed("https://a", r#","receipt_url":"https://b?x""#).err();
         assert_eq!(error, Some(ProfileError::Field("receipt_url")));
     }
 

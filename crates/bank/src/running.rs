@@ -466,11 +466,10 @@ fn profile(
             .unwrap_or_else(|| format!("https://{address}"))
     };
     let public = |secret: &[u8; 32]| hex::encode(envelope::package::signer_public(secret));
-    json!({
+    let mut profile = json!({
         "name": settings.name,
         "security_url": url(&settings.security_url, security),
         "transaction_url": url(&settings.transaction_url, transaction),
-        "receipt_url": settings.receipt_url,
         "authority_pem": identity.authority_pem,
         "pins": identity.pins,
         "enrolment_hpke": hex::encode(bank.enrolment_public),
@@ -478,5 +477,10 @@ fn profile(
         "package_signer": hex::encode(bank.packages.signer),
         "lowest_suite": bank.settings.keys.lowest_suite,
         "client_certificate": settings.client_certificates,
-    })
+    });
+    // An app of before knows no such field, and refuses what it does not know.
+    if let Some(url) = &settings.receipt_url {
+        profile["receipt_url"] = json!(url);
+    }
+    profile
 }

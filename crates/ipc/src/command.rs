@@ -22,7 +22,10 @@ pub enum Command {
         kind: TransactionKind,
     },
     /// Enters the screen of a re-top-up to get the money back instead: the card proves that it was not credited.
-    Refund,
+    /// `load`: the one that the person agreed to, by its id; null: whichever the card holds.
+    Refund {
+        load: Option<String>,
+    },
     /// Enters the screen of a new list: many cards, one payment.
     BeginQueue,
     /// Enters the screen of a list that was paid, by its id: 32 hex digits.

@@ -157,6 +157,8 @@ pub struct SmsView {
     pub resend_at_ms: u64,
     #[ts(type = "number")]
     pub expires_at_ms: u64,
+    /// Last four digits of the card that the code is for; null for a list.
+    pub tail: Option<String>,
 }
 
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize, TS)]

@@ -40,7 +40,13 @@ pub(crate) enum Happened {
     Enrolled(Result<(), Failure>, Option<Answer>),
     Connected(Result<Offer, Failure>, Option<Answer>),
     KeyChecked(Result<(), Failure>),
-    CodeSent([u8; 16], String, Result<SmsSent, Failure>, Answer),
+    /// To whom, and for which card.
+    CodeSent(
+        [u8; 16],
+        (String, Option<String>),
+        Result<SmsSent, Failure>,
+        Answer,
+    ),
     CodeVerified([u8; 16], Result<[u8; 16], Failure>, Answer),
     Progress([u8; 16], run::Progress),
     Identified([u8; 16], relay::IndustryCode, Ended),
@@ -200,8 +206,8 @@ impl Actor {
             Happened::Enrolled(result, answer) => self.enrolled(result, answer),
             Happened::Connected(result, answer) => self.connected(result, answer),
             Happened::KeyChecked(result) => self.key_checked(result),
-            Happened::CodeSent(id, phone, result, answer) => {
-                self.code_sent(id, &phone, result, answer);
+            Happened::CodeSent(id, (phone, tail), result, answer) => {
+                self.code_sent(id, (&phone, tail), result, answer);
             }
             Happened::CodeVerified(id, result, answer) => self.code_verified(id, result, answer),
             Happened::Progress(id, progress) => self.went_on(id, progress),

@@ -208,6 +208,17 @@ impl Actor {
         let card = transaction.mark().unwrap_or_default();
         let journal = lock(&self.journal);
         let load = journal.unfinished_on(&card);
+        let id = load.map(crate::journal::Record::id);
+        if let Some(wanted) = transaction
+            .wanted
+            .clone()
+            .filter(|it| Some(it) != id.as_ref())
+        {
+            let tail = journal.get(&wanted).map(|it| it.entry.tail.clone());
+            drop(journal);
+            let failure = Failure::from(Code::CardOther);
+            return transaction.fail(failure.with("tail", tail.as_deref().unwrap_or_default()));
+        }
         transaction.about = load.map(|record| record.entry.transaction);
         transaction.place = load.map_or(MoneyPlace::None, crate::journal::Record::place);
         transaction.amount = load.map(|record| record.entry.amount);

@@ -50,7 +50,7 @@ impl Actor {
             let sent = link
                 .send_code(&hex::encode(id), &industry, &tail, &phone)
                 .await;
-            Happened::CodeSent(id, masked_phone(&phone), sent, answer)
+            Happened::CodeSent(id, (masked_phone(&phone), Some(tail)), sent, answer)
         });
     }
 
@@ -64,7 +64,7 @@ impl Actor {
     pub(crate) fn code_sent(
         &mut self,
         id: [u8; 16],
-        phone: &str,
+        (phone, tail): (&str, Option<String>),
         result: Result<SmsSent, Failure>,
         answer: Answer,
     ) {
@@ -80,6 +80,7 @@ impl Actor {
                         phone_masked: phone.to_owned(),
                         resend_at_ms: now_ms.saturating_add(sent.resend_after_ms),
                         expires_at_ms: now_ms.saturating_add(sent.valid_ms),
+                        tail,
                     });
                 }
                 Err(failure) => transaction.error = Some(failure.clone().view(transaction.place)),

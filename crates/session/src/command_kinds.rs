@@ -10,7 +10,7 @@ pub(crate) fn needs_keys(command: &Command) -> bool {
     match command {
         C::Begin { kind } => *kind != TransactionKind::Balance,
         C::Enrol
-        | C::Refund
+        | C::Refund { .. }
         | C::BeginQueue
         | C::OpenQueue { .. }
         | C::AcceptList
@@ -70,7 +70,7 @@ pub(crate) fn traced(command: &Command) -> Option<TraceEvent> {
         Command::Submit { .. } => "submit",
         Command::Retry => "retry",
         Command::Leave => "leave",
-        Command::Refund => "refund",
+        Command::Refund { .. } => "refund",
         Command::RenewKey => "renew-key",
         Command::RunDiagnostics => "run-diagnostics",
         Command::Update => "update",

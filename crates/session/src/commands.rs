@@ -2,8 +2,8 @@
 
 use envelope::pin::{PIN_LENGTH, PinDigits};
 use ipc::{
-    CardColour, CardKey, Code, Command, ErrorView, HistoryState, Language, Reply, SettingsView,
-    Stage, StepState, TransactionKind,
+    CardColour, CardKey, Code, Command, ErrorView, HistoryState, Language, PendingView, Reply,
+    SettingsView, Stage, StepState, TransactionKind,
 };
 use relay::IndustryCode;
 
@@ -45,7 +45,7 @@ impl Actor {
             Command::SetLock { on } => return self.set_lock(on, answer),
             Command::Unlock => self.unlock_again(),
             Command::Begin { kind } => self.begin(kind, false),
-            Command::Refund => self.begin(TransactionKind::Resume, true),
+            Command::Refund { load } => self.refund(load.as_deref()),
             Command::PinPress { digit } => self.pin_press(digit),
             Command::PinDelete => self.pin_delete(),
             Command::Submit { amount } => self.submit(amount),
@@ -101,6 +101,15 @@ impl Actor {
     }
 
     pub(crate) fn begin(&mut self, kind: TransactionKind, refund: bool) -> Result<Reply, Failure> {
+        self.begin_for(kind, refund, None)
+    }
+
+    fn begin_for(
+        &mut self,
+        kind: TransactionKind,
+        refund: bool,
+        wanted: Option<&PendingView>,
+    ) -> Result<Reply, Failure> {
         if self.update.as_ref().is_some_and(|update| update.running) {
             // The app is about to end.
             return Err(Code::NotNow.into());
@@ -132,7 +141,9 @@ impl Actor {
         transaction.asked = self.still_asked(kind);
         transaction.wait_for(self.reader.state);
         let waiting = lock(&self.journal).pending();
-        if let Some(load) = waiting.first().filter(|_| kind == TransactionKind::Resume) {
+        transaction.wanted = wanted.map(|load| load.id.clone());
+        let oldest = waiting.first().filter(|_| kind == TransactionKind::Resume);
+        if let Some(load) = wanted.or(oldest) {
             // Before the card is known, the oldest load is what the person came for.
             transaction.place = load.place;
             transaction.amount = Some(load.amount);
@@ -303,10 +314,18 @@ impl Actor {
         let (kind, place, refund) = (transaction.kind, transaction.place, transaction.refund);
         // Money under way is settled by a re-top-up, and by nothing else.
         if again == Some(ipc::Retry::Resume) || place != home_of(kind) {
-            return self.begin(TransactionKind::Resume, refund);
+            let wanted = transaction.wanted.clone();
+            return match wanted.filter(|_| refund) {
+                Some(load) => self.refund(Some(&load)),
+                None => self.begin(TransactionKind::Resume, refund),
+            };
         }
         let fresh = matches!(kind, TransactionKind::Balance | TransactionKind::Resume);
         if fresh || transaction.opening.is_none() {
+            let wanted = transaction.wanted.clone();
+            if let Some(load) = wanted.filter(|_| refund) {
+                return self.refund(Some(&load));
+            }
             return self.begin(kind, refund);
         }
         transaction.error = None;
@@ -365,6 +384,16 @@ impl Actor {
         Ok(Reply::Done)
     }
 
+    /// The person agreed to one load: none of another card goes back for it.
+    fn refund(&mut self, load: Option<&str>) -> Result<Reply, Failure> {
+        let waiting = lock(&self.journal).pending();
+        let named = |load: &str| waiting.iter().find(|it| it.id == load);
+        let wanted = load
+            .map(|load| named(load).ok_or(Code::NotNow))
+            .transpose()?;
+        self.begin_for(TransactionKind::Resume, true, wanted)
+    }
+
     fn dress_card(
         &mut self,
         card: &CardKey,
@@ -385,7 +414,7 @@ impl Actor {
     fn forget_card(&mut self, card: &CardKey) -> Result<Reply, Failure> {
         let at = self.remembered(card)?;
         self.settings
-            .change(|settings| drop(settings.purses.remove(at)))?;
+            .forget(|settings| drop(settings.purses.remove(at)))?;
         Ok(Reply::Done)
     }
 

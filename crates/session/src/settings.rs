@@ -85,10 +85,15 @@ impl SettingsFile {
         Ok(())
     }
 
-    /// Forgets everything, with what the file says of before.
-    pub(crate) fn erase(&mut self) -> Result<(), DiskError> {
+    /// The same, and nothing is left in the file of how they were before.
+    pub(crate) fn forget(&mut self, change: impl FnOnce(&mut Settings)) -> Result<(), DiskError> {
         self.slots = None;
-        self.change(|now| *now = Settings::default())
+        self.change(change)
+    }
+
+    /// Forgets everything.
+    pub(crate) fn erase(&mut self) -> Result<(), DiskError> {
+        self.forget(|now| *now = Settings::default())
     }
 
     /// Puts a purse that was just read at the top of the list; [`save`](Self::save) keeps it.
@@ -206,7 +211,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_of_a_person_is_left_in_the_file_once_it_is_erased() {
+    fn nothing_of_what_is_forgotten_is_left_in_the_file() {
         let dir = tempfile::tempdir().unwrap();
         let mut file = SettingsFile::open(dir.path()).unwrap();
         for balance in [100, 200] {
@@ -215,8 +220,14 @@ mod tests {
         }
         let text = || std::fs::read_to_string(dir.path().join("settings.json")).unwrap();
         assert_eq!(text().matches("4471").count(), 2, "as it is, and as it was");
+        file.forget(|now| now.purses.clear()).unwrap();
+        assert_eq!(text().matches("4471").count(), 0, "one card");
+        for balance in [300, 400] {
+            file.saw(purse("4471", balance));
+            file.save();
+        }
         file.erase().unwrap();
-        assert_eq!(text().matches("4471").count(), 0);
+        assert_eq!(text().matches("4471").count(), 0, "everything");
     }
 
     #[test]

@@ -45,6 +45,8 @@ pub(crate) struct Transaction {
     pub(crate) about: Option<[u8; 16]>,
     /// The person wants the money back.
     pub(crate) refund: bool,
+    /// Of that load, by its id, and of no other.
+    pub(crate) wanted: Option<String>,
     pub(crate) place: MoneyPlace,
     pub(crate) steps: Vec<(StepName, StepState, Option<u64>, Option<u64>)>,
     pub(crate) error: Option<ErrorView>,
@@ -80,6 +82,7 @@ impl Transaction {
             opening: None,
             about: None,
             refund: false,
+            wanted: None,
             place: home_of(kind),
             steps: names
                 .iter()

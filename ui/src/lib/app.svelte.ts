@@ -224,11 +224,11 @@ export class App {
     await this.run(command);
   }
 
-  /** Enters a re-top-up that gives the money back instead. */
-  async refund(): Promise<void> {
+  /** Enters a re-top-up that gives the money back instead: of that load, by its id, where it is known. */
+  async refund(load: string | null): Promise<void> {
     if (this.flying('refund')) return;
     this.hidden = null;
-    await this.run({ command: 'refund' });
+    await this.run({ command: 'refund', load });
   }
 
   /** Goes to a page. A transaction that can't be stopped goes on out of sight; its result shows at home. */

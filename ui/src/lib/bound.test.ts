@@ -13,6 +13,16 @@ describe('the card that a code is for', () => {
     expect(boundCard(transaction('topup', { stage: 'wait-card' }), empty)?.tail).toBe('4471');
   });
 
+  it('is the one of the code, also when another one lies there since', () => {
+    const { purses } = baseView();
+    const two = { ...there, purses: [{ ...purses[0]!, tail: '8826' }, purses[0]!] };
+    const sms = { phoneMasked: '138 •••• 6021', resendAtMs: 0, expiresAtMs: 0, tail: '4471' };
+    const other = transaction('topup', { stage: 'wait-card', card: card(0, { tail: '8826' }), sms });
+    expect(boundCard(other, two)?.tail).toBe('4471');
+    expect(boundCard({ ...other, card: null }, two)?.tail).toBe('4471');
+    expect(boundCard(other, { ...two, purses: [] }), 'never the other one').toBeNull();
+  });
+
   it('is told of none while that can not be known', () => {
     expect(boundCard(transaction('topup', { stage: 'phone' }), there), 'the one that lies there is being read').toBeNull();
     expect(boundCard(transaction('topup', { stage: 'phone' }), { ...empty, purses: [] })).toBeNull();

@@ -58,7 +58,7 @@ export function moneyOf(place: MoneyPlace, amount: number | null): string {
 }
 
 /** The money of a transaction: how much and where, as far as the view tells. */
-export interface Stake { amount: number | null; place: MoneyPlace }
+export interface Stake { amount: number | null; place: MoneyPlace; /** The unfinished load's id. */ load: string | null; tail: string | null }
 
 /** A re-top-up that knows nothing yet stands for the unfinished load of its card. */
 export function stakeOf(transaction: TransactionView, pending: readonly PendingView[]): Stake {
@@ -67,7 +67,7 @@ export function stakeOf(transaction: TransactionView, pending: readonly PendingV
   const load = pending.find((p) => p.tail === tail) ?? only;
   const amount = transaction.amount ?? transaction.receipt?.amount ?? load?.amount ?? null;
   const unknown = transaction.kind === 'resume' && transaction.place === 'none';
-  return { amount, place: unknown ? (load?.place ?? 'none') : transaction.place };
+  return { amount, place: unknown ? (load?.place ?? 'none') : transaction.place, load: load?.id ?? null, tail: load?.tail ?? tail };
 }
 
 /** Where the money is after a failure: an error that speaks of none doesn't hide money that is under way. */

@@ -120,10 +120,11 @@ impl Settings {
             ("bank.receipt_url", &self.bank.receipt_url),
         ];
         for (field, url) in urls {
-            if url
-                .as_ref()
-                .is_some_and(|url| !url.starts_with("https://") || url.ends_with('/'))
-            {
+            if url.as_ref().is_some_and(|url| {
+                !url.starts_with("https://")
+                    || url.ends_with('/')
+                    || url.contains(['?', '#', '@', ' '])
+            }) {
                 return Err(bad(field, "https://host:port without a final slash"));
             }
         }

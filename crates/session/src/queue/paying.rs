@@ -44,7 +44,8 @@ impl Actor {
                 resend_after_ms: sent.resend_after_ms,
                 valid_ms: sent.valid_ms,
             });
-            Happened::CodeSent(id, masked_phone(&request.phone), sent, answer)
+            let phone = masked_phone(&request.phone);
+            Happened::CodeSent(id, (phone, None), sent, answer)
         });
     }
 
@@ -67,6 +68,7 @@ impl Actor {
                     phone_masked: phone.to_owned(),
                     resend_at_ms: now_ms.saturating_add(sent.resend_after_ms),
                     expires_at_ms: now_ms.saturating_add(sent.valid_ms),
+                    tail: None,
                 });
             }
             Err(failure) => screen.refused(failure),

@@ -315,7 +315,7 @@ impl<'a> Stage<'a> {
                 commands
             }
             "retry" => vec![Command::Retry],
-            "refund" => vec![Command::Refund],
+            "refund" => vec![Command::Refund { load: None }],
             "leave" => vec![Command::Leave],
             "renew-key" => vec![Command::RenewKey],
             "run-diagnostics" => vec![Command::RunDiagnostics],

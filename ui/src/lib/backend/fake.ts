@@ -108,7 +108,7 @@ export class FakeBackend implements Backend {
     else if (command.command === 'pick-list') this.push({ queue: queue('check') });
     else if (command.command === 'choose-industry') this.#onQueue({ industry: command.industry });
     else if (command.command === 'accept-list') this.#onQueue({ stage: 'phone', sms: null });
-    else if (command.command === 'send-code') this.#onQueue({ stage: 'code', sms: { phoneMasked: '138 •••• 6021', resendAtMs: Date.now() + 60_000, expiresAtMs: Date.now() + 300_000 } });
+    else if (command.command === 'send-code') this.#onQueue({ stage: 'code', sms: { phoneMasked: '138 •••• 6021', resendAtMs: Date.now() + 60_000, expiresAtMs: Date.now() + 300_000, tail: null } });
     else if (command.command === 'verify-code') this.#onQueue({ stage: 'password' });
     else if (command.command === 'pin-press') this.#onQueue({ pinDigits: Math.min(6, now.pinDigits + 1) });
     else if (command.command === 'pin-delete') this.#onQueue({ pinDigits: Math.max(0, now.pinDigits - 1) });
@@ -151,7 +151,7 @@ export class FakeBackend implements Backend {
     }
     if (command.command === 'send-code') {
       this.#phone = `${command.phone.slice(0, 3)} •••• ${command.phone.slice(7)}`;
-      this.#on({ stage: 'code', error: null, sms: { phoneMasked: this.#phone, resendAtMs: now + 60_000, expiresAtMs: now + 300_000 } });
+      this.#on({ stage: 'code', error: null, sms: { phoneMasked: this.#phone, resendAtMs: now + 60_000, expiresAtMs: now + 300_000, tail: this.#view.transaction?.card?.tail ?? this.#view.purses[0]?.tail ?? null } });
     }
     if (command.command === 'verify-code') {
       if (command.code === RIGHT_CODE) this.#on({ stage: 'password', error: null, limits: { min: 100, max: 87_150 } });

@@ -72,7 +72,7 @@ const SOME: readonly QueueItemState[] = ['loaded', 'loaded', 'waiting', 'loaded'
 const ALL: readonly QueueItemState[] = CARDS.map(() => 'loaded');
 type Scene = (now: number) => Partial<AppView>;
 const READER = { name: 'ACS ACR1252 Dual Reader', readers: ['ACS ACR1252 Dual Reader'], chosen: null };
-const sms = (now: number): QueueView['sms'] => ({ phoneMasked: '138 •••• 6021', resendAtMs: now + 42_000, expiresAtMs: now + 5 * MINUTE });
+const sms = (now: number): QueueView['sms'] => ({ phoneMasked: '138 •••• 6021', resendAtMs: now + 42_000, expiresAtMs: now + 5 * MINUTE, tail: null });
 const show = (view: (now: number) => QueueView, there = false): Scene => (now) => ({ reader: { ...READER, state: there ? 'card' : 'empty' }, queue: view(now) });
 const tapped = (patch: Partial<TapView>, states = SOME): Scene => show((now) => queue('tap', { tap: tap(patch) }, states, now), true);
 

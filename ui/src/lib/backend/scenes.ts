@@ -101,7 +101,7 @@ type Scene = (now: number) => Partial<AppView>;
 const onCard = { state: 'card', name: 'ACS ACR1252 Dual Reader', readers: ['ACS ACR1252 Dual Reader'], chosen: null } as const;
 const reader = { ...onCard, readers: [...onCard.readers] };
 const show = (patch: (now: number) => TransactionView): Scene => (now) => ({ reader, transaction: patch(now) });
-const sms = (now: number): TransactionView['sms'] => ({ phoneMasked: '138 •••• 6021', resendAtMs: now + 42_000, expiresAtMs: now + 5 * MINUTE });
+const sms = (now: number): TransactionView['sms'] => ({ phoneMasked: '138 •••• 6021', resendAtMs: now + 42_000, expiresAtMs: now + 5 * MINUTE, tail: '4471' });
 const pending = (now: number, place: MoneyPlace): AppView['pending'] =>
   [{ id: '1'.padStart(32, '0'), amount: 5000, tail: '4471', reference: place === 'unsure' ? null : 'TF-7K2M-91QX', startedMs: now - 12 * MINUTE, place }];
 /** The same with its record at home. */

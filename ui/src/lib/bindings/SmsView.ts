@@ -4,4 +4,8 @@ export type SmsView = {
 /**
  * `138 •••• 6021`.
  */
-phoneMasked: string, resendAtMs: number, expiresAtMs: number, };
+phoneMasked: string, resendAtMs: number, expiresAtMs: number, 
+/**
+ * Last four digits of the card that the code is for; null for a list.
+ */
+tail: string | null, };

@@ -107,9 +107,9 @@ describe('the language', () => {
 
   it('changes at once, the document with it', () => {
     useLanguage('en');
-    expect(messages['home.finish']()).toBe('Put it on the card');
+    expect(messages['home.finish']()).toBe('Check and finish');
     useLanguage('zh-CN');
-    expect(messages['home.finish']()).toBe('继续充到卡上');
+    expect(messages['home.finish']()).toBe('核对并完成');
     expect([locale(), document.documentElement.lang]).toEqual(['zh-CN', 'zh-CN']);
   });
 
