@@ -173,6 +173,13 @@ async fn money_goes_back_of_the_load_that_was_agreed_to_and_of_no_other() {
     let error = failure(back(&waiting[0].id).await);
     assert_eq!(error.code, Code::CardOther);
     assert_eq!(error.params.get("tail").map(String::as_str), Some("4471"));
+    stage.person.give(Command::Retry).await.unwrap();
+    let again = failure(stage.person.end().await);
+    assert_eq!(
+        again.code,
+        Code::CardOther,
+        "a second try is of the same load"
+    );
     assert_eq!(stage.person.look().pending.len(), 2, "nothing went back");
     let done = back(&waiting[1].id).await.unwrap();
     assert_eq!(done.resume, Some(ResumeState::Refunded));

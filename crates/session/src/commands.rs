@@ -312,21 +312,19 @@ impl Actor {
             .ok_or(Code::NotNow)?;
         let again = transaction.error.as_ref().map(|error| error.retry);
         let (kind, place, refund) = (transaction.kind, transaction.place, transaction.refund);
+        let wanted = transaction.wanted.clone();
+        // What was agreed to for one load is not asked of another.
+        let anew = |it: &mut Self, kind| match &wanted {
+            Some(load) => it.refund(Some(load)),
+            None => it.begin(kind, refund),
+        };
         // Money under way is settled by a re-top-up, and by nothing else.
         if again == Some(ipc::Retry::Resume) || place != home_of(kind) {
-            let wanted = transaction.wanted.clone();
-            return match wanted.filter(|_| refund) {
-                Some(load) => self.refund(Some(&load)),
-                None => self.begin(TransactionKind::Resume, refund),
-            };
+            return anew(self, TransactionKind::Resume);
         }
         let fresh = matches!(kind, TransactionKind::Balance | TransactionKind::Resume);
         if fresh || transaction.opening.is_none() {
-            let wanted = transaction.wanted.clone();
-            if let Some(load) = wanted.filter(|_| refund) {
-                return self.refund(Some(&load));
-            }
-            return self.begin(kind, refund);
+            return anew(self, kind);
         }
         transaction.error = None;
         self.go()?;
