@@ -8,10 +8,21 @@ type Failure = Box<dyn std::error::Error>;
 fn main() -> Result<(), Failure> {
     // `generate_context!` embeds the page and does not watch it.
     println!("cargo:rerun-if-changed=dist");
+    first_linked();
     words()?;
     updates()?;
     tauri_build::build();
     Ok(())
+}
+
+/// The loader looks for each of 70,000 symbols in one library after the other, in the order in which they are named here, and nearly all
+/// are in these two.
+fn first_linked() {
+    if env::var("CARGO_CFG_TARGET_OS").is_ok_and(|system| system == "linux") {
+        for library in ["javascriptcoregtk-4.1", "webkit2gtk-4.1"] {
+            println!("cargo:rustc-link-lib={library}");
+        }
+    }
 }
 
 /// A publisher who offers new versions must not offer them to be replaced on the way.

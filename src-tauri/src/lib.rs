@@ -13,8 +13,6 @@ mod parts;
 #[cfg(any(mobile, test))]
 mod phone;
 
-use std::time::Duration;
-
 use tauri::{App, Emitter, Manager};
 
 use ipc::VIEW_EVENT;
@@ -73,14 +71,18 @@ pub fn run() {
 /// What a start that fails has to tell.
 type Failure = Box<dyn std::error::Error>;
 
-/// So long the first picture waits for the reader, so that it need not be drawn twice.
-const FIRST_LOOK: Duration = Duration::from_millis(30);
+/// So long the first picture waits for the reader where it is fixed before the page begins, so that it need not be drawn twice.
+#[cfg(not(target_os = "linux"))]
+const FIRST_LOOK: std::time::Duration = std::time::Duration::from_millis(30);
 
 async fn begin(app: &App) -> Result<Session, Failure> {
     let session = Session::start(parts::of(app)?)?;
-    let mut views = session.view();
-    // Either is fine: what comes later is drawn later.
-    let _seen = tokio::time::timeout(FIRST_LOOK, views.changed()).await;
+    #[cfg(not(target_os = "linux"))]
+    {
+        let mut views = session.view();
+        // Either is fine: what comes later is drawn later.
+        let _seen = tokio::time::timeout(FIRST_LOOK, views.changed()).await;
+    }
     Ok(session)
 }
 
