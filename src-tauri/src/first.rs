@@ -1,7 +1,7 @@
 //! The window and the first view in it: the page draws that at once, long before the bridge between page and core stands.
 
 use tauri::window::Color;
-use tauri::{App, WebviewWindow, WebviewWindowBuilder};
+use tauri::{App, AppHandle, Manager, WebviewWindow, WebviewWindowBuilder};
 
 use ipc::{AppView, Theme};
 use session::Session;
@@ -29,6 +29,26 @@ fn lay_paper(window: &WebviewWindow, theme: Theme) {
     }
 }
 
+/// Keeps the ground that shows while a window grows in the colour that its person chooses.
+pub(crate) fn follow(app: AppHandle, session: &Session) {
+    let mut views = session.view();
+    let mut laid = views.borrow().settings.theme;
+    tauri::async_runtime::spawn(async move {
+        while views.changed().await.is_ok() {
+            let theme = views.borrow_and_update().settings.theme;
+            if std::mem::replace(&mut laid, theme) != theme {
+                for window in app.webview_windows().values() {
+                    lay_paper(window, theme);
+                }
+            }
+        }
+    });
+}
+
+/// So long the first picture waits for the reader, so that it need not be drawn twice.
+#[cfg(not(target_os = "linux"))]
+const FIRST_LOOK: std::time::Duration = std::time::Duration::from_millis(30);
+
 /// Opens the window when the session has begun.
 #[cfg(not(target_os = "linux"))]
 pub(crate) fn with_window(
@@ -36,6 +56,11 @@ pub(crate) fn with_window(
     begin: impl FnOnce() -> Result<Session, Failure>,
 ) -> Result<Session, Failure> {
     let session = begin()?;
+    let mut views = session.view();
+    // Either is fine: what comes later is drawn later.
+    let _seen = tauri::async_runtime::block_on(async {
+        tokio::time::timeout(FIRST_LOOK, views.changed()).await
+    });
     let script = script(&session.view().borrow())?;
     for config in &app.config().app.windows {
         let window = WebviewWindowBuilder::from_config(app.handle(), config)?;
@@ -82,24 +107,26 @@ mod linux {
         let is_read = Rc::new(Cell::new(false));
         let may_draw = Rc::clone(&is_read);
         let views = Cell::new(Some(views));
-        view.connect_load_changed(move |view, event| match event {
+        view.connect_load_changed(move |view, event| {
             // As late as it comes in time: the reader has been looked at by now.
-            LoadEvent::Started => {
-                if let Some(views) = views.take() {
-                    add_script(view, &views);
-                }
+            if event == LoadEvent::Started
+                && let Some(views) = views.take()
+            {
+                add_script(view, &views);
             }
-            LoadEvent::Finished => {
+            if event == LoadEvent::Finished {
                 is_read.set(true);
                 view.queue_draw();
             }
-            _ => {}
         });
         // Who draws a view that has no picture yet waits for its process to make one, up to half a second; and a
         // process that begins a page makes none.
-        view.connect_draw(move |_, _| match may_draw.get() {
-            true => Propagation::Proceed,
-            false => Propagation::Stop,
+        view.connect_draw(move |_, _| {
+            if may_draw.get() {
+                Propagation::Proceed
+            } else {
+                Propagation::Stop
+            }
         });
     }
 

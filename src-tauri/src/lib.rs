@@ -46,8 +46,9 @@ pub fn run() {
         .on_page_load(phone::page_loads);
     let built = builder
         .setup(|app| {
-            let session = first::with_window(app, || tauri::async_runtime::block_on(begin(app)))?;
+            let session = first::with_window(app, || begin(app))?;
             push_views(app.handle().clone(), &session);
+            first::follow(app.handle().clone(), &session);
             lists::follow(app.handle().clone(), &session);
             #[cfg(desktop)]
             desk::start(app, &session);
@@ -71,19 +72,11 @@ pub fn run() {
 /// What a start that fails has to tell.
 type Failure = Box<dyn std::error::Error>;
 
-/// So long the first picture waits for the reader where it is fixed before the page begins, so that it need not be drawn twice.
-#[cfg(not(target_os = "linux"))]
-const FIRST_LOOK: std::time::Duration = std::time::Duration::from_millis(30);
-
-async fn begin(app: &App) -> Result<Session, Failure> {
-    let session = Session::start(parts::of(app)?)?;
-    #[cfg(not(target_os = "linux"))]
-    {
-        let mut views = session.view();
-        // Either is fine: what comes later is drawn later.
-        let _seen = tokio::time::timeout(FIRST_LOOK, views.changed()).await;
-    }
-    Ok(session)
+fn begin(app: &App) -> Result<Session, Failure> {
+    // Its tasks belong to the runtime that runs the app's own.
+    let runtime = tauri::async_runtime::handle();
+    let _entered = runtime.inner().enter();
+    Ok(Session::start(parts::of(app)?)?)
 }
 
 /// The demo holds our standard input: when that closes, the bank and the card around us are gone too.
