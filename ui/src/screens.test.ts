@@ -203,6 +203,22 @@ describe('the screens', () => {
     expect(text('diagnostics-verdict')).toContain('2');
   });
 
+  it('check again when a reader comes or goes, and not for each card on it', async () => {
+    const { app, backend } = await open('settings');
+    const reader = async (state: 'none' | 'empty' | 'card'): Promise<number> => {
+      backend.push({ reader: { ...app.view!.reader, state } });
+      await settle();
+      return sent(backend, 'run-diagnostics').length;
+    };
+    await reader('empty');
+    expect(await reader('none'), 'nobody has asked for a check').toBe(0);
+    await tap('run-diagnostics');
+    expect(await reader('none')).toBe(1);
+    expect(await reader('empty'), 'it is there again').toBe(2);
+    expect(await reader('card')).toBe(2);
+    expect(await reader('none')).toBe(3);
+  });
+
   it('say that nothing is wrong where nothing is', async () => {
     await open('settings-well');
     await tap('run-diagnostics');
@@ -267,7 +283,7 @@ describe('the screens', () => {
     expect(text('card-first')).toContain('把卡放在读卡器上');
     backend.push({ reader: { state: 'none', name: null, readers: [], chosen: null } });
     await settle();
-    expect(text('card-first'), 'and for a reader before the card').toContain('接上 USB 读卡器');
+    expect(text('card-first'), 'and for a reader before the card').toContain('没有找到读卡器');
     backend.push({ reader: { state: 'card', name: 'R', readers: ['R'], chosen: null } });
     await settle();
     expect(all('card-first')).toEqual([]);

@@ -2,6 +2,7 @@ use std::fs::{self, File, TryLockError};
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::{Arc, Mutex};
 
 use crate::build::{self, binary};
 use crate::install::{self, Extent};
@@ -46,6 +47,10 @@ pub(crate) fn run(options: &Options) -> Outcome<()> {
             .env("XDG_CACHE_HOME", dir.join("cache"));
         what_to_try(&rig, options);
     }
+    let rig = Arc::new(Mutex::new(rig));
+    if !headless {
+        obey_the_terminal(&rig);
+    }
     let outcome = process::run_leashed(&mut program);
     drop(rig);
     match &outcome {
@@ -53,6 +58,24 @@ pub(crate) fn run(options: &Options) -> Outcome<()> {
         Err(_) => println!("The logs of all parts are in {}.", dir.display()),
     }
     outcome
+}
+
+/// What is typed goes to the rig, which knows how a reader is unplugged.
+fn obey_the_terminal(rig: &Arc<Mutex<RigProcess>>) {
+    let rig = Arc::downgrade(rig);
+    std::thread::spawn(move || {
+        for line in std::io::stdin().lines().map_while(Result::ok) {
+            let Some(rig) = rig.upgrade() else { return };
+            let done = match line.trim() {
+                "" => continue,
+                line => rig.lock().map_or(Ok(()), |mut rig| rig.order(line)),
+            };
+            match done {
+                Ok(()) => println!("done"),
+                Err(why) => println!("{why}"),
+            }
+        }
+    });
 }
 
 /// Elsewhere than on Linux the card is in the app itself, and the keystore is the system's own.
@@ -142,17 +165,20 @@ fn what_to_try(rig: &RigProcess, options: &Options) {
         println!("  The SMS code appears at {page}");
         println!("  (the demo bank made its own certificate: let the browser go on)");
     }
-    println!("  Balance and \"finish a top-up\" start by themselves.");
+    println!("  Balance and \"finish a top-up\" need nothing more than the card.");
     if let Some(control) = control {
         println!(
-            "  A card that is pulled in the middle: `tear 52 before` or `tear 52 after`, then `insert`,"
+            "  A card that is pulled in the middle: from a second terminal, the first line before you press"
         );
         println!(
-            "  one line each to the card's control port (docs/testing.md), from a second terminal:"
+            "  \"Top up\" (`after`: the card has the money already; `before`: not yet), the second to put it back:"
         );
         let port = control.replace(':', "/");
         println!("    bash -c 'echo tear 52 after > /dev/tcp/{port}'");
         println!("    bash -c 'echo insert > /dev/tcp/{port}'");
+    }
+    if options.value("--external-card").is_none() && cfg!(target_os = "linux") {
+        println!("  A reader that is missing: type `reader unplug` here, and later `reader plug`");
     }
     println!("Close the window, or press Ctrl-C here, to stop everything.\n");
 }

@@ -1,23 +1,46 @@
 //! The history as a CSV file for people and their spreadsheets.
 
-use std::fmt::Write;
-use std::path::Path;
+use std::fmt::Write as _;
+use std::fs::File;
+use std::io::{ErrorKind, Write as _};
+use std::path::{Path, PathBuf};
 
 use ipc::{HistoryEntry, HistoryState, Language, MoneyPlace, TransactionKind};
 
 use crate::disk::DiskError;
 
-/// Writes `tapfill-history.csv` into `folder` and returns its path. UTF-8 with a byte order mark: spreadsheets
-/// would take Chinese for something else without it.
+/// Writes `tapfill-history.csv` into `folder`, or `tapfill-history-2.csv` and so on where one is, and returns its path:
+/// somebody may have gone on with the earlier one. UTF-8 with a byte order mark: spreadsheets would take Chinese for
+/// something else without it.
 pub(crate) fn write(
     folder: &Path,
     entries: &[HistoryEntry],
     language: Language,
 ) -> Result<String, DiskError> {
     std::fs::create_dir_all(folder)?;
-    let path = folder.join("tapfill-history.csv");
-    std::fs::write(&path, csv(entries, words(language)))?;
+    let (path, mut file) = new_file(folder)?;
+    let written = file.write_all(csv(entries, words(language)).as_bytes());
+    if written.is_err() {
+        // Half a table is none; the error that is told is the first.
+        let _removed = std::fs::remove_file(&path);
+    }
+    written?;
     Ok(path.display().to_string())
+}
+
+/// The first name that nobody has taken.
+fn new_file(folder: &Path) -> std::io::Result<(PathBuf, File)> {
+    let mut number = 1_u32;
+    loop {
+        let path = folder.join(match number {
+            1 => "tapfill-history.csv".to_owned(),
+            later => format!("tapfill-history-{later}.csv"),
+        });
+        match File::create_new(&path) {
+            Err(error) if error.kind() == ErrorKind::AlreadyExists => number += 1,
+            made => return made.map(|file| (path, file)),
+        }
+    }
 }
 
 /// What a PNG file begins with.
@@ -220,6 +243,17 @@ mod tests {
         assert_eq!(picture_name(None, b"MZ"), None, "a program is no picture");
         let large = [PNG, &vec![0; PICTURE_MAX]].concat();
         assert_eq!(picture_name(None, &large), None, "no disk is filled");
+    }
+
+    #[test]
+    fn an_earlier_table_stays_as_it_is() {
+        let folder = tempfile::tempdir().unwrap();
+        let export = || write(folder.path(), &[entry()], Language::En).unwrap();
+        let first = export();
+        std::fs::write(&first, "gone on with").unwrap();
+        let names = [export(), export()].map(|path| path.rsplit('/').next().unwrap().to_owned());
+        assert_eq!(names, ["tapfill-history-2.csv", "tapfill-history-3.csv"]);
+        assert_eq!(std::fs::read_to_string(first).unwrap(), "gone on with");
     }
 
     #[test]
