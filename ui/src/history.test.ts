@@ -1,5 +1,6 @@
-import { afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
 
+import { history } from './lib/backend/scenes';
 import { loadFailureWords } from './lib/i18n/failures.svelte';
 import { all, focused, onPhone, one, open, press, settle, stop, tap, text } from './testing';
 
@@ -58,5 +59,44 @@ describe('a record of the history in a window', () => {
     window.dispatchEvent(new PopStateEvent('popstate'));
     await settle();
     expect(app.screen).toBe('home');
+  });
+});
+
+describe('a filter of the history', () => {
+  const kinds: Record<string, string> = { all: '全部', done: '已完成', unfinished: '待完成', 'not-done': '没成功' };
+  const rows = (): (string | undefined)[] => all('history-row').map((row) => row.dataset.state);
+
+  it('holds every record of its name, and no other, an activation among them', async () => {
+    const { backend } = await open('history');
+    const [activated] = history().slice(-1);
+    if (!activated) throw new Error('the scenes have a history');
+    const entries = [...history(), { ...activated, id: 'f'.repeat(32), state: 'not-done' as const }];
+    const run = backend.run.bind(backend);
+    vi.spyOn(backend, 'run').mockImplementation((command) => (command.command === 'history' ? Promise.resolve({ reply: 'history', entries }) : run(command)));
+    await tap('nav-home');
+    await tap('nav-history');
+    const found: Record<string, (string | undefined)[]> = {};
+    for (const filter of ['done', 'unfinished', 'not-done']) {
+      await tap(`filter-${filter}`);
+      found[filter] = rows();
+      expect(new Set(rows()), filter).toEqual(new Set([filter]));
+      expect(text(`filter-${filter}`), 'words that are true of an activation as well').toBe(kinds[filter]);
+      const activations = all('history-row').filter((row) => row.textContent.includes('激活')).length;
+      expect(activations, filter).toBe(filter === 'unfinished' ? 0 : 1);
+    }
+    await tap('filter-all');
+    expect(rows().sort(), 'each record is under one of them').toEqual(Object.values(found).flat().sort());
+    expect(rows()).toHaveLength(entries.length);
+  });
+
+  it('is what the table is saved with', async () => {
+    const { backend } = await open('history');
+    const run = vi.spyOn(backend, 'run');
+    for (const [filter, state] of [['done', 'done'], ['not-done', 'not-done'], ['all', null]] as const) {
+      await tap(`filter-${filter}`);
+      await tap('export-history');
+      await settle();
+      expect(run.mock.lastCall?.[0]).toEqual({ command: 'export-history', language: 'zh-CN', state });
+    }
   });
 });

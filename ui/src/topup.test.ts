@@ -26,6 +26,19 @@ describe('a phone with an almost empty battery', () => {
 });
 
 describe('a top-up', () => {
+  it('says at its beginning that an earlier one of the card is unfinished, and of no other card', async () => {
+    const { app, backend } = await open('topup-phone-open');
+    expect(text('pending-amount')).toBe('50.00');
+    const [load] = app.view!.pending;
+    for (const [other, count] of [[{ tail: '9999' }, 0], [{ place: 'on-card-unreported' as const }, 0], [{}, 1]] as const) {
+      backend.push({ pending: [{ ...load!, ...other }] });
+      await settle();
+      expect(all('pending-load'), JSON.stringify(other)).toHaveLength(count);
+    }
+    await tap('pending-finish');
+    expect(sent(backend, 'begin')).toEqual([{ command: 'begin', kind: 'resume' }]);
+  });
+
   it('goes from the phone number to the password', async () => {
     const { backend } = await open('home');
     await tap('action-topup');

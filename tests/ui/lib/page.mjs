@@ -117,10 +117,10 @@ export class Page {
     await this.driver.executeAsyncScript("const done = arguments[0]; setTimeout(() => requestAnimationFrame(() => requestAnimationFrame(() => setTimeout(done, 60))), 60)");
   }
 
-  /** Until nothing moves that ends by itself: half-faded ink has half the contrast. */
+  /** Until nothing moves that soon ends by itself: half-faded ink has half the contrast. What comes to rest much later moves as if for ever. */
   async settled() {
     const moving = () =>
-      this.script("return document.getAnimations().filter((a) => a.playState === 'running' && a.effect.getComputedTiming().iterations !== Infinity).length");
+      this.script("return document.getAnimations().filter((a) => a.playState === 'running' && a.effect.getComputedTiming().endTime < 5000).length");
     await until(async () => (await moving()) === 0, "movements have ended", null, LOAD_MS);
   }
 
@@ -135,6 +135,11 @@ export class Page {
 
   find(id) {
     return this.driver.findElements(By.css(`[data-testid="${id}"]`));
+  }
+
+  /** Opens what is folded up, of which axe sees nothing; how many those were. */
+  unfold() {
+    return this.script("const folded = [...document.querySelectorAll('details:not([open])')]; for (const one of folded) one.open = true; return folded.length");
   }
 
   /** What axe finds, its own rules of good practice included where `best`. */

@@ -94,17 +94,48 @@ for (const [scene, name, { brings, drops }, controls] of PAGES) {
   });
 }
 
-test("an error that comes moves neither the amount nor the card beside it, in windows", LIMIT, async () => {
-  for (const size of ["desktop", [1000, 640], [1600, 1000]]) {
-    await page.show("topup-amount", { size, language: "en" });
-    const controls = ["amount-input", "amount-chip-50", "purse-card", "pin-key-1", "submit"];
-    const before = await places(controls);
+/** What can go wrong with an amount and its password: the page's own word on either, and the bank's with ways out of it. */
+const SILENT = { code: "bank-silent", params: {}, retry: "again", money: "account", reference: null };
+const WRONG = {
+  password: { brings: () => click("submit"), drops: () => click("amount-chip-50") },
+  amount: { brings: async () => { await fill("amount-input", "9999"); await click("submit"); }, drops: () => click("amount-chip-50") },
+  bank: { brings: () => push("transaction", { error: SILENT }), drops: () => push("transaction", { error: null }) },
+};
+
+for (const [what, { brings, drops }] of Object.entries(WRONG)) {
+  test(`an error that comes moves neither the amount nor the keypad, ${what}`, LIMIT, async () => {
+    for (const [size, text] of [...Object.keys(SIZES).map((name) => [name, 100]), [[412, 923], 100], [[1000, 640], 100], [[1600, 1000], 100], ["phone", 150], ["small", 200]]) {
+      await page.show("topup-amount", { size, text, language: "en", phone: SIZES[size]?.[0] < 1000 });
+      const where = `${size}, text of ${text} %`;
+      const controls = ["amount-input", "amount-chip-50", "pin-key-1", "pin-key-0", "submit", ...(await page.find("purse-card")).slice(0, 1).map(() => "purse-card")];
+      const before = await places(controls);
+      await page.script(`document.querySelector('[data-testid="submit"]').scrollIntoView({ block: "nearest" })`);
+      await brings();
+      await page.drawn();
+      assert.equal(await told(), 1, `${where}: the error is there`);
+      assert.deepEqual(await places(controls), before, `${where}: it comes`);
+      const seen = await page.script(`
+        const [error, hint] = ["error-title", "amount-hint"].map((id) => document.querySelector('[data-testid="' + id + '"]').getBoundingClientRect());
+        const within = (box) => box.top >= document.querySelector("header").getBoundingClientRect().bottom - 1 && box.bottom <= innerHeight + 1;
+        return within(error) || (document.activeElement.dataset.testid === "amount-input" && within(hint));`);
+      assert.ok(seen, `${where}: what is wrong is in sight without a scroll`);
+      await drops();
+      await page.drawn();
+      assert.equal(await told(), 0, `${where}: the error is gone`);
+      assert.deepEqual(await places(controls), before, `${where}: it goes`);
+    }
+  });
+}
+
+test("an error that lies over the keypad gives way to the next digit, and comes again with the next try", LIMIT, async () => {
+  await page.show("topup-amount", { size: "small", language: "en", phone: true });
+  for (const puts of [() => click("pin-key-1"), () => click("error-close")]) {
+    await page.script("tapfill.backend.push({ transaction: { ...tapfill.view.transaction, pinDigits: 2 } })");
     await click("submit");
     await page.drawn();
-    assert.equal(await told(), 1, `${size}: the error is there`);
-    assert.deepEqual(await places(controls), before, `${size}: it comes`);
-    const seen = await page.script(`return document.querySelector('[data-testid="error-action"]').getBoundingClientRect().bottom <= innerHeight`);
-    assert.ok(seen, `${size}: what to do is in sight without a scroll`);
+    assert.equal(await told(), 1);
+    await puts();
+    await until(async () => (await told()) === 0, "it is put away");
   }
 });
 
@@ -150,7 +181,7 @@ test("what is told over the foot of a page covers nothing for good", LIMIT, asyn
   const file = () => click("export-history");
   const sizes = [["small", 100], ["phone", 100], ["phone", 125], ["phone", 200], ["desktop", 100]];
   const image = () => click("save-receipt");
-  for (const [scene, brings, [size, text]] of sizes.flatMap((size) => [["home", own.brings, size], ["history", file, size], ["topup-done", image, size]])) {
+  for (const [scene, brings, [size, text]] of sizes.flatMap((size) => [["home", own.brings, size], ["history", file, size], ["topup-done", image, size], ["topup-amount", () => click("submit"), size]])) {
     await page.show(scene, { size, text, language: "en" });
     await brings();
     await until(async () => (await told()) + (await page.find("saved")).length > 0, `${scene}: it is told`);

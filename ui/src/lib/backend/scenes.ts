@@ -147,6 +147,7 @@ export const scenes: Record<string, Scene> = {
   'request-open': () => ({ reader, request: { amount: null, error: null } }),
   'request-bad': () => ({ reader, request: { amount: null, error: failure('link-bad', 'none', 'no') } }),
   'topup-phone': show((now) => transaction('topup', { stage: 'phone', card: card(now) })),
+  'topup-phone-open': (now) => ({ reader, ...waiting(now, 'in-transit'), transaction: transaction('topup', { stage: 'phone', card: card(now) }) }),
   'topup-phone-first': () => ({ purses: [], transaction: transaction('topup', { stage: 'phone' }) }),
   'topup-phone-offline': show(() => transaction('topup', { stage: 'phone', error: failure('offline', 'account', 'again') })),
   'topup-code': show((now) => transaction('topup', { stage: 'code', card: card(now), sms: sms(now) })),
